@@ -1,0 +1,16 @@
+// What happened at a camera, with a begin and, once known, an end.
+
+import * as z from 'zod';
+import { ULID_PATTERN } from './ids.ts';
+import { isoTime } from './json-message.ts';
+
+export const cameraEvent = z.object({
+  id: z.string().regex(ULID_PATTERN),
+  /** motion, frozen, dark, covered, online, offline, ... : open, because agents are updated before servers. */
+  kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  at: isoTime,
+  until: isoTime.nullable().default(null),
+  detail: z.string().max(500).nullable().default(null),
+  snapshotId: z.string().regex(ULID_PATTERN).nullable().default(null),
+});
+export type CameraEvent = z.output<typeof cameraEvent>;

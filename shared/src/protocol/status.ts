@@ -1,0 +1,78 @@
+// What an agent says of itself: status (retained, Will), camera inventory (retained), health.
+
+import * as z from 'zod';
+import { ID_PATTERN, ULID_PATTERN } from './ids.ts';
+import { PROFILES } from './frame-header.ts';
+import { isoTime } from './json-message.ts';
+import { MAX_CAMERAS_PER_AGENT } from './limits.ts';
+
+export const agentStatus = z.object({
+  state: z.enum(['online', 'offline']),
+  since: isoTime,
+  version: z.string().max(64),
+  bootId: z.string().regex(ULID_PATTERN),
+});
+export type AgentStatus = z.output<typeof agentStatus>;
+
+/** `connecting`, `live`, `waiting` (retries by itself), `failed` (needs somebody, or a long time), `stopped`. */
+export const cameraState = z.enum(['connecting', 'live', 'waiting', 'failed', 'stopped']);
+export type CameraState = z.output<typeof cameraState>;
+
+export const cameraReport = z.object({
+  id: z.string().regex(ID_PATTERN),
+  name: z.string().min(1).max(120),
+  state: cameraState,
+  /** Code such as SOURCE_UNREACHABLE; null while live. */
+  reason: z.string().max(64).nullable(),
+  /** A sentence for a person; never with credentials. */
+  detail: z.string().max(500).nullable().default(null),
+  since: isoTime,
+  /** RFC 6381, such as avc1.64001f; null until the first init segment. */
+  codec: z.string().max(64).nullable(),
+  width: z.int().min(0).max(16384).nullable(),
+  height: z.int().min(0).max(16384).nullable(),
+  fps: z.number().min(0).max(1000).nullable(),
+  profiles: z.array(z.enum(PROFILES)).max(PROFILES.length),
+});
+export type CameraReport = z.output<typeof cameraReport>;
+
+export const cameraInventory = z.object({ cameras: z.array(cameraReport).max(MAX_CAMERAS_PER_AGENT) });
+export type CameraInventory = z.output<typeof cameraInventory>;
+
+const count = z.number().int().min(0);
+
+export const agentHealth = z.object({
+  at: isoTime,
+  cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
+  memory: z.object({ rssBytes: count, totalBytes: count, freeBytes: count }),
+  disk: z.object({ totalBytes: count, freeBytes: count }),
+  spool: z.object({
+    bytes: count,
+    maxBytes: count,
+    messages: count,
+    messagesDropped: count,
+    corruptTails: count,
+  }),
+  uplink: z.object({
+    connects: count,
+    inFlight: count,
+    acked: count,
+    liveBytesSent: count,
+    liveFramesDropped: count,
+  }),
+  cameras: z
+    .array(
+      z.object({
+        id: z.string().regex(ID_PATTERN),
+        restarts: count,
+        accessUnits: count,
+        keyframes: count,
+        snapshots: count,
+        ringBytes: count,
+        /** Resident bytes of the capture process. */
+        processRssBytes: count,
+      }),
+    )
+    .max(MAX_CAMERAS_PER_AGENT),
+});
+export type AgentHealth = z.output<typeof agentHealth>;

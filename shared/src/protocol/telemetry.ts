@@ -1,0 +1,93 @@
+// Readings of a sensor: every payload form that a device may send, into one (PROTOCOL.md, "Telemetry").
+
+import { AppError } from '../runtime/app-error.ts';
+import { METRIC_PATTERN } from './ids.ts';
+import { parseJson } from './json-message.ts';
+import {
+  MAX_READING_AHEAD_MS,
+  MAX_READINGS_PER_MESSAGE,
+  MAX_TELEMETRY_PAYLOAD_BYTES,
+  MAX_VALUES_PER_READING,
+} from './limits.ts';
+
+export interface Reading {
+  /** ms since 1970. */
+  tsMs: number;
+  /** Finite numbers by metric. */
+  values: Record<string, number>;
+}
+
+/** Before 2000-01-01 is a gateway whose clock was never set. */
+const MIN_TS_MS = Date.UTC(2000, 0, 1);
+
+/**
+ * Reads a bare number (metric `value`), a flat object of numbers, `{ts?, values}`, or an array of the latter two.
+ * Booleans count as 1 and 0; other values that are no numbers are left out, unless nothing is left.
+ * @param arrivalMs stands in for a missing `ts`, ms since 1970.
+ * @throws {AppError} PAYLOAD_TOO_LARGE or FRAME_MALFORMED, naming the first value that is wrong.
+ */
+export function parseReadings(payload: Uint8Array, arrivalMs: number): Reading[] {
+  if (payload.length > MAX_TELEMETRY_PAYLOAD_BYTES) {
+    throw new AppError(
+      'PAYLOAD_TOO_LARGE',
+      `${payload.length} bytes are above ${MAX_TELEMETRY_PAYLOAD_BYTES}`,
+    );
+  }
+  const message = parseJson(payload);
+  const items = Array.isArray(message) ? (message as unknown[]) : [message];
+  if (items.length === 0 || items.length > MAX_READINGS_PER_MESSAGE) {
+    throw new AppError(
+      'FRAME_MALFORMED',
+      `1 to ${MAX_READINGS_PER_MESSAGE} readings a message, got ${items.length}`,
+    );
+  }
+  return items.map((item) => parseReading(item, arrivalMs));
+}
+
+function parseReading(item: unknown, arrivalMs: number): Reading {
+  if (typeof item === 'number') return { tsMs: arrivalMs, values: { value: finite('value', item) } };
+  if (!isObject(item))
+    throw new AppError('FRAME_MALFORMED', `a reading is a number or an object, got ${typeOf(item)}`);
+  const { ts, ...rest } = item;
+  const values = isObject(item.values) ? item.values : rest;
+  return { tsMs: parseTime(ts, arrivalMs), values: numbersOf(values) };
+}
+
+function numbersOf(values: Record<string, unknown>): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  let kept = 0;
+  for (const [metric, value] of Object.entries(values)) {
+    const number = typeof value === 'boolean' ? Number(value) : value;
+    if (typeof number !== 'number') continue;
+    if (!METRIC_PATTERN.test(metric))
+      throw new AppError('FRAME_MALFORMED', `metric ${quote(metric)} is not a name`);
+    numbers[metric] = finite(metric, number);
+    kept += 1;
+  }
+  if (kept === 0) throw new AppError('FRAME_MALFORMED', 'a reading must hold at least one number');
+  if (kept > MAX_VALUES_PER_READING) {
+    throw new AppError('FRAME_MALFORMED', `at most ${MAX_VALUES_PER_READING} values a reading, got ${kept}`);
+  }
+  return numbers;
+}
+
+function parseTime(ts: unknown, arrivalMs: number): number {
+  if (ts === undefined || ts === null) return arrivalMs;
+  const tsMs = typeof ts === 'number' ? Math.round(ts) : typeof ts === 'string' ? Date.parse(ts) : Number.NaN;
+  if (!(tsMs >= MIN_TS_MS && tsMs <= arrivalMs + MAX_READING_AHEAD_MS)) {
+    throw new AppError('FRAME_MALFORMED', `ts ${quote(String(ts))} is not a time between 2000 and tomorrow`);
+  }
+  return tsMs;
+}
+
+function finite(metric: string, value: number): number {
+  // JSON has no NaN, but 1e999 parses to Infinity.
+  if (!Number.isFinite(value)) throw new AppError('FRAME_MALFORMED', `${metric} is not a finite number`);
+  return value;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const typeOf = (value: unknown): string =>
+  Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value;
+const quote = (text: string): string => JSON.stringify(text.slice(0, 80));

@@ -1,0 +1,84 @@
+// MQTT topics (PROTOCOL.md, "Topics"): one builder for each, and one parser for all that a device may publish.
+
+import { isId } from './ids.ts';
+import { isProfile, type Profile } from './frame-header.ts';
+
+const ROOT = 'sitecast/v1';
+
+export interface AgentAddress {
+  site: string;
+  agent: string;
+}
+
+const agentRoot = ({ site, agent }: AgentAddress): string => `${ROOT}/${site}/${agent}`;
+
+export const topics = {
+  status: (to: AgentAddress): string => `${agentRoot(to)}/status`,
+  cameras: (to: AgentAddress): string => `${agentRoot(to)}/cameras`,
+  health: (to: AgentAddress): string => `${agentRoot(to)}/health`,
+  command: (to: AgentAddress): string => `${agentRoot(to)}/cmd`,
+  reply: (to: AgentAddress): string => `${agentRoot(to)}/reply`,
+  liveAck: (to: AgentAddress): string => `${agentRoot(to)}/live-ack`,
+  /** Where the server tells an agent that a message of its was dropped, and why. */
+  agentErrors: (to: AgentAddress): string => `${agentRoot(to)}/errors`,
+  live: (to: AgentAddress, camera: string, profile: Profile): string =>
+    `${agentRoot(to)}/cam/${camera}/live/${profile}`,
+  snapshot: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/snapshot`,
+  event: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/event`,
+  agentTelemetry: (to: AgentAddress, sensor: string): string => `${agentRoot(to)}/telemetry/${sensor}`,
+  sensorTelemetry: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/telemetry`,
+  /** Where the server tells a sensor that a message of its was dropped, and why. */
+  sensorErrors: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/errors`,
+} as const;
+
+/** What a topic means; `site` and, for all but `sensor-*`, `agent` are in each. */
+export type ParsedTopic =
+  | (AgentAddress & {
+      kind: 'status' | 'cameras' | 'health' | 'command' | 'reply' | 'live-ack' | 'agent-errors';
+    })
+  | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
+  | (AgentAddress & { kind: 'snapshot' | 'event'; camera: string })
+  | (AgentAddress & { kind: 'agent-telemetry'; sensor: string })
+  | { kind: 'sensor-telemetry' | 'sensor-errors'; site: string; sensor: string };
+
+const PLAIN_KINDS = {
+  status: 'status',
+  cameras: 'cameras',
+  health: 'health',
+  cmd: 'command',
+  reply: 'reply',
+  'live-ack': 'live-ack',
+  errors: 'agent-errors',
+} as const;
+
+/** @returns undefined for anything that is not one of our topics, wildcards and bad ids included. */
+export function parseTopic(topic: string): ParsedTopic | undefined {
+  const levels = topic.split('/');
+  const [root, version, site = '', owner = '', ...rest] = levels;
+  if (`${root}/${version}` !== ROOT || !isId(site) || !isId(owner)) return undefined;
+  // "sensors" is a reserved agent id: its place in the topic belongs to sensors that speak for themselves.
+  return owner === 'sensors' ? parseSensorTopic(site, rest) : parseAgentTopic({ site, agent: owner }, rest);
+}
+
+function parseSensorTopic(site: string, rest: string[]): ParsedTopic | undefined {
+  const [sensor = '', what] = rest;
+  if (rest.length !== 2 || !isId(sensor)) return undefined;
+  if (what === 'telemetry') return { kind: 'sensor-telemetry', site, sensor };
+  if (what === 'errors') return { kind: 'sensor-errors', site, sensor };
+  return undefined;
+}
+
+function parseAgentTopic(to: AgentAddress, rest: string[]): ParsedTopic | undefined {
+  const [what = '', name = '', leaf, profile = ''] = rest;
+  if (rest.length === 1 && Object.hasOwn(PLAIN_KINDS, what)) {
+    return { ...to, kind: PLAIN_KINDS[what as keyof typeof PLAIN_KINDS] };
+  }
+  if (!isId(name)) return undefined;
+  if (rest.length === 2 && what === 'telemetry') return { ...to, kind: 'agent-telemetry', sensor: name };
+  if (what !== 'cam') return undefined;
+  if (rest.length === 3 && (leaf === 'snapshot' || leaf === 'event'))
+    return { ...to, kind: leaf, camera: name };
+  if (rest.length === 4 && leaf === 'live' && isProfile(profile))
+    return { ...to, kind: 'live', camera: name, profile };
+  return undefined;
+}

@@ -1,0 +1,86 @@
+// Text messages of the live and updates WebSockets (PROTOCOL.md, "Viewer messages"). Binary messages are live frames.
+
+import * as z from 'zod';
+import { ID_PATTERN } from './ids.ts';
+import { PROFILES, type Profile } from './frame-header.ts';
+import type { WireErrorCode } from './errors.ts';
+import type { CameraReport, AgentStatus } from './status.ts';
+
+export const viewerMessage = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('subscribe'),
+    camera: z.string().regex(new RegExp(`${ID_PATTERN.source.slice(0, -1)}/${ID_PATTERN.source.slice(1)}`)),
+    profile: z.enum(PROFILES).default('main'),
+    /** RFC 6381 strings that the browser plays; empty when it cannot say. */
+    codecs: z.array(z.string().max(64)).max(32).default([]),
+  }),
+  z.object({
+    type: z.literal('presented'),
+    sequence: z.int().min(0).max(0xffffffff),
+    bufferedMs: z.number().min(0).max(600_000),
+  }),
+]);
+export type ViewerMessage = z.output<typeof viewerMessage>;
+
+export type Container = 'fmp4' | 'mpegts' | 'jpeg';
+
+/** Server -> viewer on `/api/v1/live`. */
+export type LiveMessage =
+  | {
+      type: 'ready';
+      stream: string;
+      profile: Profile;
+      container: Container;
+      mime: string;
+      width: number;
+      height: number;
+    }
+  | { type: 'dropped'; frames: number; reason: 'viewer-slow' | 'uplink-slow' }
+  | { type: 'profile'; profile: Profile; reason: string }
+  | ({ type: 'error' } & LiveError)
+  | { type: 'ended'; reason: string };
+
+export interface LiveError {
+  code: WireErrorCode;
+  message: string;
+  messageKo: string;
+  limit?: number;
+  active?: number;
+  retryAfterMs?: number;
+}
+
+export interface LatestValue {
+  site: string;
+  sensor: string;
+  metric: string;
+  unit: string | null;
+  ts: string;
+  value: number;
+}
+
+/** Server -> page on `/api/v1/updates`; coalesced per key, so each carries the whole newest state of its key. */
+export type UpdateMessage =
+  | { type: 'agent'; site: string; id: string; status: AgentStatus }
+  | { type: 'camera'; site: string; id: string; agent: string; report: CameraReport }
+  | { type: 'snapshot'; site: string; camera: string; id: string; capturedAt: string; reason: string }
+  | {
+      type: 'event';
+      site: string;
+      camera: string;
+      id: string;
+      kind: string;
+      at: string;
+      until: string | null;
+    }
+  | { type: 'readings'; values: LatestValue[] }
+  | { type: 'system'; system: Record<string, unknown> };
+
+/** WebSocket close codes (RFC 6455 7.4; 4xxx are ours). */
+export const CloseCode = {
+  goingAway: 1001,
+  policyViolation: 1008,
+  tryAgainLater: 1013,
+  viewerStalled: 4000,
+  cameraUnavailable: 4001,
+  ended: 4002,
+} as const;
