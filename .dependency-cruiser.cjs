@@ -49,7 +49,7 @@ module.exports = {
     {
       name: 'domains-below-plugins-below-routes',
       severity: 'error',
-      from: { path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres)' },
+      from: { path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues)/' },
       to: { path: '^server/src/(plugins|routes|app|main|standalone)' },
     },
     {
@@ -57,6 +57,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^server/src/plugins' },
       to: { path: '^server/src/(routes|app|main|standalone)' },
+    },
+    {
+      name: 'page-knows-only-shared',
+      severity: 'error',
+      from: { path: '^server/web/' },
+      to: { path: '^(edge-agent|server/(src|dist|test|bench))/' },
     },
     {
       name: 'src-imports-no-tests',
@@ -68,12 +74,13 @@ module.exports = {
     only('mqtt-in-uplink', 'mqtt', '^edge-agent/src/uplink'),
     only('fluent-ffmpeg-in-camera', 'fluent-ffmpeg', '^edge-agent/src/camera'),
     only('aedes-in-broker', 'aedes', '^server/src/broker'),
-    only('bullmq-in-queues', 'bullmq', '^server/src/queues'),
+    only('bullmq-in-queues', '(bullmq|ioredis)', '^server/src/queues'),
     only('pg-in-postgres', 'pg', '^server/src/postgres'),
   ],
   options: {
-    doNotFollow: { path: 'node_modules' },
-    exclude: { path: '/(dist|web)/' },
+    // Only followed no further, not left out: an import by package name, and many a package, ends in a dist folder.
+    doNotFollow: { path: ['node_modules', '^(shared|edge-agent|server)/dist/'] },
+    exclude: { path: '^server/web/(dist|public)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.test.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },

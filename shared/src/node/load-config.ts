@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 
 export interface ConfigProblem {
-  /** Dotted path, such as `cameras.0.source`. */
+  /** Dotted path, such as `cameras.0.source`; empty when the whole is wrong. */
   key: string;
   message: string;
 }
@@ -17,7 +17,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, input: unknown, subj
   const checked = schema.safeParse(input);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.flatMap(problemsOf);
-  const lines = problems.map(({ key, message }) => `  "${key}": ${message}`);
+  const lines = problems.map(({ key, message }) => (key === '' ? `  ${message}` : `  "${key}": ${message}`));
   throw new AppError('CONFIG_INVALID', `${subject} is not valid:\n${lines.join('\n')}`, {
     detail: { problems },
   });

@@ -1,48 +1,57 @@
 // JSON log lines on standard error, with credentials taken out wherever they hide.
 
-import { pino, type Logger as PinoLogger } from 'pino';
+import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 
 export type Logger = PinoLogger;
 
-// Up to the LAST @ of the word: a password may hold an @ or a / that nobody escaped.
-const URL_CREDENTIALS = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s"'<>]*@/gi;
-const SECRET_FIELDS = /("?(?:password|secret|token|authorization|cookie)"?\s*[:=]\s*)("[^"]*"|[^\s,;}"]+)/gi;
+const HIDDEN = '***';
+const NAMES = 'passwords?|passwd|passphrase|secrets?|tokens?|api[-_]?key|authorization|cookie';
+
+// From the scheme up to the LAST @ of the word: a password may hold an @ or a / that nobody escaped. A quote ends the word
+// only where it can be the end of one. The bound keeps a long line without any @ from costing quadratic time.
+const URL_CREDENTIALS = /(?<=:\/\/)(?:[^\s"]|"(?![\s,:;)}\]]|$)){0,1024}@/gm;
+// `Authorization: Digest username="x", response="y"`: the rest of the line is the secret.
+const HEADER_LINES = /\b(authorization|cookie)(\s*[:=]\s*)[^\r\n]+/gi;
+const SECRET_FIELDS = new RegExp(
+  `((?:${NAMES}|\\bpass|\\bpwd)["']?\\s*[:=]\\s*)(?:"(?:\\\\.|[^"\\\\])*"?|'[^']*'?|[^\\s,;&}"']+)`,
+  'gi',
+);
+const SECRET_WORD = new RegExp(`${NAMES}|\\bpass|\\bpwd`, 'i');
+const SECRET_KEY = new RegExp(`(?:${NAMES}|^pass|^pwd)$`, 'i');
 
 /** Removes `user:password@` from URLs and the values of secret-looking fields. For log lines, stderr tails, API details. */
 export function redact(text: string): string {
-  return text.replace(URL_CREDENTIALS, '$1***@').replace(SECRET_FIELDS, '$1***');
+  return text
+    .replace(URL_CREDENTIALS, `${HIDDEN}@`)
+    .replace(HEADER_LINES, `$1$2${HIDDEN}`)
+    .replace(SECRET_FIELDS, `$1${HIDDEN}`);
 }
 
 export interface LoggerOptions {
   name: string;
   level?: string;
+  /** Where lines go; standard error unless given. */
+  destination?: DestinationStream;
 }
 
-export function createLogger({ name, level = 'info' }: LoggerOptions): Logger {
+export function createLogger({ name, level = 'info', destination }: LoggerOptions): Logger {
   return pino(
-    {
-      name,
-      level,
-      redact: {
-        paths: [
-          'password',
-          'secret',
-          'token',
-          '*.password',
-          '*.secret',
-          '*.token',
-          'req.headers.cookie',
-          'req.headers.authorization',
-        ],
-        censor: '***',
-      },
-      hooks: { streamWrite: redactUrls },
-    },
-    pino.destination({ dest: 2, sync: true }),
+    { name, level, hooks: { streamWrite: redactLine } },
+    destination ?? pino.destination({ dest: 2, sync: true }),
   );
 }
 
-// A last net below field redaction: an error message or a stack may carry a camera URL.
-function redactUrls(line: string): string {
-  return line.includes('://') ? line.replace(URL_CREDENTIALS, '$1***@') : line;
+// Every string at every depth of the finished line, so that an error's message, stack and detail are seen too.
+function redactLine(line: string): string {
+  const isHarmless = !(line.includes('://') && line.includes('@')) && !SECRET_WORD.test(line);
+  if (isHarmless) return line;
+  const hide = (key: string, value: unknown): unknown => {
+    if (value !== null && value !== false && SECRET_KEY.test(key)) return HIDDEN;
+    return typeof value === 'string' ? redact(value) : value;
+  };
+  try {
+    return `${JSON.stringify(JSON.parse(line, hide))}\n`;
+  } catch {
+    return `${redact(line.trimEnd())}\n`;
+  }
 }

@@ -30,7 +30,7 @@ export type CommandArgs<Op extends CommandOp> = Extract<Command, { op: Op }>['ar
 
 export const leaseResult = z.object({
   stream: z.string().max(160),
-  epoch: z.int().min(0),
+  epoch: z.int().min(0).max(0xffffffff),
   container: z.enum(['fmp4', 'mpegts', 'jpeg']),
   mime: z.string().max(120),
   width: z.int().min(0),
@@ -42,7 +42,7 @@ export const snapshotResult = z.object({ snapshotId: z.string().regex(ULID_PATTE
 export type SnapshotResult = z.output<typeof snapshotResult>;
 
 export const reply = z.union([
-  z.object({ id: z.string().regex(ULID_PATTERN), ok: z.literal(true), result: z.unknown() }),
+  z.object({ id: z.string().regex(ULID_PATTERN), ok: z.literal(true), result: z.unknown().default(null) }),
   z.object({
     id: z.string().regex(ULID_PATTERN),
     ok: z.literal(false),
@@ -56,12 +56,12 @@ export function streamName(cameraId: string, profileName: string): string {
   return `${cameraId}/${profileName}`;
 }
 
-/** What the server has received of a stream since its lease began; the agent's window counts against it. */
+/** What the server has received of a stream (PR-24); the agent's window counts against it (PR-25). */
 export const liveAck = z.object({
   stream: z.string().max(160),
   /** Of the newest frame received. */
-  sequence: z.int().min(0),
-  /** Header and payload bytes received since the lease began, of this epoch. */
+  sequence: z.int().min(0).max(0xffffffff),
+  /** Header and payload bytes received since the newest init segment or change of epoch. */
   receivedBytes: z.int().min(0),
 });
 export type LiveAck = z.output<typeof liveAck>;
@@ -75,4 +75,3 @@ export const droppedNotice = z.object({
   id: z.string().max(64).nullable().default(null),
   at: isoTime,
 });
-export type DroppedNotice = z.output<typeof droppedNotice>;

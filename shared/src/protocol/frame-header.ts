@@ -12,9 +12,10 @@
 //    24     .   payload
 
 import { AppError } from '../runtime/app-error.ts';
+import { MAX_FRAME_BYTES } from './limits.ts';
 import { PROTOCOL_VERSION } from './version.ts';
 
-export const FRAME_MAGIC = 0x5343;
+const FRAME_MAGIC = 0x5343;
 export const FRAME_HEADER_BYTES = 24;
 
 export const FrameKind = { initSegment: 1, fragment: 2, mpegTsChunk: 3, jpegStill: 4 } as const;
@@ -77,13 +78,19 @@ export function encodeFrame(header: FrameHeader, payload: Uint8Array): Uint8Arra
 /**
  * Reads the header; unknown flag bits and reserved bytes are ignored so that they can be given a meaning later.
  * @throws {AppError} FRAME_MALFORMED when too short, without magic, of unknown kind or with an absurd time.
- * @throws {AppError} PROTOCOL_VERSION when of another version.
+ * @throws {AppError} PROTOCOL_VERSION when of another version; PAYLOAD_TOO_LARGE above MAX_FRAME_BYTES.
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
   if (bytes.length < FRAME_HEADER_BYTES) {
     throw new AppError(
       'FRAME_MALFORMED',
       `a live frame has at least ${FRAME_HEADER_BYTES} bytes, got ${bytes.length}`,
+    );
+  }
+  if (bytes.length > MAX_FRAME_BYTES) {
+    throw new AppError(
+      'PAYLOAD_TOO_LARGE',
+      `a live frame of ${bytes.length} bytes is above ${MAX_FRAME_BYTES}`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

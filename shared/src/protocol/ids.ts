@@ -6,8 +6,11 @@ import { AppError } from '../runtime/app-error.ts';
 export const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** ULID in Crockford base 32: 48 bits of ms since 1970, 80 random bits. https://github.com/ulid/spec */
 export const ULID_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
-/** A metric of a reading, such as `temperature` or `pm2.5` (PR-3). */
-export const METRIC_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$/;
+/**
+ * A metric of a reading, such as `temperature` or `pm2.5` (PR-3). Not `__proto__`: assigning to that key of an object
+ * changes its prototype and stores nothing.
+ */
+export const METRIC_PATTERN = /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$/;
 
 export function isId(text: string): boolean {
   return ID_PATTERN.test(text);

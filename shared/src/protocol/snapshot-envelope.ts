@@ -13,10 +13,15 @@ import * as z from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 import { ID_PATTERN, ULID_PATTERN } from './ids.ts';
 import { decodeMessage, encodeJson, isoTime } from './json-message.ts';
-import { MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_HEADER_BYTES, MAX_THUMBNAIL_BYTES } from './limits.ts';
+import {
+  MAX_SNAPSHOT_BYTES,
+  MAX_SNAPSHOT_ENVELOPE_BYTES,
+  MAX_SNAPSHOT_HEADER_BYTES,
+  MAX_THUMBNAIL_BYTES,
+} from './limits.ts';
 import { PROTOCOL_VERSION } from './version.ts';
 
-export const ENVELOPE_MAGIC = 0x5349;
+const ENVELOPE_MAGIC = 0x5349;
 const FIXED_BYTES = 8;
 
 export const pictureType = z.enum(['image/jpeg', 'image/webp']);
@@ -58,12 +63,15 @@ export interface SnapshotEnvelope {
   thumbnail: Uint8Array;
 }
 
-/** @throws {TypeError} when the lengths in the header are not those of the pictures. */
+/** @throws {TypeError} when the lengths in the header are not those of the pictures, or the header is too long. */
 export function encodeSnapshotEnvelope({ header, snapshot, thumbnail }: SnapshotEnvelope): Uint8Array {
   if (header.bytes !== snapshot.length || header.thumbnail.bytes !== thumbnail.length) {
     throw new TypeError('the header of a snapshot envelope must give the lengths of its pictures');
   }
   const headerBytes = encodeJson(header);
+  if (headerBytes.length > MAX_SNAPSHOT_HEADER_BYTES) {
+    throw new TypeError(`a header of ${headerBytes.length} bytes is above ${MAX_SNAPSHOT_HEADER_BYTES}`);
+  }
   const bytes = new Uint8Array(FIXED_BYTES + headerBytes.length + snapshot.length + thumbnail.length);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, ENVELOPE_MAGIC);
@@ -78,7 +86,8 @@ export function encodeSnapshotEnvelope({ header, snapshot, thumbnail }: Snapshot
 /**
  * Checks lengths, header and magic bytes of both pictures; decodes no picture. The digest is the caller's to check.
  * @returns views into `bytes`, not copies.
- * @throws {AppError} FRAME_MALFORMED, PAYLOAD_TOO_LARGE or PROTOCOL_VERSION.
+ * @throws {AppError} PAYLOAD_TOO_LARGE above MAX_SNAPSHOT_ENVELOPE_BYTES; PROTOCOL_VERSION when of another version;
+ * FRAME_MALFORMED otherwise.
  */
 export function decodeSnapshotEnvelope(bytes: Uint8Array): SnapshotEnvelope {
   const headerBytes = readFixedPart(bytes);
@@ -103,6 +112,12 @@ export function decodeSnapshotEnvelope(bytes: Uint8Array): SnapshotEnvelope {
 }
 
 function readFixedPart(bytes: Uint8Array): number {
+  if (bytes.length > MAX_SNAPSHOT_ENVELOPE_BYTES) {
+    throw new AppError(
+      'PAYLOAD_TOO_LARGE',
+      `a snapshot envelope of ${bytes.length} bytes is above ${MAX_SNAPSHOT_ENVELOPE_BYTES}`,
+    );
+  }
   if (bytes.length < FIXED_BYTES) {
     throw new AppError(
       'FRAME_MALFORMED',

@@ -15,7 +15,7 @@ export const agentStatus = z.object({
 export type AgentStatus = z.output<typeof agentStatus>;
 
 /** `connecting`, `live`, `waiting` (retries by itself), `failed` (needs somebody, or a long time), `stopped`. */
-export const cameraState = z.enum(['connecting', 'live', 'waiting', 'failed', 'stopped']);
+const cameraState = z.enum(['connecting', 'live', 'waiting', 'failed', 'stopped']);
 export type CameraState = z.output<typeof cameraState>;
 
 export const cameraReport = z.object({
@@ -36,8 +36,17 @@ export const cameraReport = z.object({
 });
 export type CameraReport = z.output<typeof cameraReport>;
 
-export const cameraInventory = z.object({ cameras: z.array(cameraReport).max(MAX_CAMERAS_PER_AGENT) });
+export const cameraInventory = z.object({
+  cameras: z
+    .array(cameraReport)
+    .max(MAX_CAMERAS_PER_AGENT)
+    .refine(namesEachOnce, { error: 'a camera id stands in the list twice' }),
+});
 export type CameraInventory = z.output<typeof cameraInventory>;
+
+function namesEachOnce(cameras: { id: string }[]): boolean {
+  return new Set(cameras.map(({ id }) => id)).size === cameras.length;
+}
 
 const count = z.number().int().min(0);
 

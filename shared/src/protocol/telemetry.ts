@@ -1,5 +1,6 @@
 // Readings of a sensor: every payload form that a device may send, into one (PROTOCOL.md, "Telemetry").
 
+import * as z from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 import { METRIC_PATTERN } from './ids.ts';
 import { parseJson } from './json-message.ts';
@@ -19,9 +20,12 @@ export interface Reading {
 
 /** Before 2000-01-01 is a gateway whose clock was never set. */
 const MIN_TS_MS = Date.UTC(2000, 0, 1);
+const ISO_TIME = z.regexes.datetime({ offset: true, local: true });
+const OFFSET = /(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
  * Reads a bare number (metric `value`), a flat object of numbers, `{ts?, values}`, or an array of the latter two.
+ * An array holds no bare numbers: all of them would be of one metric at one time, and only one could be kept.
  * Booleans count as 1 and 0; other values that are no numbers are left out, unless nothing is left.
  * @param arrivalMs stands in for a missing `ts`, ms since 1970.
  * @throws {AppError} PAYLOAD_TOO_LARGE or FRAME_MALFORMED, naming the first value that is wrong.
@@ -41,13 +45,17 @@ export function parseReadings(payload: Uint8Array, arrivalMs: number): Reading[]
       `1 to ${MAX_READINGS_PER_MESSAGE} readings a message, got ${items.length}`,
     );
   }
+  if (typeof message === 'number') return [{ tsMs: arrivalMs, values: { value: finite('value', message) } }];
   return items.map((item) => parseReading(item, arrivalMs));
 }
 
 function parseReading(item: unknown, arrivalMs: number): Reading {
-  if (typeof item === 'number') return { tsMs: arrivalMs, values: { value: finite('value', item) } };
-  if (!isObject(item))
-    throw new AppError('FRAME_MALFORMED', `a reading is a number or an object, got ${typeOf(item)}`);
+  if (!isObject(item)) {
+    throw new AppError(
+      'FRAME_MALFORMED',
+      `a reading is an object, or a number by itself, got ${describe(item)}`,
+    );
+  }
   const { ts, ...rest } = item;
   const values = isObject(item.values) ? item.values : rest;
   return { tsMs: parseTime(ts, arrivalMs), values: numbersOf(values) };
@@ -73,11 +81,19 @@ function numbersOf(values: Record<string, unknown>): Record<string, number> {
 
 function parseTime(ts: unknown, arrivalMs: number): number {
   if (ts === undefined || ts === null) return arrivalMs;
-  const tsMs = typeof ts === 'number' ? Math.round(ts) : typeof ts === 'string' ? Date.parse(ts) : Number.NaN;
+  const tsMs =
+    typeof ts === 'number' ? Math.round(ts) : typeof ts === 'string' ? parseIsoTime(ts) : Number.NaN;
   if (!(tsMs >= MIN_TS_MS && tsMs <= arrivalMs + MAX_READING_AHEAD_MS)) {
-    throw new AppError('FRAME_MALFORMED', `ts ${quote(String(ts))} is not a time between 2000 and tomorrow`);
+    throw new AppError('FRAME_MALFORMED', `ts ${describe(ts)} is not a time between 2000 and tomorrow`);
   }
   return tsMs;
+}
+
+// Stricter than Date.parse, which takes "5" for May 2001, and a time without an offset for the server's local time.
+function parseIsoTime(text: string): number {
+  const strict = text.replace(' ', 'T').replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
+  if (!ISO_TIME.test(strict)) return Number.NaN;
+  return Date.parse(OFFSET.test(strict) ? strict : `${strict}Z`);
 }
 
 function finite(metric: string, value: number): number {
@@ -88,6 +104,11 @@ function finite(metric: string, value: number): number {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const typeOf = (value: unknown): string =>
-  Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value;
 const quote = (text: string): string => JSON.stringify(text.slice(0, 80));
+
+// Never String() or JSON.stringify() of a whole value: `{"toString":1}` and deep nesting make them throw.
+function describe(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return Array.isArray(value) ? 'an array' : value === null ? 'null' : 'an object';
+}

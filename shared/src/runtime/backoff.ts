@@ -10,11 +10,15 @@ export interface BackoffOptions {
 }
 
 export class Backoff {
-  readonly #options: Required<BackoffOptions>;
+  readonly #firstMs: number;
+  readonly #maxMs: number;
+  readonly #random: () => number;
   #failures = 0;
 
-  constructor(options: BackoffOptions) {
-    this.#options = { random: Math.random, ...options };
+  constructor({ firstMs, maxMs, random = Math.random }: BackoffOptions) {
+    this.#firstMs = firstMs;
+    this.#maxMs = maxMs;
+    this.#random = random;
   }
 
   /** Failures since the last success. */
@@ -28,10 +32,9 @@ export class Backoff {
    * floor keeps a lucky draw of zero from making a busy loop.
    */
   nextDelayMs(): number {
-    const { firstMs, maxMs, random } = this.#options;
-    const capMs = Math.min(maxMs, firstMs * 2 ** Math.min(this.#failures, 30));
+    const capMs = Math.min(this.#maxMs, this.#firstMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
-    return Math.round(capMs * (0.1 + 0.9 * random()));
+    return Math.round(capMs * (0.1 + 0.9 * this.#random()));
   }
 
   succeeded(): void {

@@ -3,25 +3,36 @@
 export type FullPolicy = 'drop-oldest' | 'reject';
 
 export interface BoundedQueueOptions<T> {
+  /** At least 1. */
   maxItems: number;
   maxBytes: number;
   policy: FullPolicy;
+  /** Asked once, when the item comes in. */
   bytesOf: (item: T) => number;
+}
+
+interface Entry<T> {
+  item: T;
+  bytes: number;
 }
 
 export class BoundedQueue<T> {
   readonly #options: BoundedQueueOptions<T>;
-  #items: T[] = [];
+  #entries: (Entry<T> | undefined)[] = [];
   #head = 0;
   #bytes = 0;
   #itemsDropped = 0;
 
+  /** @throws {TypeError} when a bound could never hold one item. */
   constructor(options: BoundedQueueOptions<T>) {
+    if (!(options.maxItems >= 1 && options.maxBytes >= 0)) {
+      throw new TypeError(`a queue of ${options.maxItems} items and ${options.maxBytes} bytes holds nothing`);
+    }
     this.#options = options;
   }
 
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#entries.length - this.#head;
   }
 
   get bytes(): number {
@@ -35,8 +46,10 @@ export class BoundedQueue<T> {
 
   /** @returns false when the item was rejected: by policy, or because it alone is above the byte bound. */
   push(item: T): boolean {
-    const itemBytes = this.#options.bytesOf(item);
-    if (itemBytes > this.#options.maxBytes || (this.#options.policy === 'reject' && !this.#fits(itemBytes))) {
+    const { bytesOf, maxBytes, policy } = this.#options;
+    const itemBytes = bytesOf(item);
+    if (!(itemBytes >= 0)) throw new TypeError(`bytesOf gave ${itemBytes}`);
+    if (itemBytes > maxBytes || (policy === 'reject' && !this.#fits(itemBytes))) {
       this.#itemsDropped += 1;
       return false;
     }
@@ -44,23 +57,23 @@ export class BoundedQueue<T> {
       this.shift();
       this.#itemsDropped += 1;
     }
-    this.#items.push(item);
+    this.#entries.push({ item, bytes: itemBytes });
     this.#bytes += itemBytes;
     return true;
   }
 
   shift(): T | undefined {
-    if (this.length === 0) return undefined;
-    const item = this.#items[this.#head] as T;
-    this.#items[this.#head] = undefined as T;
+    const entry = this.#entries[this.#head];
+    if (entry === undefined) return undefined;
+    this.#entries[this.#head] = undefined;
     this.#head += 1;
-    this.#bytes -= this.#options.bytesOf(item);
-    if (this.#head > 64 && this.#head * 2 > this.#items.length) this.#compact();
-    return item;
+    this.#bytes -= entry.bytes;
+    if (this.#head > 64 && this.#head * 2 > this.#entries.length) this.#compact();
+    return entry.item;
   }
 
   clear(): void {
-    this.#items = [];
+    this.#entries = [];
     this.#head = 0;
     this.#bytes = 0;
   }
@@ -70,7 +83,7 @@ export class BoundedQueue<T> {
   }
 
   #compact(): void {
-    this.#items = this.#items.slice(this.#head);
+    this.#entries = this.#entries.slice(this.#head);
     this.#head = 0;
   }
 }

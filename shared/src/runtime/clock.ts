@@ -14,14 +14,18 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic, ms; only differences mean something. */
   monotonicMs(): number;
+  /** Runs `callback` once, never before this call returned; a delay above 24.8 days counts as 24.8 days. */
   after(delayMs: number, callback: () => void): Timer;
 }
+
+/** A longer delay makes `setTimeout` fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs);
+    const handle = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
     return { cancel: () => clearTimeout(handle) };
   },
 };

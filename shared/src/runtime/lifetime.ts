@@ -1,9 +1,10 @@
 // Owns what was opened, and closes it newest first, each closer with a deadline.
 
+import { AppError } from './app-error.ts';
 import { systemClock, type Clock } from './clock.ts';
 
 export interface LifetimeOptions {
-  /** Called once per closer that failed or ran out of time; never throws back. */
+  /** Called once per closer that failed or ran out of time; what it throws is ignored. */
   onCloseError: (name: string, error: unknown) => void;
   /** Deadline of each closer, ms. */
   closeTimeoutMs?: number;
@@ -32,21 +33,31 @@ export class Lifetime {
     this.#clock = clock;
   }
 
-  /** Takes ownership of `thing`; its `close()` is called in reverse order of owning. */
+  /**
+   * Takes ownership of `thing`; its `close()` is called in reverse order of owning.
+   * @throws {AppError} SHUTTING_DOWN when closing has begun; the latecomer is closed as well, and `close()` waits for it.
+   */
   own<T extends { close(): Promise<void> | void }>(name: string, thing: T): T {
     this.onClose(name, () => thing.close());
     return thing;
   }
 
+  /** @throws {AppError} SHUTTING_DOWN as `own` does. */
   onClose(name: string, close: () => Promise<void> | void): void {
-    if (this.#closing) throw new TypeError(`${name} was opened after the lifetime began to close`);
     this.#owned.push({ name, close });
+    if (!this.#closing) return;
+    this.#closing = this.#closing.then(() => this.#closeAll());
+    throw new AppError('SHUTTING_DOWN', `${name} was opened after closing had begun`, { retryable: true });
   }
 
   /** Idempotent. Resolves when every closer has finished, failed or run out of time. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closing ??= this.#closeAll();
-    return this.#closing;
+    // A latecomer makes the chain longer while it is waited for.
+    for (let waited; waited !== this.#closing;) {
+      waited = this.#closing;
+      await waited;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -58,8 +69,16 @@ export class Lifetime {
       try {
         await this.#withDeadline(owned);
       } catch (error) {
-        this.#onCloseError(owned.name, error);
+        this.#report(owned.name, error);
       }
+    }
+  }
+
+  #report(name: string, error: unknown): void {
+    try {
+      this.#onCloseError(name, error);
+    } catch {
+      // The others must still be closed, and there is nobody left to tell.
     }
   }
 

@@ -1,0 +1,313 @@
+// One camera of the agent: keeps one capture running, and says in what state it is. Owns the capture, its timers and the GOP ring.
+
+import type { Logger } from '@sitecast/shared/node/logger';
+import type { CameraReport, CameraState } from '@sitecast/shared/protocol/status';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { Backoff } from '@sitecast/shared/runtime/backoff';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
+import type { Transport } from './capture-arguments.ts';
+import { isTransportRefused } from './capture-failure.ts';
+import { Capture, type CaptureOptions, type CaptureRun } from './capture.ts';
+import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import type { SplitFragment, SplitInit } from './fmp4-splitter.ts';
+import type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
+import { FrameRateMeter } from './frame-rate.ts';
+import { GopRing } from './gop-ring.ts';
+import type { SplitPicture } from './jpeg-splitter.ts';
+import { Listeners } from './listeners.ts';
+import { parseSource, type Source } from './source.ts';
+
+export type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
+
+export const RETRY_FIRST_MS = 1_000;
+export const RETRY_MAX_MS = 5 * 60_000;
+/** One try in this time after a refused password (cameras lock out) or a codec that somebody has to change. */
+export const RECHECK_MS = 30 * 60_000;
+/** Live for so long, a camera starts over with short delays. */
+export const STABLE_AFTER_MS = 60_000;
+// Most cameras describe themselves fully in their SDP: one second more is waste that every viewer sees as a slow start. Those that
+// do not are given the time for a keyframe on every second try.
+const PROBE_SHORT_MS = 1_000;
+const PROBE_LONG_MS = 5_000;
+const MAX_DETAIL_CHARACTERS = 500;
+const LISTENER_ERROR_LOG_MS = 60_000;
+
+export interface CameraOptions {
+  id: string;
+  name: string;
+  /** `rtsp: rtsps: file: demo:NAME`. */
+  source: string;
+  transport?: 'auto' | Transport | undefined;
+  ffmpeg: FfmpegBinary;
+  /** For the records by which `sweepOrphans` finds captures that outlived the agent. */
+  runDir: string;
+  clock?: Clock;
+  logger: Logger;
+  ringMaxBytes?: number;
+  /** [0, 1); of the back-off. */
+  random?: () => number;
+  openCapture?: (options: CaptureOptions) => CaptureRun;
+}
+
+export interface CameraCounters {
+  /** Captures started after the first one. */
+  restarts: number;
+  accessUnits: number;
+  keyframes: number;
+  listenerErrors: number;
+}
+
+/**
+ * States: `stopped` until `start()` and after `close()`. `connecting` while a capture has given no picture yet. `live` from the
+ * first keyframe on. `waiting` for the next try, 1 s to 5 min (back-off). `failed` when somebody has to change something: a
+ * refused password or a codec that cannot be passed through; tried again every 30 min.
+ */
+export class Camera {
+  readonly id: string;
+  /** Fragments of the running capture only; emptied when it ends. */
+  readonly ring: GopRing;
+  readonly counters: CameraCounters = { restarts: 0, accessUnits: 0, keyframes: 0, listenerErrors: 0 };
+
+  readonly #options: CameraOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #source: Source;
+  readonly #backoff: Backoff;
+  readonly #reports: Listeners<CameraReport>;
+  readonly #fragments: Listeners<Fragment>;
+  readonly #pictures: Listeners<KeyframePicture>;
+
+  #capture: CaptureRun | undefined;
+  #timer: Timer | undefined;
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+  /** What last gave a picture; undefined starts with TCP. */
+  #workingTransport: Transport | undefined;
+  #init: InitSegment | undefined;
+  #epoch = 0;
+  #sequence = 0;
+  #frameRate: FrameRateMeter | undefined;
+  #picture: KeyframePicture | undefined;
+  #report: CameraReport;
+  #lastListenerErrorMs = -Infinity;
+
+  /** @throws {AppError} CONFIG_INVALID when the source cannot be understood. */
+  constructor(options: CameraOptions) {
+    const { id, name, clock = systemClock, logger, random, ringMaxBytes } = options;
+    this.id = id;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = logger.child({ camera: id });
+    this.#source = parseSource(options.source);
+    this.#backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, ...(random && { random }) });
+    this.ring = new GopRing(ringMaxBytes === undefined ? {} : { maxBytes: ringMaxBytes });
+    const onError = (error: unknown): void => this.#countListenerError(error);
+    this.#reports = new Listeners(onError);
+    this.#fragments = new Listeners(onError);
+    this.#pictures = new Listeners(onError);
+    this.#report = this.#firstReport(id, name);
+  }
+
+  start(): void {
+    if (!this.#isClosed && !this.#capture && !this.#timer) this.#connect(this.#firstTransport());
+  }
+
+  /** Resolves when the capture process is gone. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  report(): CameraReport {
+    return { ...this.#report };
+  }
+
+  /** Of the capture process; 0 while none runs. */
+  captureRssBytes(): number {
+    return this.#capture?.rssBytes() ?? 0;
+  }
+
+  /** The newest keyframe of the running capture. */
+  latestPicture(): KeyframePicture | undefined {
+    return this.#picture;
+  }
+
+  onReport(listener: (report: CameraReport) => void): () => void {
+    return this.#reports.add(listener);
+  }
+
+  onFragment(listener: (fragment: Fragment) => void): () => void {
+    return this.#fragments.add(listener);
+  }
+
+  onPicture(listener: (picture: KeyframePicture) => void): () => void {
+    return this.#pictures.add(listener);
+  }
+
+  #connect(transport: Transport, alreadyRefused: Transport[] = []): void {
+    this.#timer = undefined;
+    this.#update({ state: 'connecting' });
+    const capture = (this.#options.openCapture ?? openCapture)({
+      source: this.#source,
+      transport,
+      probeMs: this.#backoff.failures % 2 === 0 ? PROBE_SHORT_MS : PROBE_LONG_MS,
+      name: this.#options.name,
+      ffmpeg: this.#options.ffmpeg,
+      runDir: this.#options.runDir,
+      clock: this.#clock,
+      onInit: (init) => this.#takeInit(init),
+      onFragment: (fragment) => this.#takeFragment(fragment, transport),
+      onPicture: (picture) => this.#takePicture(picture, transport),
+    });
+    this.#capture = capture;
+    void capture.start().then((reason) => this.#captureEnded(reason, transport, alreadyRefused));
+  }
+
+  #captureEnded(reason: AppError, transport: Transport, alreadyRefused: Transport[]): void {
+    const wasLive = this.#report.state === 'live';
+    this.#forgetCapture();
+    if (this.#isClosed) return;
+    const other = transport === 'tcp' ? 'udp' : 'tcp';
+    if (this.#mayChoose() && isTransportRefused(reason) && !alreadyRefused.includes(other)) {
+      this.#logger.info({ refused: transport, trying: other }, 'the camera refused a transport');
+      this.#connect(other, [...alreadyRefused, transport]);
+      return;
+    }
+    // What worked once is only worth remembering while it does: a new firmware or firewall may have turned it round.
+    if (!wasLive) this.#workingTransport = undefined;
+    this.#scheduleRetry(reason);
+  }
+
+  #scheduleRetry(reason: AppError): void {
+    const needsSomebody = reason.code === 'SOURCE_UNAUTHORIZED' || reason.code === 'SOURCE_UNSUPPORTED';
+    const delayMs = needsSomebody ? RECHECK_MS : this.#backoff.nextDelayMs();
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.counters.restarts += 1;
+      this.#connect(this.#firstTransport());
+    });
+    this.#logger.warn(
+      { code: reason.code, reason: reason.message, detail: reason.detail, retryInMs: delayMs },
+      'the capture ended',
+    );
+    this.#update({
+      state: needsSomebody ? 'failed' : 'waiting',
+      reason: reason.code,
+      detail: reason.message.slice(0, MAX_DETAIL_CHARACTERS),
+    });
+  }
+
+  #takeInit(init: SplitInit): void {
+    // Seconds since 1970, so that a restarted agent differs too; never the same twice, however quick the restarts.
+    this.#epoch = Math.max(this.#epoch + 1, Math.floor(this.#clock.nowMs() / 1000)) >>> 0;
+    const { bytes, codec, width, height } = init;
+    this.#init = { epoch: this.#epoch, bytes, codec, mime: `video/mp4; codecs="${codec}"`, width, height };
+    this.#sequence = 0;
+    this.#frameRate = new FrameRateMeter(init.timescale);
+    this.#update({ codec, width, height });
+  }
+
+  #takeFragment({ bytes, isKeyframe, decodeTime }: SplitFragment, transport: Transport): void {
+    if (this.#isClosed || !this.#init) return;
+    this.#becomeLive(transport);
+    this.counters.accessUnits += 1;
+    if (isKeyframe) this.counters.keyframes += 1;
+    const fragment: Fragment = {
+      init: this.#init,
+      bytes,
+      isKeyframe,
+      isDiscontinuity: this.#sequence === 0,
+      sequence: this.#sequence++,
+      capturedAtUs: Math.round(this.#clock.nowMs() * 1000),
+    };
+    this.ring.push(fragment);
+    this.#fragments.emit(fragment);
+    this.#frameRate?.add(decodeTime);
+    if (isKeyframe) this.#reportFrameRate();
+  }
+
+  // The first keyframe comes as a picture and as a fragment, by two pipes: either may be here first.
+  #becomeLive(transport: Transport): void {
+    if (this.#report.state === 'live') return;
+    this.#workingTransport = transport;
+    this.#timer = this.#clock.after(STABLE_AFTER_MS, () => this.#backoff.succeeded());
+    this.#update({ state: 'live', reason: null, detail: null });
+    this.#logger.info(
+      { codec: this.#report.codec, transport: this.#source.kind === 'rtsp' ? transport : undefined },
+      'live',
+    );
+  }
+
+  #takePicture({ jpeg, width, height }: SplitPicture, transport: Transport): void {
+    if (this.#isClosed) return;
+    this.#becomeLive(transport);
+    this.#picture = { jpeg, width, height, capturedAtMs: this.#clock.nowMs() };
+    this.#pictures.emit(this.#picture);
+  }
+
+  #reportFrameRate(): void {
+    const fps = this.#frameRate?.fps;
+    const told = this.#report.fps;
+    // A camera's rate trembles; a report goes out when it really is another one.
+    if (fps !== undefined && (told === null || Math.abs(fps - told) > told * 0.1)) this.#update({ fps });
+  }
+
+  #forgetCapture(): void {
+    this.#capture = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#init = undefined;
+    this.#frameRate = undefined;
+    this.#picture = undefined;
+    this.ring.clear();
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#capture?.close();
+    this.#forgetCapture();
+    this.#update({ state: 'stopped', reason: null, detail: null });
+  }
+
+  #firstTransport(): Transport {
+    const { transport = 'auto' } = this.#options;
+    return transport === 'auto' ? (this.#workingTransport ?? 'tcp') : transport;
+  }
+
+  #mayChoose(): boolean {
+    const { transport = 'auto' } = this.#options;
+    // RTSP over TLS is interleaved: there is no other transport.
+    return this.#source.kind === 'rtsp' && !this.#source.isEncrypted && transport === 'auto';
+  }
+
+  #firstReport(id: string, name: string): CameraReport {
+    const nothing = { reason: null, detail: null, codec: null, width: null, height: null, fps: null };
+    return { id, name, state: 'stopped', since: this.#now(), ...nothing, profiles: ['main', 'stills'] };
+  }
+
+  #update(change: Partial<CameraReport> & { state?: CameraState }): void {
+    const isOtherState = change.state !== undefined && change.state !== this.#report.state;
+    this.#report = { ...this.#report, ...change, ...(isOtherState && { since: this.#now() }) };
+    this.#reports.emit(this.report());
+  }
+
+  #now(): string {
+    return new Date(this.#clock.nowMs()).toISOString();
+  }
+
+  #countListenerError(error: unknown): void {
+    this.counters.listenerErrors += 1;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#lastListenerErrorMs < LISTENER_ERROR_LOG_MS) return;
+    this.#lastListenerErrorMs = nowMs;
+    this.#logger.error({ reason: messageOf(error) }, 'a listener of the camera failed');
+  }
+}
+
+function openCapture(options: CaptureOptions): CaptureRun {
+  return new Capture(options);
+}

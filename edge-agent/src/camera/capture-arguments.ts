@@ -1,0 +1,127 @@
+// The arguments of one capture process: one connection to the camera, two outputs. fluent-ffmpeg puts them in order and
+// never starts a process here. Its option methods get several arguments each: it cuts a lone one at the first space.
+//
+//   pipe:1  fMP4, the camera's H.264 untouched, one fragment an access unit
+//   pipe:3  one JPEG a keyframe, at most MAX_SNAPSHOT_WIDTH wide
+
+import ffmpeg from 'fluent-ffmpeg';
+import { redact } from '@sitecast/shared/node/logger';
+import { MAX_SNAPSHOT_WIDTH } from '@sitecast/shared/protocol/limits';
+import { demoBackground, demoGraph, DEMO_FPS } from './demo-scene.ts';
+import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import { rtspUrl, type DemoSource, type FileSource, type RtspSource, type Source } from './source.ts';
+
+export type Transport = 'tcp' | 'udp';
+
+export interface CaptureCommand {
+  args: string[];
+  /** To be written to the standard input: what must not be seen in the list of processes. */
+  stdin: string | undefined;
+}
+
+export interface CaptureCommandOptions {
+  source: Source;
+  /** Of an RTSP source. */
+  transport: Transport;
+  /** Drawn into a demo scene. */
+  name: string;
+  ffmpeg: FfmpegBinary;
+  /** ffmpeg's own time-out of the camera's socket; the capture's watchdog is the second net. */
+  socketTimeoutMs: number;
+  /** How long ffmpeg may look at an RTSP stream before the first picture goes out. */
+  probeMs: number;
+}
+
+export const PICTURE_FD = 3;
+
+const GLOBAL_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
+// Only keyframes are decoded. Without `-threads 1` and low_delay the decoder holds each picture back for a whole GOP.
+const DECODE_KEYFRAMES = ['-skip_frame', 'nokey', '-threads', '1', '-flags', '+low_delay'];
+const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
+const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
+const RTSP_PROTOCOLS = 'tcp,udp,rtp,rtsp,tls,crypto';
+
+export function captureCommand(options: CaptureCommandOptions): CaptureCommand {
+  const { source } = options;
+  switch (source.kind) {
+    case 'rtsp':
+      return rtspCommand(source, options);
+    case 'file':
+      return fileCommand(source, options);
+    case 'demo':
+      return demoCommand(source, options);
+  }
+}
+
+function rtspCommand(source: RtspSource, options: CaptureCommandOptions): CaptureCommand {
+  const url = rtspUrl(source);
+  const { transport, ffmpeg: binary, socketTimeoutMs, probeMs } = options;
+  const settings = {
+    rtsp_transport: transport,
+    allowed_media_types: 'video',
+    [binary.timeoutOption.slice(1)]: String(socketTimeoutMs * 1000),
+    analyzeduration: String(probeMs * 1000),
+  };
+  if (redact(url) !== url && binary.canHideUrl) return hiddenRtspCommand(url, settings, options);
+  const inputOptions = Object.entries(settings).flatMap(([name, value]) => [`-${name}`, value]);
+  return passThrough(options, url, ['-protocol_whitelist', RTSP_PROTOCOLS, ...inputOptions]);
+}
+
+// Every user of the gateway can read the arguments of every process. So a URL with a password goes in through a pipe, as a
+// concat script of one entry.
+function hiddenRtspCommand(
+  url: string,
+  settings: Record<string, string>,
+  options: CaptureCommandOptions,
+): CaptureCommand {
+  const lines = Object.entries(settings).map(([name, value]) => `option ${name} ${value}`);
+  const inputOptions = ['-f', 'concat', '-safe', '0', '-protocol_whitelist', `pipe,${RTSP_PROTOCOLS}`];
+  return {
+    ...passThrough(options, 'pipe:0', inputOptions),
+    stdin: ['ffconcat version 1.0', `file '${url}'`, ...lines, ''].join('\n'),
+  };
+}
+
+function fileCommand({ path }: FileSource, options: CaptureCommandOptions): CaptureCommand {
+  const input = ['-protocol_whitelist', 'file', '-re', '-stream_loop', '-1', '-fflags', '+genpts'];
+  return passThrough(options, `file:${path}`, input);
+}
+
+function passThrough(
+  { ffmpeg: binary }: CaptureCommandOptions,
+  input: string,
+  inputOptions: string[],
+): CaptureCommand {
+  const command = ffmpeg()
+    .input(input)
+    .inputOptions(...GLOBAL_OPTIONS, ...inputOptions, ...DECODE_KEYFRAMES)
+    .output('pipe:1')
+    .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS)
+    .output(`pipe:${PICTURE_FD}`)
+    .outputOptions('-map', '0:v:0', '-vf', SCALE_DOWN, ...jpegOptions(binary));
+  return { args: command._getArguments(), stdin: undefined };
+}
+
+function demoCommand({ name: seed }: DemoSource, options: CaptureCommandOptions): CaptureCommand {
+  const command = ffmpeg()
+    .input(demoBackground(seed))
+    .inputOptions(...GLOBAL_OPTIONS, '-re', '-f', 'lavfi')
+    .complexFilter(demoGraph(seed, options.name))
+    .output('pipe:1')
+    .outputOptions('-map', '[video]', ...DEMO_ENCODER, ...MUX_FRAGMENTS)
+    .output(`pipe:${PICTURE_FD}`)
+    .outputOptions('-map', '[pictures]', ...jpegOptions(options.ffmpeg));
+  return { args: command._getArguments(), stdin: undefined };
+}
+
+// A keyframe a second, no B-pictures, one thread: about 0.08 core at 960x540.
+const DEMO_ENCODER = [
+  ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline'],
+  ...['-pix_fmt', 'yuv420p', '-g', String(DEMO_FPS), '-keyint_min', String(DEMO_FPS), '-sc_threshold', '0'],
+  ...['-b:v', '700k', '-maxrate', '1000k', '-bufsize', '1000k', '-threads', '1'],
+];
+
+function jpegOptions(binary: FfmpegBinary): string[] {
+  const encoder = ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '3', '-threads', '1'];
+  return [...encoder, ...binary.passthroughOptions, '-f', 'image2pipe'];
+}

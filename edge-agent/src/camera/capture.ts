@@ -1,0 +1,150 @@
+// One run of ffmpeg on one camera, from the look-up of its host to the end of the process. Owns the process and the deadlines;
+// knows nothing of retries (camera.ts).
+
+import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import type { Clock } from '@sitecast/shared/runtime/clock';
+import { captureCommand, PICTURE_FD, type Transport } from './capture-arguments.ts';
+import { explainExit } from './capture-failure.ts';
+import { ChildProcess } from './child-process.ts';
+import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import { Fmp4Splitter, type SplitFragment, type SplitInit } from './fmp4-splitter.ts';
+import { JpegSplitter, type SplitPicture } from './jpeg-splitter.ts';
+import { resolveHost, type Source } from './source.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** From the start to the init segment. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** From the init segment to the first keyframe: cameras with long GOPs do not all send one at PLAY. */
+export const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
+/** Between two access units. */
+export const NO_DATA_TIMEOUT_MS = 10_000;
+
+export interface CaptureOptions {
+  source: Source;
+  transport: Transport;
+  probeMs: number;
+  name: string;
+  ffmpeg: FfmpegBinary;
+  runDir: string;
+  clock: Clock;
+  onInit: (init: SplitInit) => void;
+  onFragment: (fragment: SplitFragment) => void;
+  onPicture: (picture: SplitPicture) => void;
+}
+
+/** What `Camera` needs of a capture; tests put their own in its place. */
+export interface CaptureRun {
+  /** @returns resolves with the reason when nothing of it runs any more; never rejects. */
+  start(): Promise<AppError>;
+  close(): Promise<void>;
+  rssBytes(): number;
+}
+
+export class Capture implements CaptureRun {
+  readonly #options: CaptureOptions;
+  readonly #watchdog: Watchdog;
+  #child: ChildProcess | undefined;
+  #ended: Promise<AppError> | undefined;
+  /** Why we ended it; else the process tells. */
+  #reason: AppError | undefined;
+  #isLive = false;
+
+  constructor(options: CaptureOptions) {
+    this.#options = options;
+    this.#watchdog = new Watchdog(options.clock);
+  }
+
+  start(): Promise<AppError> {
+    this.#ended ??= this.#run().finally(() => this.#watchdog.close());
+    return this.#ended;
+  }
+
+  /** Resolves when the process is gone. Idempotent. */
+  async close(): Promise<void> {
+    this.#reason ??= new AppError('SHUTTING_DOWN', 'the capture was closed');
+    await this.#child?.close();
+    await this.#ended;
+  }
+
+  rssBytes(): number {
+    return this.#child?.rssBytes() ?? 0;
+  }
+
+  async #run(): Promise<AppError> {
+    try {
+      this.#watchdog.expect(CONNECT_TIMEOUT_MS, () =>
+        this.#stop(unreachable(`the camera gave no picture within ${CONNECT_TIMEOUT_MS / 1000} s`)),
+      );
+      const source = await this.#findHost();
+      if (this.#reason) return this.#reason;
+      this.#child = this.#newChild(source);
+      const exit = await this.#child.start();
+      return this.#reason ?? explainExit(exit, this.#isLive);
+    } catch (error) {
+      if (isAppError(error)) return error;
+      return new AppError('ENCODER_FAILED', `the capture failed: ${messageOf(error)}`, { retryable: true });
+    }
+  }
+
+  /** @returns the source as it may be given to this ffmpeg. */
+  async #findHost(): Promise<Source> {
+    const { source, ffmpeg } = this.#options;
+    // The name in a certificate is only known to who connects by name, so an encrypted source keeps it where ffmpeg can look it up.
+    if (source.kind !== 'rtsp' || (source.isEncrypted && ffmpeg.origin === 'system')) return source;
+    return await resolveHost(source);
+  }
+
+  #newChild(source: Source): ChildProcess {
+    const { ffmpeg, runDir, clock } = this.#options;
+    const { args, stdin } = captureCommand({ ...this.#options, source, socketTimeoutMs: NO_DATA_TIMEOUT_MS });
+    const video = new Fmp4Splitter({
+      onInit: (init) => this.#takeInit(init),
+      onFragment: (fragment) => this.#takeFragment(fragment),
+    });
+    const pictures = new JpegSplitter({ onPicture: this.#options.onPicture });
+    const onOutput = {
+      1: (chunk: Buffer) => this.#guarded(() => video.push(chunk)),
+      [PICTURE_FD]: (chunk: Buffer) => this.#guarded(() => pictures.push(chunk)),
+    };
+    return new ChildProcess({ path: ffmpeg.path, args, stdin, onOutput, runDir, clock });
+  }
+
+  // After a malformed box nothing that follows can be trusted; the rest of the output is read and thrown away.
+  #guarded(feed: () => void): void {
+    if (this.#reason) return;
+    try {
+      feed();
+    } catch (error) {
+      this.#stop(
+        isAppError(error) ? error : new AppError('ENCODER_FAILED', messageOf(error), { retryable: true }),
+      );
+    }
+  }
+
+  #takeInit(init: SplitInit): void {
+    this.#watchdog.expect(FIRST_KEYFRAME_TIMEOUT_MS, () =>
+      this.#stop(unreachable(`the camera sent no keyframe within ${FIRST_KEYFRAME_TIMEOUT_MS / 1000} s`)),
+    );
+    this.#options.onInit(init);
+  }
+
+  #takeFragment(fragment: SplitFragment): void {
+    if (this.#isLive) this.#watchdog.feed(NO_DATA_TIMEOUT_MS);
+    else {
+      this.#isLive = true;
+      this.#watchdog.expect(NO_DATA_TIMEOUT_MS, () =>
+        this.#stop(unreachable(`the camera sent nothing for ${NO_DATA_TIMEOUT_MS / 1000} s`)),
+      );
+    }
+    this.#options.onFragment(fragment);
+  }
+
+  #stop(reason: AppError): void {
+    this.#reason ??= reason;
+    void this.#child?.close();
+  }
+}
+
+function unreachable(message: string): AppError {
+  return new AppError('SOURCE_UNREACHABLE', message, { retryable: true });
+}

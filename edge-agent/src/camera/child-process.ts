@@ -1,0 +1,155 @@
+// One capture process: started in a process group of its own, watched, and ended for certain. Owns the process, its pipes and
+// its record in `runDir`.
+
+import { spawn, type ChildProcess as NodeChild } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { redact } from '@sitecast/shared/node/logger';
+import { messageOf } from '@sitecast/shared/runtime/app-error';
+import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
+import { recordProcess } from './process-record.ts';
+
+/** Policy: drop the oldest line, cut a longer line. LIMITS.md. */
+export const STDERR_LINES = 20;
+export const STDERR_LINE_CHARACTERS = 400;
+/** SIGTERM lets ffmpeg say TEARDOWN to the camera, some of which hold a dead session's slot for a minute; then SIGKILL. */
+export const KILL_AFTER_MS = 3_000;
+
+export interface ChildProcessOptions {
+  path: string;
+  args: string[];
+  stdin: string | undefined;
+  /** Output pipes besides stderr, by file descriptor. */
+  onOutput: Record<number, (chunk: Buffer) => void>;
+  runDir: string;
+  clock: Clock;
+  killAfterMs?: number;
+}
+
+export interface ChildExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Why there was no process at all. */
+  spawnError: string | undefined;
+  /** The last lines of standard error, without credentials. */
+  stderr: string[];
+}
+
+export class ChildProcess {
+  readonly #options: ChildProcessOptions;
+  readonly #stderr: string[] = [];
+  #partialLine = '';
+  #child: NodeChild | undefined;
+  #exited: Promise<ChildExit> | undefined;
+  #hasExited = false;
+
+  constructor(options: ChildProcessOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#hasExited ? undefined : this.#child?.pid;
+  }
+
+  /** @returns resolves once, when the process and its output have ended or when it could not be started; never rejects. */
+  start(): Promise<ChildExit> {
+    this.#exited ??= this.#start();
+    return this.#exited;
+  }
+
+  /** Resolves when the process is gone. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#exited) return;
+    let timer: Timer | undefined;
+    if (!this.#hasExited) {
+      this.#signal('SIGTERM');
+      timer = this.#options.clock.after(this.#options.killAfterMs ?? KILL_AFTER_MS, () =>
+        this.#signal('SIGKILL'),
+      );
+    }
+    await this.#exited;
+    timer?.cancel();
+  }
+
+  /** Resident memory, bytes; 0 when it does not run or the system does not tell. */
+  rssBytes(): number {
+    if (this.pid === undefined) return 0;
+    try {
+      const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
+      return Number(line?.[1] ?? 0) * 1024;
+    } catch {
+      return 0;
+    }
+  }
+
+  #start(): Promise<ChildExit> {
+    const { path, args, stdin, runDir } = this.#options;
+    return new Promise((resolve) => {
+      let forget = (): void => {};
+      const finish = (code: number | null, signal: NodeJS.Signals | null, spawnError?: string): void => {
+        if (this.#hasExited) return;
+        this.#hasExited = true;
+        forget();
+        this.#pushLine(this.#partialLine);
+        resolve({ code, signal, spawnError, stderr: this.#stderr });
+      };
+      try {
+        const child = spawn(path, args, { stdio: this.#stdio(), detached: true });
+        this.#child = child;
+        child.once(
+          'error',
+          (error) => child.pid === undefined && finish(null, null, redact(messageOf(error))),
+        );
+        child.once('close', (code, signal) => finish(code, signal));
+        if (child.pid !== undefined) forget = recordProcess(runDir, child.pid);
+        this.#connect(child, stdin);
+      } catch (error) {
+        this.#signal('SIGKILL');
+        finish(null, null, redact(messageOf(error)));
+      }
+    });
+  }
+
+  #stdio(): ('pipe' | 'ignore')[] {
+    const { stdin, onOutput } = this.#options;
+    const highest = Math.max(2, ...Object.keys(onOutput).map(Number));
+    return Array.from({ length: highest + 1 }, (_, fd) => {
+      const isUsed = fd === 0 ? stdin !== undefined : fd === 2 || onOutput[fd] !== undefined;
+      return isUsed ? 'pipe' : 'ignore';
+    });
+  }
+
+  #connect(child: NodeChild, stdin: string | undefined): void {
+    // EPIPE and ECONNRESET of a dying process: its end is reported by 'close'.
+    for (const stream of child.stdio) stream?.on('error', () => {});
+    if (child.stdin && stdin !== undefined) child.stdin.end(stdin);
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#takeStderr(text));
+    for (const [fd, take] of Object.entries(this.#options.onOutput)) {
+      (child.stdio[Number(fd)] as Readable | undefined)?.on('data', take);
+    }
+  }
+
+  // The group, not the process alone: whatever ffmpeg may have started goes with it.
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.pid;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // Gone between the check and the call.
+    }
+  }
+
+  #takeStderr(text: string): void {
+    const lines = (this.#partialLine + text).split(/[\r\n]+/);
+    this.#partialLine = (lines.pop() ?? '').slice(0, STDERR_LINE_CHARACTERS);
+    for (const line of lines) this.#pushLine(line);
+  }
+
+  #pushLine(line: string): void {
+    if (line.trim() === '') return;
+    // Cut after redaction: a cut through a URL could leave a password without the @ by which it is found.
+    this.#stderr.push(redact(line).slice(0, STDERR_LINE_CHARACTERS));
+    if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
+  }
+}

@@ -1,0 +1,199 @@
+// Reads the few boxes of ISO/IEC 14496-12 and -15 that say what a stream is and what a fragment holds. Pure; no state.
+//
+//   box: u32 size, 4 characters type, body of size - 8 bytes; a full box's body starts with u8 version, u24 flags
+
+import { AppError } from '@sitecast/shared/runtime/app-error';
+
+export const BOX_HEADER_BYTES = 8;
+// 14496-12 8.8.3.1, sample_is_non_sync_sample.
+const NON_SYNC_SAMPLE = 0x0001_0000;
+
+export interface Movie {
+  codec: string;
+  width: number;
+  height: number;
+  /** Ticks per second of decode times and durations. */
+  timescale: number;
+  /** Of samples whose fragment says nothing else (trex). */
+  defaultFlags: number;
+  defaultDuration: number;
+}
+
+export interface MovieFragment {
+  isKeyframe: boolean;
+  /** Of the first sample, in ticks. */
+  decodeTime: number;
+  /** Of all samples, in ticks. */
+  duration: number;
+}
+
+interface Box {
+  type: string;
+  body: DataView;
+}
+
+export function malformed(message: string): AppError {
+  return new AppError('FRAME_MALFORMED', `fMP4 of the capture: ${message}`);
+}
+
+/**
+ * @param moov the body of a moov box with one video track.
+ * @throws {AppError} FRAME_MALFORMED; SOURCE_UNSUPPORTED when the video is not H.264.
+ */
+export function readMovie(moov: Uint8Array): Movie {
+  return guarded(() => {
+    const movie = children(viewOf(moov));
+    const track = movie.filter((box) => box.type === 'trak').map((box) => children(box.body));
+    const media = track.map((boxes) => children(need(boxes, 'mdia')));
+    const video = media.find((boxes) => isVideo(need(boxes, 'hdlr')));
+    if (!video) throw new AppError('SOURCE_UNSUPPORTED', 'the camera sends no video');
+    const table = children(need(children(need(video, 'minf')), 'stbl'));
+    return {
+      ...readSampleEntry(need(table, 'stsd')),
+      timescale: readTimescale(need(video, 'mdhd')),
+      ...readDefaults(need(children(need(movie, 'mvex')), 'trex')),
+    };
+  });
+}
+
+/** @param moof the body of a moof box. */
+export function readMovieFragment(moof: Uint8Array, defaults: Movie): MovieFragment {
+  return guarded(() => {
+    const track = children(need(children(viewOf(moof)), 'traf'));
+    const header = readTrackFragmentHeader(need(track, 'tfhd'), defaults);
+    const run = readTrackRun(need(track, 'trun'), header);
+    return { ...run, decodeTime: readDecodeTime(need(track, 'tfdt')) };
+  });
+}
+
+function isVideo(hdlr: DataView): boolean {
+  return fourCharacters(hdlr, 8) === 'vide';
+}
+
+const CODEC_NAMES: Record<string, string> = {
+  hvc1: 'H.265',
+  hev1: 'H.265',
+  mp4v: 'MPEG-4 or MJPEG',
+  av01: 'AV1',
+  vp09: 'VP9',
+};
+
+function readSampleEntry(stsd: DataView): Pick<Movie, 'codec' | 'width' | 'height'> {
+  const [entry] = children(tail(stsd, 8));
+  if (!entry) throw malformed('stsd is empty');
+  if (entry.type !== 'avc1' && entry.type !== 'avc3')
+    throw unsupportedCodec(CODEC_NAMES[entry.type] ?? entry.type);
+  // 78 bytes of VisualSampleEntry before its boxes (14496-12 12.1.3).
+  const avcC = need(children(tail(entry.body, 78)), 'avcC');
+  const profile = [1, 2, 3].map((at) => avcC.getUint8(at).toString(16).padStart(2, '0')).join('');
+  return {
+    codec: `${entry.type}.${profile}`,
+    width: entry.body.getUint16(24),
+    height: entry.body.getUint16(26),
+  };
+}
+
+/** The sentence that an installer reads when a camera sends something else than H.264. */
+export function unsupportedCodec(codec: string): AppError {
+  return new AppError(
+    'SOURCE_UNSUPPORTED',
+    `the camera sends ${codec}; set the stream to H.264 (AVC) in the camera's video settings, or use its second stream`,
+    { detail: { codec } },
+  );
+}
+
+function readTimescale(mdhd: DataView): number {
+  return mdhd.getUint32(mdhd.getUint8(0) === 1 ? 20 : 12);
+}
+
+function readDefaults(trex: DataView): Pick<Movie, 'defaultFlags' | 'defaultDuration'> {
+  return { defaultDuration: trex.getUint32(12), defaultFlags: trex.getUint32(20) };
+}
+
+interface SampleDefaults {
+  duration: number;
+  flags: number;
+}
+
+// 14496-12 8.8.7: optional fields follow in the order of their flag bits.
+function readTrackFragmentHeader(tfhd: DataView, movie: Movie): SampleDefaults {
+  const flags = tfhd.getUint32(0) & 0xff_ffff;
+  let at = 8 + (flags & 0x1 ? 8 : 0) + (flags & 0x2 ? 4 : 0);
+  const duration = flags & 0x8 ? tfhd.getUint32(at) : movie.defaultDuration;
+  at += (flags & 0x8 ? 4 : 0) + (flags & 0x10 ? 4 : 0);
+  return { duration, flags: flags & 0x20 ? tfhd.getUint32(at) : movie.defaultFlags };
+}
+
+// 14496-12 8.8.8.
+function readTrackRun(
+  trun: DataView,
+  defaults: SampleDefaults,
+): Pick<MovieFragment, 'isKeyframe' | 'duration'> {
+  const flags = trun.getUint32(0) & 0xff_ffff;
+  const count = trun.getUint32(4);
+  if (count === 0) throw malformed('a fragment without samples');
+  let at = 8 + (flags & 0x1 ? 4 : 0);
+  let firstFlags = flags & 0x4 ? trun.getUint32(at) : undefined;
+  at += flags & 0x4 ? 4 : 0;
+  let duration = 0;
+  for (let sample = 0; sample < count; sample += 1) {
+    duration += flags & 0x100 ? trun.getUint32(at) : defaults.duration;
+    at += (flags & 0x100 ? 4 : 0) + (flags & 0x200 ? 4 : 0);
+    if (flags & 0x400) firstFlags ??= trun.getUint32(at);
+    at += (flags & 0x400 ? 4 : 0) + (flags & 0x800 ? 4 : 0);
+    if (at > trun.byteLength) throw malformed('trun ends early');
+  }
+  return { isKeyframe: ((firstFlags ?? defaults.flags) & NON_SYNC_SAMPLE) === 0, duration };
+}
+
+function readDecodeTime(tfdt: DataView): number {
+  return tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4);
+}
+
+function children(body: DataView): Box[] {
+  const boxes: Box[] = [];
+  for (let at = 0; at < body.byteLength;) {
+    const size = body.getUint32(at);
+    if (size < BOX_HEADER_BYTES || at + size > body.byteLength)
+      throw malformed(`a box of ${size} bytes does not fit`);
+    boxes.push({
+      type: fourCharacters(body, at + 4),
+      body: new DataView(body.buffer, body.byteOffset + at + BOX_HEADER_BYTES, size - BOX_HEADER_BYTES),
+    });
+    at += size;
+  }
+  return boxes;
+}
+
+function need(boxes: Box[], type: string): DataView {
+  const box = boxes.find((candidate) => candidate.type === type);
+  if (!box) throw malformed(`${type} is missing`);
+  return box.body;
+}
+
+export function fourCharacters(view: DataView, at: number): string {
+  return String.fromCharCode(
+    view.getUint8(at),
+    view.getUint8(at + 1),
+    view.getUint8(at + 2),
+    view.getUint8(at + 3),
+  );
+}
+
+function tail(view: DataView, from: number): DataView {
+  return new DataView(view.buffer, view.byteOffset + from, view.byteLength - from);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+// A read beyond the end of a view is how a truncated box shows itself.
+function guarded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) throw malformed('a box ends early');
+    throw error;
+  }
+}

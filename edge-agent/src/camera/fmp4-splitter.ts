@@ -1,0 +1,129 @@
+// Cuts the byte stream of `-f mp4 -movflags +frag_every_frame+empty_moov` into its init segment and its fragments. Strict: one
+// ftyp, one moov, then moof+mdat pairs; anything else that is not known filler is malformed.
+
+import {
+  BOX_HEADER_BYTES,
+  fourCharacters,
+  malformed,
+  readMovie,
+  readMovieFragment,
+  type Movie,
+  type MovieFragment,
+} from './fmp4-boxes.ts';
+
+/** Policy: reject (the capture ends as FRAME_MALFORMED). One box; a capture holds at most two of them at a time. LIMITS.md. */
+export const MAX_BOX_BYTES = 4 * 1024 * 1024;
+
+export interface SplitInit extends Movie {
+  bytes: Uint8Array;
+}
+
+export interface SplitFragment extends MovieFragment {
+  /** In memory of its own. */
+  bytes: Uint8Array;
+}
+
+export interface Fmp4SplitterOptions {
+  onInit: (init: SplitInit) => void;
+  onFragment: (fragment: SplitFragment) => void;
+  maxBoxBytes?: number;
+}
+
+// What may come next, and which filler ffmpeg puts between (14496-12: sidx, styp, mfra at the end, free space).
+const FILLER = new Set(['free', 'skip', 'sidx', 'styp', 'mfra', 'emsg', 'prft', 'uuid']);
+const NEXT: Record<string, string> = { ftyp: 'moov', moov: 'moof', moof: 'mdat', mdat: 'moof' };
+
+export class Fmp4Splitter {
+  readonly #options: Required<Fmp4SplitterOptions>;
+  readonly #header = Buffer.alloc(BOX_HEADER_BYTES);
+  #headerBytes = 0;
+  #expected = 'ftyp';
+  /** The box being read, with its pair's first half (ftyp before moov, moof before mdat) in front. */
+  #target: Buffer | undefined;
+  #written = 0;
+  /** Where the box starts in the target; undefined for filler, which is skipped. */
+  #boxStart = 0;
+  #fillerBytesLeft = 0;
+  #firstHalf: Buffer | undefined;
+  #movie: Movie | undefined;
+
+  constructor(options: Fmp4SplitterOptions) {
+    this.#options = { maxBoxBytes: MAX_BOX_BYTES, ...options };
+  }
+
+  /** @throws {AppError} FRAME_MALFORMED or SOURCE_UNSUPPORTED; then this splitter is of no more use. */
+  push(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#fillerBytesLeft > 0) at += this.#skip(chunk.length - at);
+      else if (this.#target) at += this.#fill(this.#target, chunk, at);
+      else at += this.#readHeader(chunk, at);
+    }
+  }
+
+  #skip(available: number): number {
+    const taken = Math.min(this.#fillerBytesLeft, available);
+    this.#fillerBytesLeft -= taken;
+    return taken;
+  }
+
+  #readHeader(chunk: Buffer, from: number): number {
+    const taken = chunk.copy(this.#header, this.#headerBytes, from);
+    this.#headerBytes += taken;
+    if (this.#headerBytes === BOX_HEADER_BYTES) this.#startBox();
+    return taken;
+  }
+
+  #startBox(): void {
+    this.#headerBytes = 0;
+    const size = this.#header.readUInt32BE(0);
+    const type = fourCharacters(new DataView(this.#header.buffer, this.#header.byteOffset), 4);
+    // Sizes 0 (to the end) and 1 (64 bits) are below the least size too: ffmpeg writes neither here.
+    if (size < BOX_HEADER_BYTES || size > this.#options.maxBoxBytes)
+      throw malformed(`a box of ${size} bytes`);
+    if (type === this.#expected) this.#allocate(size);
+    else if (FILLER.has(type)) this.#fillerBytesLeft = size - BOX_HEADER_BYTES;
+    else throw malformed(`${this.#expected} was due, not ${JSON.stringify(type)}`);
+  }
+
+  #allocate(size: number): void {
+    const firstHalf = this.#firstHalf;
+    this.#boxStart = firstHalf?.length ?? 0;
+    // Not from Buffer's shared pool: a fragment in the GOP ring must not hold its neighbours' memory.
+    this.#target = Buffer.allocUnsafeSlow(this.#boxStart + size);
+    firstHalf?.copy(this.#target);
+    this.#header.copy(this.#target, this.#boxStart);
+    this.#written = this.#boxStart + BOX_HEADER_BYTES;
+    if (size === BOX_HEADER_BYTES) this.#endBox(this.#target);
+  }
+
+  #fill(target: Buffer, chunk: Buffer, from: number): number {
+    const taken = chunk.copy(target, this.#written, from);
+    this.#written += taken;
+    if (this.#written === target.length) this.#endBox(target);
+    return taken;
+  }
+
+  #endBox(target: Buffer): void {
+    const type = this.#expected;
+    this.#target = undefined;
+    this.#expected = NEXT[type] as string;
+    if (type === 'ftyp' || type === 'moof') {
+      this.#firstHalf = target;
+      return;
+    }
+    const firstHalf = this.#firstHalf as Buffer;
+    this.#firstHalf = undefined;
+    if (type === 'moov') this.#endInit(target);
+    else this.#endFragment(target, firstHalf);
+  }
+
+  #endInit(bytes: Buffer): void {
+    this.#movie = readMovie(bytes.subarray(this.#boxStart + BOX_HEADER_BYTES));
+    this.#options.onInit({ ...this.#movie, bytes });
+  }
+
+  #endFragment(bytes: Buffer, moof: Buffer): void {
+    const fragment = readMovieFragment(moof.subarray(BOX_HEADER_BYTES), this.#movie as Movie);
+    this.#options.onFragment({ ...fragment, bytes });
+  }
+}

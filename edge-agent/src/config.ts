@@ -1,0 +1,111 @@
+// The agent's settings: one schema with its defaults. agent.example.yaml lists every key; a test compares the two.
+
+import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
+import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
+import * as z from 'zod';
+
+const MIB = 1024 * 1024;
+const MAX_SENSORS = 64;
+
+const id = z
+  .string()
+  .regex(ID_PATTERN, 'must be 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen');
+const displayName = z.string().min(1).max(120);
+
+// Messages never carry the value: it may hold a password.
+const brokerUrl = z.string().refine(isBrokerUrl, {
+  message: 'must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user, password or path',
+});
+const cameraSource = z.string().refine(isCameraSource, {
+  message: 'must be rtsp://..., rtsps://..., file:PATH, demo:NAME or env:VARIABLE',
+});
+
+const camera = z.strictObject({
+  id,
+  /** Shown to people; the id when absent. */
+  name: displayName.optional(),
+  source: cameraSource,
+  /** How RTSP carries the video; `auto` tries TCP first, then UDP when the camera refuses TCP. */
+  transport: z.enum(['auto', 'tcp', 'udp']).default('auto'),
+  /** 0: no snapshots by interval. */
+  snapshotIntervalSeconds: z.int().min(0).max(86_400).default(60),
+});
+
+const sensor = z.strictObject({
+  id,
+  name: displayName.optional(),
+  source: z.enum(['demo:climate', 'demo:power']),
+  intervalSeconds: z.number().min(0.1).max(86_400).default(2),
+});
+
+export const agentConfigSchema = z
+  .strictObject({
+    site: id,
+    agent: id.refine((text) => text !== 'sensors', { message: '"sensors" is a reserved name' }),
+    dataDir: z.string().min(1).default('/var/lib/sitecast-agent'),
+    ffmpegPath: z.string().min(1).optional(),
+    uplink: z.strictObject({
+      url: brokerUrl,
+      mediaUrl: brokerUrl,
+      secretFile: z.string().min(1).optional(),
+      ca: z.string().min(1).optional(),
+    }),
+    cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
+    sensors: z.array(sensor).max(MAX_SENSORS).default([]),
+    spool: z
+      .strictObject({
+        maxBytes: z
+          .int()
+          .min(16 * MIB)
+          .max(64 * 1024 * MIB)
+          .default(256 * MIB),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    for (const list of ['cameras', 'sensors'] as const) {
+      for (const { index, first, id } of duplicates(config[list])) {
+        context.addIssue({
+          code: 'custom',
+          path: [list, index, 'id'],
+          message: `"${id}" is also the id of ${list}.${first}`,
+        });
+      }
+    }
+  });
+
+export type AgentSettings = z.output<typeof agentConfigSchema>;
+export type CameraSettings = AgentSettings['cameras'][number];
+
+/** Settings with every reference followed: paths are absolute, sources and secrets are values. */
+export interface AgentConfig extends AgentSettings {
+  secret: string;
+  /** PEM, or undefined for the system's authorities. */
+  caPem: string | undefined;
+}
+
+function isBrokerUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password, pathname, search } = new URL(text);
+  const isPlain = username === '' && password === '' && search === '' && ['', '/'].includes(pathname);
+  return (protocol === 'mqtt:' || protocol === 'mqtts:') && hostname !== '' && isPlain;
+}
+
+function isCameraSource(text: string): boolean {
+  // No URL parser here: a password may hold characters that one refuses, and cameras take them.
+  return (
+    /^rtsps?:\/\/[^\s]+$/.test(text) ||
+    /^file:.+$/.test(text) ||
+    /^demo:[a-z0-9][a-z0-9-]{0,62}$/.test(text) ||
+    /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text)
+  );
+}
+
+function* duplicates(items: { id: string }[]): Generator<{ index: number; first: number; id: string }> {
+  const firstIndex = new Map<string, number>();
+  for (const [index, { id }] of items.entries()) {
+    const first = firstIndex.get(id);
+    if (first === undefined) firstIndex.set(id, index);
+    else yield { index, first, id };
+  }
+}

@@ -1,0 +1,36 @@
+// What each command does, on the parts of the agent.
+
+import type { LeaseResult, SnapshotResult } from '@sitecast/shared/protocol/commands';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
+import type { SnapshotReason } from '@sitecast/shared/protocol/snapshot-envelope';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { LeaseKey } from '../live/lease-book.ts';
+import type { Operations } from './command-desk.ts';
+
+export interface OperationParts {
+  cameras: Iterable<{ readonly id: string; report(): CameraReport }>;
+  snapshots: ReadonlyMap<string, { take(reason: SnapshotReason): Promise<string> }>;
+  live: { lease(key: LeaseKey, ttlMs: number): LeaseResult; release(key: LeaseKey): void };
+}
+
+export function operationsOf({ cameras, snapshots, live }: OperationParts): Operations {
+  const byId = new Map([...cameras].map((camera) => [camera.id, camera]));
+  const find = <T>(parts: ReadonlyMap<string, T>, id: string): T => {
+    const part = parts.get(id);
+    if (part === undefined) throw new AppError('NOT_FOUND', `there is no camera "${id}"`);
+    return part;
+  };
+  return {
+    'live.lease': async ({ camera, profile, ttlMs }) => live.lease({ camera, profile }, ttlMs),
+    'live.release': async ({ camera, profile }) => live.release({ camera, profile }),
+    snapshot: async ({ camera }): Promise<SnapshotResult> => ({
+      snapshotId: await find(snapshots, camera).take('command'),
+    }),
+    // The camera is always being read, so its state is the test.
+    'camera.test': async ({ camera }) => find(byId, camera).report(),
+    'config.apply': async () => {
+      throw new AppError('NOT_SUPPORTED', 'the configuration of this agent is changed in its file');
+    },
+    restart: async () => null,
+  };
+}

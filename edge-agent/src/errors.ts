@@ -1,0 +1,29 @@
+// Codes of the agent's own failures. README.md explains each to an installer; a test keeps the two in step.
+
+export const AGENT_ERRORS = {
+  CONFIG_INVALID:
+    'The configuration file or the environment is not valid; every problem is listed with its line.',
+  DATA_DIR_IN_USE: 'Another agent runs on the same data directory.',
+  SOURCE_UNREACHABLE: 'The camera does not answer; it is tried again by itself.',
+  SOURCE_ENDED: 'The camera ended the stream; it is tried again by itself.',
+  SOURCE_UNAUTHORIZED: 'The camera refuses the user name or password; one try in 30 minutes.',
+  SOURCE_UNSUPPORTED: 'The camera sends something other than H.264; checked again every 30 minutes.',
+  ENCODER_FAILED: 'ffmpeg ended by itself; its last lines are in the detail.',
+  FRAME_MALFORMED: 'Bytes could not be read; they are dropped and counted.',
+  PAYLOAD_TOO_LARGE: 'A message is above the limit of the wire; it is refused before it is spooled.',
+  UPLINK_OFFLINE: 'The server is not connected; what matters waits in the spool.',
+  UNAUTHORIZED: "The server refuses the agent's id or secret.",
+  SPOOL_FULL: 'The spool is at its byte cap, or the disk is full.',
+  SPOOL_CORRUPT: 'A part of the spool could not be read; the valid prefix is kept, the rest set aside.',
+  QUEUE_FULL: 'A bounded queue is full; try again shortly.',
+  NOT_FOUND: 'No such camera on this agent.',
+  CAMERA_OFFLINE: 'The camera gives no picture at the moment.',
+  PROFILE_UNSUPPORTED: 'The camera does not offer this profile.',
+  COMMAND_EXPIRED: 'The command came after its expiry; check the clock of the gateway.',
+  NOT_SUPPORTED: 'This agent does not know the command.',
+  BAD_REQUEST: 'The arguments of the command are not valid.',
+  INTERNAL: 'A failure that nobody foresaw; the log has the details.',
+  SHUTTING_DOWN: 'The agent is stopping.',
+} as const;
+
+export type AgentErrorCode = keyof typeof AGENT_ERRORS;

@@ -1,0 +1,53 @@
+// Gathers the counters of all parts into one health message.
+
+import type { AgentHealth } from '@sitecast/shared/protocol/status';
+import type { Camera } from '../camera/camera.ts';
+import type { LivePublisher } from '../live/live-publisher.ts';
+import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
+import type { DroppedNotices } from '../reporting/dropped-notices.ts';
+import type { MqttConnection } from '../uplink/connection.ts';
+import type { Spool } from '../uplink/spool.ts';
+import { Gateway } from './gateway.ts';
+
+export interface HealthSources {
+  config: { dataDir: string };
+  spool: Pick<Spool, 'stats'>;
+  data: Pick<MqttConnection, 'counters' | 'inFlight'>;
+  media: Pick<MqttConnection, 'counters'>;
+  live: Pick<LivePublisher, 'framesDropped'>;
+  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'captureRssBytes'>[];
+  snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
+  notices: Pick<DroppedNotices, 'noticesReceived'>;
+}
+
+/** @returns reads everything but the time. */
+export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
+  const { config, spool, data, media, live, notices } = sources;
+  const gateway = new Gateway(config.dataDir);
+  return async () => ({
+    ...(await gateway.read()),
+    spool: spool.stats(),
+    uplink: {
+      connects: data.counters.connects,
+      inFlight: data.inFlight,
+      acked: data.counters.acked,
+      liveBytesSent: media.counters.liveBytesSent,
+      liveFramesDropped: live.framesDropped,
+      // Beyond the schema of today; a server that does not know them leaves them out.
+      ...{ noticesReceived: notices.noticesReceived, messagesRefused: data.counters.messagesRefused },
+    },
+    cameras: readCameras(sources),
+  });
+}
+
+function readCameras({ cameras, snapshots }: HealthSources): AgentHealth['cameras'] {
+  return cameras.map((camera) => ({
+    id: camera.id,
+    restarts: camera.counters.restarts,
+    accessUnits: camera.counters.accessUnits,
+    keyframes: camera.counters.keyframes,
+    snapshots: snapshots.get(camera.id)?.snapshots ?? 0,
+    ringBytes: camera.ring.bytes,
+    processRssBytes: camera.captureRssBytes(),
+  }));
+}

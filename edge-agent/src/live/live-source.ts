@@ -1,0 +1,22 @@
+// The narrow view of a camera that live streams need; `camera/camera.ts` fits it.
+
+import type { CameraReport } from '@sitecast/shared/protocol/status';
+import type { Fragment, KeyframePicture } from '../camera/fragment.ts';
+
+export interface LiveSource {
+  readonly id: string;
+  readonly ring: { fromLastKeyframe(): Fragment[]; readonly isNewestGopComplete: boolean };
+  report(): CameraReport;
+  latestPicture(): KeyframePicture | undefined;
+  onFragment(listener: (fragment: Fragment) => void): () => void;
+  onPicture(listener: (picture: KeyframePicture) => void): () => void;
+}
+
+/** One leased stream. `start`, `restart` when the media connection is a new one, `close`. */
+export interface LiveStream {
+  start(): void;
+  restart(): void;
+  /** The server has received up to this frame. */
+  acked(sequence: number): void;
+  close(): void;
+}

@@ -1,0 +1,49 @@
+// What the agent tells the server for keeps, in the form of the wire, on its way into the spool.
+
+import { encodeJson } from '@sitecast/shared/protocol/json-message';
+import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
+import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { Reading } from '@sitecast/shared/protocol/telemetry';
+import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import type { QuietLog } from '../health/quiet-log.ts';
+import type { Spool, SpoolClass } from './spool.ts';
+
+export interface OutboxOptions {
+  address: AgentAddress;
+  spool: Pick<Spool, 'put'>;
+  log: QuietLog;
+}
+
+/** Each method resolves when the message is durable, and rejects as `Spool.put` does. */
+export class Outbox {
+  readonly #options: OutboxOptions;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  reading(sensor: string, { tsMs, values }: Reading): Promise<void> {
+    const topic = topics.agentTelemetry(this.#options.address, sensor);
+    return this.#put('readings', topic, encodeJson({ ts: tsMs, values }));
+  }
+
+  event(camera: string, event: CameraEvent): Promise<void> {
+    return this.#put('events', topics.event(this.#options.address, camera), encodeJson(event));
+  }
+
+  snapshot(envelope: SnapshotEnvelope): Promise<void> {
+    const topic = topics.snapshot(this.#options.address, envelope.header.camera);
+    return this.#put('snapshots', topic, encodeSnapshotEnvelope(envelope));
+  }
+
+  async #put(spoolClass: SpoolClass, topic: string, payload: Uint8Array): Promise<void> {
+    try {
+      await this.#options.spool.put(spoolClass, topic, payload);
+    } catch (error) {
+      const code = isAppError(error) ? error.code : 'INTERNAL';
+      this.#options.log.warn(code, { topic, reason: messageOf(error) }, 'a message was not spooled');
+      throw error;
+    }
+  }
+}

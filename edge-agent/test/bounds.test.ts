@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { MAX_CAMERAS_PER_AGENT, MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
+import { ALL_RINGS_MAX_BYTES } from '../src/agent.ts';
+import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
+import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
+import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
+import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
+import { WAITING_MAX_BYTES as FRAGMENTS_WAITING_MAX_BYTES } from '../src/live/fragment-stream.ts';
+import { LIVE_SOCKET_MAX_BYTES, WAITING_MAX_BYTES, WAITING_MAX_MESSAGES } from '../src/uplink/connection.ts';
+import {
+  MAX_IN_FLIGHT_BYTES,
+  MAX_SNAPSHOTS_IN_FLIGHT,
+  MAX_SPOOL_IN_FLIGHT,
+} from '../src/uplink/spool-sender.ts';
+import { UNWRITTEN_MAX_BYTES, UNWRITTEN_MAX_MESSAGES } from '../src/uplink/spool.ts';
+
+const mib = (bytes: number): string => `${bytes / MIB} MiB`;
+const count = (number: number): string => number.toLocaleString('en');
+
+const EXPECTED = {
+  'put and not yet on disk': `${count(UNWRITTEN_MAX_MESSAGES)} messages, ${mib(UNWRITTEN_MAX_BYTES)}`,
+  'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, of these ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots`,
+  'waiting for a place among them': `${WAITING_MAX_MESSAGES} messages, ${mib(WAITING_MAX_BYTES)}`,
+  'live bytes un-acknowledged, a stream': `${WINDOW_MIN_BYTES / 1024} KiB to ${mib(WINDOW_MAX_BYTES)}, about 1 s`,
+  'live fragments waiting, a stream': `${mib(FRAGMENTS_WAITING_MAX_BYTES)}, 1 s`,
+  'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
+  'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
+  'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
+  'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
+  'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
+};
+
+test('README.md gives the bounds that the code has', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const rows = [...readme.slice(readme.indexOf('## Bounds')).matchAll(/^\| (.*?)\s*\| (.*?)\s*\|/gm)];
+  const documented = Object.fromEntries(rows.map(([, what, bound]) => [what, bound]));
+  expect(documented).toMatchObject(EXPECTED);
+});

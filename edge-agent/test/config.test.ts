@@ -1,0 +1,147 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { agentConfigSchema } from '../src/config.ts';
+import { loadAgentConfig, parseAgentYaml } from '../src/config-file.ts';
+import { temporaryFolder } from './support.ts';
+
+const minimal = `
+site: demo
+agent: gateway
+uplink:
+  url: mqtt://127.0.0.1:1883
+  mediaUrl: mqtt://127.0.0.1:1884
+`;
+
+/** Dotted keys of a schema, `[]` for the items of a list. */
+function schemaKeys(schema: z.ZodType, path = ''): string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return schemaKeys(schema.unwrap() as z.ZodType, path);
+  }
+  if (schema instanceof z.ZodArray) return schemaKeys(schema.element as z.ZodType, `${path}[]`);
+  if (!(schema instanceof z.ZodObject)) return [path];
+  return Object.entries(schema.shape).flatMap(([key, value]) =>
+    schemaKeys(value as z.ZodType, path ? `${path}.${key}` : key),
+  );
+}
+
+function documentKeys(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return documentKeys(value[0], `${path}[]`);
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => documentKeys(inner, path ? `${path}.${key}` : key));
+}
+
+describe('agent.example.yaml', () => {
+  test('is valid, and lists every key that there is', async () => {
+    const text = await readFile(new URL('../agent.example.yaml', import.meta.url), 'utf8');
+    expect(() => parseAgentYaml(text, 'the example')).not.toThrow();
+    expect(documentKeys(parse(text)).sort()).toEqual(schemaKeys(agentConfigSchema).sort());
+  });
+
+  test('shows the defaults that the schema has', async () => {
+    const text = await readFile(new URL('../agent.example.yaml', import.meta.url), 'utf8');
+    const example = parseAgentYaml(text, 'the example');
+    const bare = parseAgentYaml(
+      `${minimal}cameras: [{ id: a, source: 'demo:a' }]\nsensors: [{ id: b, source: 'demo:power' }]`,
+      'bare',
+    );
+    expect(example.spool).toEqual(bare.spool);
+    expect(example.dataDir).toBe(bare.dataDir);
+    expect(example.cameras[0]).toMatchObject({
+      transport: bare.cameras[0]?.transport,
+      snapshotIntervalSeconds: 60,
+    });
+    expect(example.sensors[0]?.intervalSeconds).toBe(bare.sensors[0]?.intervalSeconds);
+  });
+});
+
+describe('the configuration', () => {
+  test('lists all problems at once, each with its line', () => {
+    const text = `site: Demo
+agent: sensors
+uplink:
+  url: http://user:hunter2@host
+  mediaUrl: mqtt://host:1884
+colour: red
+cameras:
+  - id: a
+    source: http://user:hunter2@camera/
+  - id: a
+    source: demo:x
+    fps: 3
+`;
+    const error = catchError(() => parseAgentYaml(text, 'agent.yaml'));
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(error.message).toContain('line 1: "site"');
+    expect(error.message).toContain('line 4: "uplink.url"');
+    expect(error.message).toContain('line 6: "colour": unknown key');
+    expect(error.message).toContain('line 9: "cameras.0.source"');
+    expect(error.message).toContain('line 12: "cameras.1.fps": unknown key');
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  test('names both of two cameras with the same id', () => {
+    const error = catchError(() =>
+      parseAgentYaml(
+        `${minimal}cameras:\n  - { id: a, source: "demo:x" }\n  - { id: a, source: "demo:y" }\n`,
+        'x',
+      ),
+    );
+    expect(error.message).toContain('line 9: "cameras.1.id": "a" is also the id of cameras.0');
+  });
+
+  test('says where YAML itself is broken', () => {
+    expect(catchError(() => parseAgentYaml('site: demo\nagent: [', 'x')).message).toMatch(/line [23]: /);
+  });
+
+  test('takes secrets and camera addresses from the environment, and paths relative to the file', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'agent.yaml');
+    await writeFile(
+      path,
+      `${minimal}dataDir: ./data\ncameras:\n  - { id: a, source: "env:FRONT" }\n  - { id: b, source: "file:clip.mp4" }\n`,
+    );
+    const env = { SITECAST_AGENT_SECRET: ' s3cret\n', FRONT: 'rtsp://u:p@h/1', FFMPEG_PATH: '/opt/ffmpeg' };
+    expect(await loadAgentConfig(path, env)).toMatchObject({
+      dataDir: join(folder, 'data'),
+      ffmpegPath: '/opt/ffmpeg',
+      secret: 's3cret',
+      cameras: [{ source: 'rtsp://u:p@h/1' }, { source: `file:${join(folder, 'clip.mp4')}` }],
+    });
+  });
+
+  test.each([
+    ['no secret at all', '', {}, 'SITECAST_AGENT_SECRET'],
+    [
+      'a variable that is not set',
+      'cameras: [{ id: a, source: "env:FRONT" }]',
+      { SITECAST_AGENT_SECRET: 'x' },
+      'FRONT',
+    ],
+    [
+      'a variable that is no address',
+      'cameras: [{ id: a, source: "env:FRONT" }]',
+      { SITECAST_AGENT_SECRET: 'x', FRONT: 'hunter2' },
+      'FRONT',
+    ],
+  ])('refuses %s by name, not by value', async (_, extra, env, name) => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'agent.yaml');
+    await writeFile(path, minimal + extra);
+    const error = await loadAgentConfig(path, env).catch((caught: unknown) => caught as Error);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect((error as Error).message).toContain(name);
+    expect((error as Error).message).not.toContain('hunter2');
+  });
+});
+
+function catchError(action: () => unknown): Error {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
+}

@@ -1,0 +1,140 @@
+import { ulid } from 'ulid';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { reply, type Reply } from '@sitecast/shared/protocol/commands';
+import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import {
+  CommandDesk,
+  REMEMBERED_MAX_COMMANDS,
+  RUNNING_MAX_COMMANDS,
+} from '../../src/control/command-desk.ts';
+import { operationsOf } from '../../src/control/operations.ts';
+import { ManualClock, silentLogger, waitFor } from '../support.ts';
+
+let clock: ManualClock;
+let replies: Reply[];
+let snapshotsTaken: number;
+let takeSnapshot: () => Promise<string>;
+let onRestart: ReturnType<typeof vi.fn<() => void>>;
+let desk: CommandDesk;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  replies = [];
+  snapshotsTaken = 0;
+  takeSnapshot = async () => ulid();
+  onRestart = vi.fn<() => void>();
+  const take = (): Promise<string> => {
+    snapshotsTaken += 1;
+    return takeSnapshot();
+  };
+  desk = new CommandDesk({
+    address: { site: 'demo', agent: 'gateway' },
+    publish: async (topic, payload) => {
+      expect(topic).toBe('sitecast/v1/demo/gateway/reply');
+      replies.push(decodeMessage(reply, payload));
+    },
+    operations: operationsOf({
+      cameras: [],
+      snapshots: new Map([['front', { take }]]),
+      live: {
+        lease: () => {
+          throw new AppError('CAMERA_OFFLINE', 'no picture');
+        },
+        release: () => {},
+      },
+    }),
+    onRestart,
+    logger: silentLogger,
+    clock,
+  });
+});
+
+function send(op: string, args: unknown = {}, { id = ulid(), inMs = 5_000 } = {}): string {
+  desk.receive(encodeJson({ id, op, args, expiresAt: new Date(clock.nowMs() + inMs).toISOString() }));
+  return id;
+}
+
+const replyTo = (id: string): Promise<Reply> =>
+  waitFor(() => replies.find((one) => one.id === id), `the reply to ${id}`);
+
+describe('CommandDesk', () => {
+  test('carries a command out and answers with its result', async () => {
+    const id = send('snapshot', { camera: 'front' });
+    expect(await replyTo(id)).toMatchObject({ ok: true, result: { snapshotId: expect.any(String) } });
+  });
+
+  test('carries the same command out once, however often it comes, and answers each time', async () => {
+    const id = send('snapshot', { camera: 'front' });
+    await replyTo(id);
+    send('snapshot', { camera: 'front' }, { id });
+    await waitFor(() => replies.length === 2, 'the second reply');
+    expect(replies[1]).toEqual(replies[0]);
+    expect(snapshotsTaken).toBe(1);
+  });
+
+  test.each([
+    ['an expired command', 'snapshot', { camera: 'front' }, -1, 'COMMAND_EXPIRED'],
+    ['a camera that is not there', 'snapshot', { camera: 'back' }, 5_000, 'NOT_FOUND'],
+    ['wrong arguments', 'snapshot', { camera: '../etc' }, 5_000, 'BAD_REQUEST'],
+    [
+      'a profile that is none',
+      'live.lease',
+      { camera: 'front', profile: 'x', ttlMs: 1_000 },
+      5_000,
+      'BAD_REQUEST',
+    ],
+    [
+      'an error of the operation',
+      'live.lease',
+      { camera: 'front', profile: 'main', ttlMs: 1_000 },
+      5_000,
+      'CAMERA_OFFLINE',
+    ],
+    ['config.apply', 'config.apply', { config: {} }, 5_000, 'NOT_SUPPORTED'],
+    ['a command of the future', 'firmware.update', {}, 5_000, 'NOT_SUPPORTED'],
+  ])('answers %s with its code', async (_, op, args, inMs, code) => {
+    const id = send(op, args, { inMs });
+    expect(await replyTo(id)).toMatchObject({ ok: false, error: { code } });
+    expect(snapshotsTaken).toBe(0);
+  });
+
+  test('says no more than INTERNAL about a failure that nobody foresaw', async () => {
+    takeSnapshot = async () => {
+      throw new Error('secret detail');
+    };
+    const answer = await replyTo(send('snapshot', { camera: 'front' }));
+    expect(answer).toMatchObject({ ok: false, error: { code: 'INTERNAL' } });
+    expect(JSON.stringify(answer)).not.toContain('secret detail');
+  });
+
+  test('refuses more than it may carry out at once', async () => {
+    takeSnapshot = () => new Promise(() => {});
+    for (let n = 0; n < RUNNING_MAX_COMMANDS; n += 1) send('snapshot', { camera: 'front' });
+    const id = send('snapshot', { camera: 'front' });
+    expect(await replyTo(id)).toMatchObject({ ok: false, error: { code: 'QUEUE_FULL' } });
+    expect(snapshotsTaken).toBe(RUNNING_MAX_COMMANDS);
+  });
+
+  test('remembers a bounded number of commands', async () => {
+    const first = send('snapshot', { camera: 'front' });
+    await replyTo(first);
+    for (let n = 0; n < REMEMBERED_MAX_COMMANDS; n += 1)
+      send('live.release', { camera: 'front', profile: 'main' });
+    await waitFor(() => replies.length === 1 + REMEMBERED_MAX_COMMANDS, 'all replies');
+    send('snapshot', { camera: 'front' }, { id: first });
+    await waitFor(() => snapshotsTaken === 2, 'the forgotten command to be carried out again');
+  });
+
+  test('restarts after its reply was delivered', async () => {
+    const id = send('restart');
+    expect(onRestart).not.toHaveBeenCalled();
+    expect(await replyTo(id)).toMatchObject({ ok: true });
+    await waitFor(() => onRestart.mock.calls.length === 1, 'the restart');
+  });
+
+  test('survives bytes that are no command', () => {
+    for (const bytes of ['', '{', 'null', '[]', '{"id":1}', '\u0000']) desk.receive(Buffer.from(bytes));
+    expect(replies).toEqual([]);
+  });
+});

@@ -1,0 +1,281 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ulid } from 'ulid';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
+import { cameraEvent } from '@sitecast/shared/protocol/events';
+import { decodeFrame, FrameKind, type Frame } from '@sitecast/shared/protocol/frame-header';
+import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
+import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
+import { parseReadings } from '@sitecast/shared/protocol/telemetry';
+import { topics } from '@sitecast/shared/protocol/topics';
+import { requireTool } from '../../../shared/test/require-tool.ts';
+import { MqttConnection } from '../../src/uplink/connection.ts';
+import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
+import { startMosquitto, type Mosquitto } from './brokers.ts';
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const address = { site: 'demo', agent: 'gateway' };
+
+interface RunningAgent {
+  child: ChildProcess;
+  folder: string;
+  stderr: () => string;
+  exit: Promise<number | null>;
+}
+
+function launch(parameters: string[], env: Record<string, string> = {}): RunningAgent {
+  const child = spawn(process.execPath, [main, ...parameters], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...env },
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exit;
+  });
+  return { child, folder: '', stderr: () => stderr, exit };
+}
+
+async function writeConfig(folder: string, url: string, extra = ''): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, 'agent.yaml');
+  await writeFile(
+    path,
+    `site: demo
+agent: gateway
+dataDir: ./data
+uplink: { url: "${url}", mediaUrl: "${url}" }
+cameras: [{ id: front, name: Front door, source: "demo:front", snapshotIntervalSeconds: 3 }]
+sensors: [{ id: climate, source: "demo:climate", intervalSeconds: 0.5 }]
+${extra}`,
+  );
+  return path;
+}
+
+/** What the server will be: sees everything, and sends commands. */
+class FakeServer {
+  readonly messages: { topic: string; payload: Uint8Array }[] = [];
+  readonly #connection: MqttConnection;
+  #acksLive = false;
+
+  constructor({ url }: Mosquitto) {
+    this.#connection = new MqttConnection({
+      name: 'server',
+      url,
+      clientId: `server-${ulid()}`,
+      username: 'server',
+      password: 'x',
+      subscriptions: ['sitecast/#'],
+      logger: silentLogger,
+    });
+    onTestFinished(() => this.#connection.close());
+    this.#connection.onMessage((message) => this.#take(message));
+    this.#connection.start();
+  }
+
+  of(topic: string): Uint8Array[] {
+    return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
+  }
+
+  frames(profile: 'main' | 'stills'): Frame[] {
+    return this.of(topics.live(address, 'front', profile)).map(decodeFrame);
+  }
+
+  first(topic: string): Promise<Uint8Array> {
+    return waitFor(() => this.of(topic)[0], topic, 30_000);
+  }
+
+  async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
+    const before = this.of(topics.reply(address)).length;
+    const expiresAt = new Date(Date.now() + 30_000).toISOString();
+    await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
+    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
+    return decodeMessage(reply, payload);
+  }
+
+  ackLive(): void {
+    this.#acksLive = true;
+  }
+
+  #take(message: { topic: string; payload: Uint8Array }): void {
+    this.messages.push(message);
+    if (!this.#acksLive || !message.topic.includes('/live/')) return;
+    const { sequence } = decodeFrame(message.payload).header;
+    const stream = message.topic.endsWith('main') ? 'front/main' : 'front/stills';
+    this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
+  }
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(' ').map(Number);
+}
+
+const hasBroker = requireTool('mosquitto', 'the agent is tested against a real broker');
+
+describe.skipIf(!hasBroker)('sitecast-agent run', () => {
+  test('does everything that the protocol asks, and leaves nothing behind when it is told to stop', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const folder = await temporaryFolder();
+    const agent = launch(['run', '--config', await writeConfig(folder, mosquitto.url)], {
+      SITECAST_AGENT_SECRET: 's3cret',
+    });
+
+    // It says what it is and has.
+    expect(decodeMessage(agentStatus, await server.first(topics.status(address)))).toMatchObject({
+      state: 'online',
+    });
+    const isLive = (): boolean => {
+      const newest = server.of(topics.cameras(address)).at(-1);
+      return newest !== undefined && decodeMessage(cameraInventory, newest).cameras[0]?.state === 'live';
+    };
+    await waitFor(isLive, 'the camera to be live', 30_000);
+    decodeMessage(agentHealth, await server.first(topics.health(address)));
+
+    // What is kept comes by itself.
+    const snapshotTopic = topics.snapshot(address, 'front');
+    expect(decodeSnapshotEnvelope(await server.first(snapshotTopic)).header).toMatchObject({
+      camera: 'front',
+      reason: 'interval',
+    });
+    const readings = parseReadings(await server.first(topics.agentTelemetry(address, 'climate')), Date.now());
+    expect(readings[0]?.values).toHaveProperty('temperature');
+    const event = decodeMessage(cameraEvent, await server.first(topics.event(address, 'front')));
+    expect(event.kind).toBe('online');
+
+    // Commands.
+    const taken = await server.command('snapshot', { camera: 'front' });
+    expect(taken).toMatchObject({ ok: true });
+    const snapshotId = taken.ok ? (taken.result as { snapshotId: string }).snapshotId : '';
+    await waitFor(
+      () =>
+        server.of(snapshotTopic).some((payload) => decodeSnapshotEnvelope(payload).header.id === snapshotId),
+      'the snapshot that was asked for',
+    );
+    expect(await server.command('camera.test', { camera: 'front' })).toMatchObject({
+      ok: true,
+      result: { state: 'live' },
+    });
+    expect(await server.command('config.apply', { config: {} })).toMatchObject({
+      ok: false,
+      error: { code: 'NOT_SUPPORTED' },
+    });
+
+    // Not a live byte without a lease; with one, init segment, keyframe, and on.
+    expect(server.frames('main')).toHaveLength(0);
+    server.ackLive();
+    const leased = await server.command('live.lease', { camera: 'front', profile: 'main', ttlMs: 60_000 });
+    expect(leased).toMatchObject({ ok: true });
+    const lease = leaseResult.parse(leased.ok ? leased.result : undefined);
+    expect(lease.mime).toMatch(/^video\/mp4; codecs="avc1\./);
+    const frames = await waitFor(
+      () => server.frames('main').length > 60 && server.frames('main'),
+      'live frames',
+      30_000,
+    );
+    expect(frames[0]?.header).toMatchObject({ kind: FrameKind.initSegment, epoch: lease.epoch });
+    expect(frames[1]?.header).toMatchObject({ kind: FrameKind.fragment, isKeyframe: true });
+    expect(frames.map(({ header }) => header.sequence)).toEqual(frames.map((_, index) => index));
+    await server.command('live.lease', { camera: 'front', profile: 'stills', ttlMs: 60_000 });
+    await waitFor(() => server.frames('stills').length > 1, 'stills');
+    expect(Buffer.from(server.frames('stills')[0]!.payload.subarray(0, 3))).toEqual(
+      Buffer.from([0xff, 0xd8, 0xff]),
+    );
+    await server.command('live.release', { camera: 'front', profile: 'main' });
+    const atRelease = server.frames('main').length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(server.frames('main').length).toBe(atRelease);
+
+    // The end.
+    const captures = childrenOf(agent.child.pid);
+    expect(captures).toHaveLength(1);
+    const stoppedAtMs = Date.now();
+    agent.child.kill('SIGTERM');
+    expect(await agent.exit).toBe(0);
+    expect(Date.now() - stoppedAtMs).toBeLessThan(10_000);
+    await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'ffmpeg to end');
+    const lastStatus = server.of(topics.status(address)).at(-1);
+    expect(lastStatus && decodeMessage(agentStatus, lastStatus).state).toBe('offline');
+    expect(agent.stderr()).not.toContain('s3cret');
+  }, 120_000);
+
+  test('delivers what it spooled while the server was away, also after a kill -9', async () => {
+    const mosquitto = await startMosquitto();
+    await mosquitto.kill();
+    const folder = await temporaryFolder();
+    const path = await writeConfig(folder, mosquitto.url);
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    const first = launch(['run', '--config', path], env);
+    const spoolFile = join(folder, 'data/spool/readings/0000000000000001.segment');
+    await waitFor(
+      () => existsSync(spoolFile) && readFileSync(spoolFile).length > 1_000,
+      'spooled readings',
+      30_000,
+    );
+    const captures = childrenOf(first.child.pid);
+    first.child.kill('SIGKILL');
+    await first.exit;
+    await mosquitto.start();
+    const server = new FakeServer(mosquitto);
+    launch(['run', '--config', path], env);
+    const telemetry = topics.agentTelemetry(address, 'climate');
+    await waitFor(() => server.of(telemetry).length > 5, 'the readings', 30_000);
+    const times = server.of(telemetry).map((payload) => parseReadings(payload, Date.now())[0]?.tsMs ?? 0);
+    expect([...times].sort((a, b) => a - b)).toEqual(times);
+    await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'the orphaned ffmpeg to end');
+  }, 120_000);
+
+  test('restarts when it is told to, after it has said so', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const agent = launch(['run', '--config', await writeConfig(await temporaryFolder(), mosquitto.url)], {
+      SITECAST_AGENT_SECRET: 'x',
+    });
+    await server.first(topics.status(address));
+    expect(await server.command('restart')).toMatchObject({ ok: true });
+    expect(await agent.exit).toBe(0);
+  }, 60_000);
+
+  test('runs only once on a data directory', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const path = await writeConfig(await temporaryFolder(), mosquitto.url);
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    launch(['run', '--config', path], env);
+    await server.first(topics.status(address));
+    const second = launch(['run', '--config', path], env);
+    expect(await second.exit).toBe(1);
+    expect(second.stderr()).toContain('another agent runs on the data directory');
+  }, 60_000);
+});
+
+describe('the command line', () => {
+  test('--help and --version end with 0, wrong usage with 64', async () => {
+    expect(await launch(['--help']).exit).toBe(0);
+    expect(await launch(['--version']).exit).toBe(0);
+    expect(await launch(['run']).exit).toBe(64);
+    expect(await launch(['fly']).exit).toBe(64);
+    expect(await launch([]).exit).toBe(64);
+  });
+
+  test('a configuration that is not valid ends with 78 and the lines to change', async () => {
+    const folder = await temporaryFolder();
+    const path = await writeConfig(folder, 'mqtt://127.0.0.1:1', 'colour: red\n');
+    const agent = launch(['run', '--config', path], { SITECAST_AGENT_SECRET: 'x' });
+    expect(await agent.exit).toBe(78);
+    expect(agent.stderr()).toContain('"colour": unknown key');
+  });
+
+  test('a file that is not there ends with 78', async () => {
+    expect(await launch(['run', '--config', '/nowhere/agent.yaml']).exit).toBe(78);
+  });
+});

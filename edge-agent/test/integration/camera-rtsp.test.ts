@@ -1,0 +1,169 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../support.ts';
+import { bundled, runningCaptures, ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { requireGstreamer, startGstreamerCamera } from './gstreamer-camera.ts';
+import { startCamera, writeMovie } from './test-camera.ts';
+
+const PASSWORD = 'p@ss:w/rd%';
+const ESCAPED = 'p%40ss%3Aw%2Frd%25';
+const PATIENCE_MS = 40_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe.skipIf(!requireGstreamer()).each(ffmpegs)(
+  "GStreamer's RTSP server with ffmpeg $version",
+  (ffmpeg) => {
+    it('is watched over TCP, and what comes can be decoded', async () => {
+      const server = await startGstreamerCamera('--transport', 'tcp');
+      const { camera, fragments, untilState } = await startCamera(
+        ffmpeg,
+        `rtsp://localhost:${server.port}/cam`,
+      );
+      expect(await untilState('live')).toMatchObject({ width: 640, height: 360 });
+      await waitFor(() => fragments.length >= 20, 'twenty access units', PATIENCE_MS);
+      expect(camera.report().fps).toBe(15);
+      expect(fragments[0]).toMatchObject({ isKeyframe: true, sequence: 0 });
+      const report = await runFfmpeg(
+        '-loglevel',
+        'info',
+        '-i',
+        await writeMovie(fragments.slice(0, 20)),
+        '-f',
+        'null',
+        '-',
+      );
+      expect(report).toMatch(/frame=\s*20\b/);
+    });
+
+    it('gets the right password, which shows up neither in a log nor, where ffmpeg allows, in the list of processes', async () => {
+      const server = await startGstreamerCamera('--user', 'admin', '--password', PASSWORD);
+      const source = `rtsp://admin:${ESCAPED}@127.0.0.1:${server.port}/cam`;
+      const { pictures, untilState, log } = await startCamera(ffmpeg, source);
+      await untilState('live');
+      await waitFor(() => pictures.length > 0, 'a picture', PATIENCE_MS);
+      const [capture] = await runningCaptures();
+      expect(capture?.commandLine.includes(ESCAPED)).toBe(!ffmpeg.canHideUrl);
+      expect(log()).not.toMatch(/p@ss|p%40ss/);
+    });
+
+    it('is asked once with a wrong password, which opens the breaker and is told to nobody', async () => {
+      const server = await startGstreamerCamera('--user', 'admin', '--password', PASSWORD);
+      const source = `rtsp://admin:hunter2@127.0.0.1:${server.port}/cam`;
+      const { camera, untilState, reports, log } = await startCamera(ffmpeg, source);
+      expect(await untilState('failed')).toMatchObject({ reason: 'SOURCE_UNAUTHORIZED' });
+      const asked = server.clients();
+      expect(asked).toBe(1);
+      // Longer than the first back-off delays.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect([server.clients(), camera.counters.restarts]).toEqual([asked, 0]);
+      expect(JSON.stringify(reports) + log()).not.toContain('hunter2');
+    });
+
+    it('comes back by itself after it was killed, as another epoch', async () => {
+      const first = await startGstreamerCamera();
+      const { camera, fragments, untilState } = await startCamera(
+        ffmpeg,
+        `rtsp://127.0.0.1:${first.port}/cam`,
+      );
+      await untilState('live');
+      await first.kill();
+      const report = await untilState('waiting');
+      expect(['SOURCE_ENDED', 'SOURCE_UNREACHABLE']).toContain(report.reason);
+      expect(camera.latestPicture()).toBeUndefined();
+      await startGstreamerCamera('--port', String(first.port));
+      await untilState('live', PATIENCE_MS);
+      expect(new Set(fragments.map(({ init }) => init.epoch)).size).toBe(2);
+    });
+
+    it('is told what to change when it sends H.265', async () => {
+      const server = await startGstreamerCamera('--codec', 'h265');
+      const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${server.port}/cam`);
+      expect(await untilState('failed')).toMatchObject({
+        reason: 'SOURCE_UNSUPPORTED',
+        detail: expect.stringMatching(/H\.264/),
+      });
+    });
+  },
+);
+
+describe.each(ffmpegs)('Sources that make trouble, with ffmpeg $version', (ffmpeg) => {
+  it('goes to UDP when the camera refuses TCP, with and without a password in the URL', async () => {
+    const path = await startUdpOnlyServer();
+    for (const userInfo of ['', 'u:p@']) {
+      const { camera, pictures, fragments, untilState } = await startCamera(
+        ffmpeg,
+        path.replace('//', `//${userInfo}`),
+      );
+      await untilState('live', PATIENCE_MS);
+      await waitFor(() => pictures.length > 0 && fragments.length > 5, 'pictures', PATIENCE_MS);
+      expect(camera.counters.restarts).toBe(0);
+      await camera.close();
+    }
+  });
+
+  it('waits for a camera that nobody listens for', async () => {
+    const { untilState } = await startCamera(ffmpeg, `rtsp://u:hunter2@127.0.0.1:${await freePort()}/live`);
+    const report = await untilState('waiting');
+    expect(report).toMatchObject({
+      reason: 'SOURCE_UNREACHABLE',
+      detail: 'nothing listens at the address of the camera',
+    });
+  });
+
+  it('gives up a camera that accepts and then says nothing, within its deadline', async () => {
+    const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${await startSilentServer()}/live`);
+    expect(await untilState('waiting', PATIENCE_MS)).toMatchObject({ reason: 'SOURCE_UNREACHABLE' });
+  });
+
+  it('ends its capture when it is closed while connecting', async () => {
+    const { camera } = await startCamera(ffmpeg, `rtsp://u:p@127.0.0.1:${await startSilentServer()}/live`);
+    await waitFor(async () => (await runningCaptures()).length === 1, 'the capture to start');
+    await camera.close();
+    expect(await runningCaptures()).toEqual([]);
+    expect(camera.report().state).toBe('stopped');
+  });
+});
+
+async function startSilentServer(): Promise<number> {
+  const server = createServer((socket) => void socket.on('error', () => {}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** It answers 461 to TCP; the bundled ffmpeg pushes a picture into it. @returns the URL of that. */
+async function startUdpOnlyServer(): Promise<string> {
+  const [pushPort, clientPort] = [await freePort(), await freePort()];
+  const rtpPort = 20_000 + 2 * Math.floor(Math.random() * 5_000);
+  const script = fileURLToPath(new URL('udp-only-server.js', import.meta.url));
+  const server = startProgram(process.execPath, [script, ...[pushPort, clientPort, rtpPort].map(String)]);
+  await waitFor(() => server.output().includes('up'), 'the RTSP server', PATIENCE_MS);
+  const encoder = ['-c:v', 'libx264', '-tune', 'zerolatency', '-preset', 'ultrafast', '-g', '15'];
+  const scene = ['-re', '-f', 'lavfi', '-i', 'testsrc=s=320x240:r=15', '-pix_fmt', 'yuv420p'];
+  startProgram(bundled.path, [...scene, ...encoder, '-f', 'rtsp', `rtsp://127.0.0.1:${pushPort}/live`]);
+  // The stream is known once its pusher has announced it.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return `rtsp://127.0.0.1:${clientPort}/live`;
+}
+
+/** Killed when the test ends. */
+function startProgram(path: string, args: string[]): { output: () => string } {
+  const program = spawn(path, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const gone = new Promise((resolve) => program.once('close', resolve));
+  let output = '';
+  program.stdout.on('data', (chunk: Buffer) => void (output += chunk));
+  onTestFinished(async () => {
+    program.kill('SIGKILL');
+    await gone;
+  });
+  return { output: () => output };
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { SnapshotMaker } from '../../src/imaging/snapshot-maker.ts';
+import { temporaryFolder, waitFor } from '../support.ts';
+import { runningCaptures, ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { startCamera, writeMovie } from './test-camera.ts';
+
+const PATIENCE_MS = 40_000;
+
+/** A file of one second: ten pictures. */
+async function recording(name: string, ...encoder: string[]): Promise<string> {
+  const path = join(await temporaryFolder(), name);
+  const scene = ['-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=10', '-f', 'lavfi', '-i', 'sine'];
+  await runFfmpeg(
+    '-loglevel',
+    'error',
+    ...scene,
+    '-t',
+    '1',
+    '-pix_fmt',
+    'yuv420p',
+    ...encoder,
+    '-c:a',
+    'aac',
+    path,
+  );
+  return path;
+}
+
+describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
+  it('draws a demo scene that a player can decode', async () => {
+    const { camera, fragments, pictures, untilState } = await startCamera(
+      ffmpeg,
+      'demo:front',
+      "Lager 1: 'A' [x]",
+    );
+    expect(await untilState('live')).toMatchObject({ width: 960, height: 540, reason: null });
+    expect(camera.report().codec).toMatch(/^avc1\.42c0/);
+    await waitFor(() => camera.counters.keyframes >= 3, 'three keyframes', PATIENCE_MS);
+    expect(camera.report().fps).toBe(15);
+
+    await waitFor(() => fragments.length >= 30, 'thirty access units', PATIENCE_MS);
+    const taken = fragments.slice(0, 30);
+    expect(taken.map(({ isKeyframe }) => isKeyframe)).toEqual(taken.map((_, index) => index % 15 === 0));
+    expect(taken.map(({ sequence }) => sequence)).toEqual(taken.map((_, index) => index));
+    const report = await runFfmpeg('-loglevel', 'info', '-i', await writeMovie(taken), '-f', 'null', '-');
+    expect(report).toMatch(/frame=\s*30\b/);
+    expect(report).not.toMatch(/error|invalid|non.monoton/i);
+
+    const picture = await sharp(pictures[0]!.jpeg).metadata();
+    expect(picture).toMatchObject({ format: 'jpeg', width: 960, height: 540 });
+    expect(camera.captureRssBytes()).toBeGreaterThan(5_000_000);
+  });
+
+  it('yields a keyframe picture for each keyframe, no more and no fewer', async () => {
+    const { camera, pictures } = await startCamera(
+      ffmpeg,
+      `file:${await recording('a.mp4', '-g', '10', '-bf', '0')}`,
+    );
+    await waitFor(() => camera.counters.keyframes >= 4, 'four keyframes', PATIENCE_MS);
+    expect(Math.abs(pictures.length - camera.counters.keyframes)).toBeLessThanOrEqual(1);
+  });
+
+  it('makes a snapshot and a thumbnail from what it sees', async () => {
+    const { camera } = await startCamera(ffmpeg, 'demo:yard');
+    const picture = await waitFor(() => camera.latestPicture(), 'a picture', PATIENCE_MS);
+    const { header, thumbnail } = await new SnapshotMaker().make({
+      camera: 'front',
+      reason: 'command',
+      picture,
+    });
+    expect(header).toMatchObject({ width: 960, height: 540, thumbnail: { width: 320, height: 180 } });
+    const { channels } = await sharp(thumbnail).stats();
+    expect(channels.some(({ stdev }) => stdev > 10)).toBe(true);
+  });
+
+  it.each([
+    ['mp4 without B-pictures', 'a.mp4', ['-g', '10', '-bf', '0']],
+    ['mp4 with B-pictures', 'b.mp4', ['-g', '10', '-bf', '2']],
+    ['MPEG-TS with sound', 'c.ts', ['-c:v', 'libx264', '-g', '10', '-bf', '0']],
+  ])('plays a file in real time, untouched, and over its end again: %s', async (_, name, encoder) => {
+    const path = await recording(name, ...encoder);
+    const startedMs = Date.now();
+    const { camera, fragments } = await startCamera(ffmpeg, `file:${path}`);
+    await waitFor(() => fragments.length >= 25, 'twenty-five access units', PATIENCE_MS);
+    expect(Date.now() - startedMs).toBeGreaterThan(1_800);
+    expect(camera.counters.restarts).toBe(0);
+    expect(camera.report()).toMatchObject({ state: 'live', width: 320, height: 240 });
+    const report = await runFfmpeg(
+      '-loglevel',
+      'info',
+      '-i',
+      await writeMovie(fragments.slice(0, 25)),
+      '-f',
+      'null',
+      '-',
+    );
+    expect(report).toMatch(/frame=\s*25\b/);
+    expect(report).not.toMatch(/error|non.monoton/i);
+  });
+
+  it('says what to change when the source is no H.264', async () => {
+    const path = await recording('h.mp4', '-c:v', 'libx265', '-x265-params', 'log-level=error');
+    const { untilState } = await startCamera(ffmpeg, `file:${path}`);
+    const report = await untilState('failed');
+    expect(report.reason).toBe('SOURCE_UNSUPPORTED');
+    expect(report.detail).toMatch(/H\.265.*H\.264/);
+  });
+
+  it('waits for a file that is not there', async () => {
+    const { untilState } = await startCamera(ffmpeg, 'file:/nonexistent/a.mp4');
+    expect(await untilState('waiting')).toMatchObject({
+      reason: 'SOURCE_UNREACHABLE',
+      detail: 'the file does not exist',
+    });
+  });
+
+  it('comes back by itself when its capture is killed', async () => {
+    const { camera, fragments, untilState } = await startCamera(ffmpeg, 'demo:gate');
+    await untilState('live');
+    const [capture] = await runningCaptures();
+    process.kill(capture!.pid, 'SIGKILL');
+    await waitFor(
+      () => new Set(fragments.map(({ init }) => init.epoch)).size === 2,
+      'a second epoch',
+      PATIENCE_MS,
+    );
+    expect(camera.counters.restarts).toBeGreaterThan(0);
+    const first = fragments.find(({ init }) => init.epoch !== fragments[0]!.init.epoch)!;
+    expect(first).toMatchObject({ sequence: 0, isKeyframe: true, isDiscontinuity: true });
+    expect(camera.ring.fromLastKeyframe().every(({ init }) => init.epoch === first.init.epoch)).toBe(true);
+  });
+});

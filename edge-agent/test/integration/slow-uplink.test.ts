@@ -1,0 +1,115 @@
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { decodeFrame, FrameKind, type FrameHeader } from '@sitecast/shared/protocol/frame-header';
+import { encodeJson } from '@sitecast/shared/protocol/json-message';
+import { topics } from '@sitecast/shared/protocol/topics';
+import { requireTool } from '../../../shared/test/require-tool.ts';
+import { LivePublisher } from '../../src/live/live-publisher.ts';
+import { MqttConnection } from '../../src/uplink/connection.ts';
+import { ScriptedCamera } from '../live/scripted-camera.ts';
+import { silentLogger, waitFor } from '../support.ts';
+import { startMosquitto } from './brokers.ts';
+
+const address = { site: 'demo', agent: 'gateway' };
+const FPS = 25;
+const FRAME_BYTES = 10_000;
+const SECONDS = 12;
+
+/** Passes bytes on at `bytesPerSecond` upwards, and at once downwards, as an ADSL line does. */
+async function slowLine(target: number, bytesPerSecond: number): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((down) => {
+    const up = connectTcp(target, '127.0.0.1');
+    for (const socket of [down, up]) {
+      sockets.add(socket.on('error', () => {}));
+      socket.on('close', () => (down.destroy(), up.destroy()));
+    }
+    up.pipe(down);
+    down.on('data', (chunk) => {
+      up.write(chunk);
+      down.pause();
+      setTimeout(() => down.resume(), (chunk.length / bytesPerSecond) * 1_000);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as { port: number }).port;
+}
+
+async function open(name: string, port: number, subscriptions: string[]): Promise<MqttConnection> {
+  const url = `mqtt://127.0.0.1:${port}`;
+  const connection = new MqttConnection({
+    name,
+    url,
+    clientId: name,
+    username: name,
+    password: 'x',
+    subscriptions,
+    logger: silentLogger,
+  });
+  onTestFinished(() => connection.close());
+  connection.start();
+  await waitFor(() => connection.isOnline, name);
+  return connection;
+}
+
+describe.skipIf(!requireTool('mosquitto', 'live frames go through a real broker'))('a live stream', () => {
+  test('on an uplink of half its size stays near now, by leaving whole GOPs out', async () => {
+    const mosquitto = await startMosquitto();
+    const linePort = await slowLine(mosquitto.port, (FPS * FRAME_BYTES) / 2);
+    const media = await open('gateway', linePort, [topics.liveAck(address)]);
+    const server = await open('server', mosquitto.port, [topics.live(address, 'front', 'main')]);
+    const camera = new ScriptedCamera();
+    const publisher = new LivePublisher({
+      address,
+      sources: [camera],
+      media,
+      stillsEpoch: 1,
+      logger: silentLogger,
+    });
+    publisher.start();
+    onTestFinished(() => publisher.close());
+
+    const received: { header: FrameHeader; ageMs: number }[] = [];
+    server.onMessage(({ payload }) => {
+      const { header } = decodeFrame(payload);
+      received.push({ header, ageMs: Date.now() - header.capturedAtUs / 1_000 });
+    });
+    const acks = setInterval(() => {
+      const sequence = received.at(-1)?.header.sequence;
+      if (sequence === undefined) return;
+      server.send(topics.liveAck(address), encodeJson({ stream: 'front/main', sequence, receivedBytes: 0 }));
+    }, 200);
+    onTestFinished(() => clearInterval(acks));
+
+    const emit = (n: number): void =>
+      camera.emit(n % FPS === 0 ? `I${n}` : `P${n}`, {
+        bytes: FRAME_BYTES,
+        capturedAtUs: Date.now() * 1_000,
+      });
+    emit(0);
+    publisher.lease({ camera: 'front', profile: 'main' }, 60_000);
+    for (let n = 1; n < FPS * SECONDS; n += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 1_000 / FPS));
+      emit(n);
+    }
+
+    const ages = received.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
+    const percentile = (share: number): number =>
+      Math.round(ages[Math.floor(ages.length * share)] ?? Infinity);
+    console.log(
+      `received ${ages.length} of ${FPS * SECONDS}, age p50 ${percentile(0.5)} p95 ${percentile(0.95)} max ${ages.at(-1)} ms`,
+    );
+    expect(publisher.framesDropped).toBeGreaterThan(FPS);
+    expect(ages.length).toBeGreaterThan((FPS * SECONDS) / 4);
+    expect(percentile(0.95)).toBeLessThan(4_000);
+    for (const [index, { header }] of received.entries()) {
+      const gap = header.sequence - (received[index - 1]?.header.sequence ?? -1) - 1;
+      if (gap > 0)
+        expect(header).toMatchObject({ kind: FrameKind.fragment, isKeyframe: true, isDiscontinuity: true });
+    }
+  });
+});

@@ -1,0 +1,280 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
+import { topics } from '@sitecast/shared/protocol/topics';
+import { requireTool } from '../../../shared/test/require-tool.ts';
+import { MqttConnection, WAITING_MAX_MESSAGES, type ConnectionOptions } from '../../src/uplink/connection.ts';
+import { MAX_SNAPSHOTS_IN_FLIGHT, MAX_SPOOL_IN_FLIGHT, SpoolSender } from '../../src/uplink/spool-sender.ts';
+import { Spool } from '../../src/uplink/spool.ts';
+import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
+import { RawBroker, startMosquitto } from './brokers.ts';
+
+const agent = { site: 'demo', agent: 'gateway' };
+const readingTopic = topics.agentTelemetry(agent, 'climate');
+const MIB = 1024 * 1024;
+
+function connect(url: string, options: Partial<ConnectionOptions> = {}): MqttConnection {
+  const connection = new MqttConnection({
+    name: 'data',
+    url,
+    clientId: 'gateway',
+    username: 'gateway',
+    password: 'secret',
+    subscriptions: [topics.command(agent)],
+    logger: silentLogger,
+    random: () => 0,
+    ...options,
+  });
+  onTestFinished(() => connection.close());
+  connection.start();
+  return connection;
+}
+
+const online = (connection: MqttConnection): Promise<true> =>
+  waitFor(() => connection.isOnline, 'the connection');
+
+async function openSpool(folder?: string): Promise<Spool> {
+  const spool = await Spool.open({
+    folder: folder ?? (await temporaryFolder()),
+    maxBytes: 16 * MIB,
+    logger: silentLogger,
+  });
+  onTestFinished(() => spool.close());
+  return spool;
+}
+
+function startSender(spool: Spool, connection: MqttConnection): SpoolSender {
+  const sender = new SpoolSender({ spool, connection, logger: silentLogger });
+  onTestFinished(() => sender.close());
+  sender.start();
+  return sender;
+}
+
+const putReadings = (spool: Spool, from: number, to: number): Promise<unknown> =>
+  Promise.all(
+    Array.from({ length: to - from }, (_, n) =>
+      spool.put('readings', readingTopic, Buffer.from(String(from + n))),
+    ),
+  );
+
+describe('MqttConnection', () => {
+  test('never has more un-acked messages than the protocol allows, and sends the rest as places get free', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const connection = connect(broker.url);
+    await online(connection);
+    const results = Array.from({ length: 20 }, (_, n) =>
+      connection.publish(readingTopic, Buffer.from(String(n))),
+    );
+    await waitFor(() => broker.published.length === MAX_UPLINK_IN_FLIGHT, 'a full window');
+    expect(connection.inFlight).toBe(MAX_UPLINK_IN_FLIGHT);
+    broker.isAcking = true;
+    for (const { messageId, socket } of broker.published.slice()) broker.ack(messageId, socket);
+    await Promise.all(results);
+    expect(broker.published.map(({ payload }) => Number(payload))).toEqual(
+      Array.from({ length: 20 }, (_, n) => n),
+    );
+    expect(connection.counters.acked).toBe(20);
+  });
+
+  test('refuses when too many wait, and when it is offline, with a code each', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const connection = connect(broker.url);
+    await expect(connection.publish(readingTopic, Buffer.alloc(1))).rejects.toMatchObject({
+      code: 'UPLINK_OFFLINE',
+    });
+    expect(connection.send(readingTopic, Buffer.alloc(1))).toBe(false);
+    await online(connection);
+    const fitting = MAX_UPLINK_IN_FLIGHT + WAITING_MAX_MESSAGES;
+    const results = Array.from({ length: fitting }, () => connection.publish(readingTopic, Buffer.alloc(1)));
+    await expect(connection.publish(readingTopic, Buffer.alloc(1))).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+    });
+    const outcomes = Promise.allSettled(results);
+    broker.disconnectAll();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'UPLINK_OFFLINE', retryable: true },
+      });
+    }
+  });
+
+  test('comes back by itself after refusals of the broker, and after broken connections', async () => {
+    const broker = await RawBroker.open();
+    broker.returnCode = 3;
+    const connection = connect(broker.url);
+    await waitFor(() => broker.connects >= 2, 'a second try');
+    broker.returnCode = 5;
+    await waitFor(() => broker.connects >= 3, 'a third try');
+    broker.returnCode = 0;
+    await online(connection);
+    broker.disconnectAll();
+    await waitFor(() => connection.counters.connects === 2, 'the connection to come back');
+  });
+
+  test('waits twice as long after each failure', async () => {
+    const broker = await RawBroker.open();
+    broker.returnCode = 3;
+    const startedAtMs = Date.now();
+    connect(broker.url);
+    await waitFor(() => broker.connects >= 4, 'four tries');
+    // With no luck of the draw: 100, 200 and 400 ms.
+    expect(Date.now() - startedAtMs).toBeGreaterThan(650);
+  });
+
+  test('refuses frames when the socket is full, instead of filling memory', async () => {
+    const broker = await RawBroker.open();
+    const connection = connect(broker.url, { subscriptions: [] });
+    await online(connection);
+    const frame = Buffer.alloc(512 * 1024);
+    let sent = 0;
+    while (connection.send(topics.live(agent, 'front', 'main'), frame) && sent < 100) sent += 1;
+    expect(sent).toBeLessThan(100);
+  });
+
+  test('ends at once although nothing was acknowledged', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const connection = connect(broker.url);
+    await online(connection);
+    const unacked = connection.publish(readingTopic, Buffer.alloc(1));
+    const rejected = expect(unacked).rejects.toMatchObject({ code: 'UPLINK_OFFLINE' });
+    await connection.close();
+    await rejected;
+    expect(connection.isOnline).toBe(false);
+  });
+});
+
+describe('SpoolSender', () => {
+  test('leaves places for control messages, and for readings among snapshots', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const spool = await openSpool();
+    for (let n = 0; n < 10; n += 1)
+      await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.alloc(1_000));
+    const connection = connect(broker.url);
+    startSender(spool, connection);
+    await waitFor(() => broker.published.length === MAX_SNAPSHOTS_IN_FLIGHT, 'the snapshots that may go');
+    await putReadings(spool, 0, 10);
+    await waitFor(() => broker.published.length === MAX_SPOOL_IN_FLIGHT, 'a full window');
+    void connection.publish(topics.reply(agent), Buffer.from('{}')).catch(() => {});
+    await waitFor(() => broker.published.some(({ topic }) => topic === topics.reply(agent)), 'the reply');
+    expect(broker.published).toHaveLength(MAX_SPOOL_IN_FLIGHT + 1);
+  });
+
+  test('sends the same bytes again after a broken connection, until they are acknowledged', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const spool = await openSpool();
+    await putReadings(spool, 0, 3);
+    const connection = connect(broker.url);
+    startSender(spool, connection);
+    await waitFor(() => broker.published.length === 3, 'the first delivery');
+    broker.disconnectAll();
+    await waitFor(() => broker.published.length === 6, 'the second delivery');
+    const payloads = broker.published.map(({ payload }) => payload.toString());
+    expect(payloads).toEqual(['0', '1', '2', '0', '1', '2']);
+    broker.isAcking = true;
+    for (const { messageId, socket } of broker.published.slice(3)) broker.ack(messageId, socket);
+    await waitFor(() => spool.stats().messages === 0, 'an empty spool');
+  });
+});
+
+describe.skipIf(!requireTool('mosquitto', 'the uplink is tested against a real broker'))(
+  'against Mosquitto',
+  () => {
+    test('everything is delivered and acknowledged although the broker is killed again and again', async () => {
+      const mosquitto = await startMosquitto();
+      const spool = await openSpool();
+      const connection = connect(mosquitto.url);
+      startSender(spool, connection);
+      const received = new Set<string>();
+      const watcher = connect(mosquitto.url, { clientId: 'watcher', subscriptions: ['sitecast/#'] });
+      watcher.onMessage(({ payload }) => received.add(Buffer.from(payload).toString()));
+      await online(watcher);
+      for (let round = 1; round <= 3; round += 1) {
+        await mosquitto.kill();
+        await waitFor(() => !connection.isOnline, 'the loss to be noticed');
+        await putReadings(spool, (round - 1) * 100, round * 100);
+        expect(spool.stats().messages).toBe(100);
+        await mosquitto.start();
+        // Whoever subscribes too late misses what Mosquitto has acknowledged: that is its loss, not ours.
+        await waitFor(() => spool.stats().messages === 0, 'an empty spool', 40_000);
+      }
+      await online(watcher);
+      await putReadings(spool, 1_000, 1_100);
+      await waitFor(() => received.has('1099'), 'the last reading');
+      expect(connection.counters).toMatchObject({ connects: 4, acked: 400 });
+    });
+
+    test('the Will says offline when the agent is cut off, and not when it says goodbye', async () => {
+      const mosquitto = await startMosquitto();
+      const seen: string[] = [];
+      const watcher = connect(mosquitto.url, { clientId: 'watcher', subscriptions: ['sitecast/#'] });
+      watcher.onMessage(({ topic, payload }) => seen.push(`${topic} ${Buffer.from(payload).toString()}`));
+      await online(watcher);
+      const will = (): { topic: string; payload: Uint8Array } => ({
+        topic: topics.status(agent),
+        payload: Buffer.from('gone'),
+      });
+      const first = connect(mosquitto.url, { will });
+      await online(first);
+      await first.close();
+      const second = connect(mosquitto.url, { will });
+      await online(second);
+      expect(seen).toEqual([]);
+      // The same client id again: Mosquitto cuts the older connection, which is no goodbye.
+      const third = connect(mosquitto.url, { will });
+      await online(third);
+      await waitFor(() => seen.includes(`${topics.status(agent)} gone`), 'the Will');
+    });
+
+    test('wrong credentials keep it offline, right ones bring it on', async () => {
+      const mosquitto = await startMosquitto({ user: 'gateway', password: 'right' });
+      const codes: string[] = [];
+      const logger = silentLogger.child({});
+      logger.warn = (fields: { code?: string }) => void codes.push(fields.code ?? '');
+      const wrong = connect(mosquitto.url, { password: 'wrong', logger });
+      await waitFor(() => codes.length > 0, 'the refusal');
+      expect(codes[0]).toBe('UNAUTHORIZED');
+      expect(wrong.isOnline).toBe(false);
+      await online(connect(mosquitto.url, { password: 'right', clientId: 'gateway:media' }));
+    });
+  },
+);
+
+describe('kill -9', () => {
+  test('loses nothing that put() had resolved for', async () => {
+    const folder = await temporaryFolder();
+    const script = fileURLToPath(new URL('spool-writer.js', import.meta.url));
+    let written = -1;
+    for (let round = 0; round < 3; round += 1) {
+      const child = spawn(process.execPath, [script, folder, String(written + 1)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const target = written + 300;
+      for await (const line of createInterface(child.stdout)) {
+        written = Number(line);
+        if (written >= target) break;
+      }
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      expect(written).toBeGreaterThanOrEqual(target);
+    }
+    const spool = await openSpool(folder);
+    const found = new Set<number>();
+    for (let next = await spool.next('readings'); next; next = await spool.next('readings')) {
+      found.add(Number(Buffer.from(next.payload).toString()));
+      spool.ack('readings', next);
+    }
+    const missing = Array.from({ length: written + 1 }, (_, n) => n).filter((n) => !found.has(n));
+    expect(missing).toEqual([]);
+    expect(spool.stats().messagesDropped).toBe(0);
+  });
+});

@@ -1,0 +1,56 @@
+// Who speaks to the broker, what it says, and what the rest of the server does with it.
+
+import type { ParsedTopic } from '@sitecast/shared/protocol/topics';
+
+export interface DeviceIdentity {
+  kind: 'agent' | 'sensor';
+  site: string;
+  id: string;
+}
+
+export interface DeviceMessage {
+  from: DeviceIdentity;
+  topic: ParsedTopic;
+  payload: Buffer;
+  receivedAtMs: number;
+}
+
+export type LiveTopic = Extract<ParsedTopic, { kind: 'live' }>;
+
+export interface DeviceHandlers {
+  /** Synchronous, in order of arrival; `bytes` belong to the callee. An AppError that it throws is told to the device. */
+  onLiveFrame(from: DeviceIdentity, topic: LiveTopic, bytes: Buffer): void;
+  /**
+   * Called in order of arrival, without waiting for the one before. Resolves when the message is durable: only then does
+   * the PUBACK leave. Rejecting with an AppError that is not retryable drops the message and tells the device; rejecting
+   * with anything else closes the connection without PUBACK, so that the device sends it again.
+   */
+  onMessage(message: DeviceMessage): Promise<void>;
+}
+
+/** @returns undefined when there is no such device or the secret is wrong; rejects when that cannot be known now. */
+export type Authenticate = (username: string, secret: string) => Promise<DeviceIdentity | undefined>;
+
+/** A device on the data listener came or went. Replaced connections are not reported as gone. */
+export interface ConnectionChange {
+  device: DeviceIdentity;
+  isOnline: boolean;
+  atMs: number;
+}
+
+export interface DeviceBrokerCounters {
+  connectionsAccepted: number;
+  connectionsRefused: number;
+  loginsRefused: number;
+  connectionsReplaced: number;
+  packetsTooLarge: number;
+  messagesAccepted: number;
+  /** Acknowledged and thrown away: the device's own fault. */
+  messagesDropped: number;
+  /** Not acknowledged: ours. */
+  messagesFailed: number;
+  liveFrames: number;
+  subscriptionsRefused: number;
+  /** To a device whose socket does not drain. */
+  deliveriesDropped: number;
+}

@@ -1,0 +1,148 @@
+// Settings of the server: environment variables in, one checked object out. `server/.env.example` lists them all.
+
+import { resolve } from 'node:path';
+import * as z from 'zod';
+import { parseConfig } from '@sitecast/shared/node/load-config';
+
+const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.ZodCoercedNumber> =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+/** 0 lets the system choose; the tests do. */
+const port = (fallback: number): z.ZodDefault<z.ZodCoercedNumber> => integer(0, 65_535, fallback);
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://');
+
+const settings = z
+  .object({
+    HOST: z.string().min(1).default('127.0.0.1'),
+    PORT: port(8080),
+    PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+    TRUST_PROXY: z.stringbool().default(false),
+    MQTT_HOST: z.string().min(1).default('127.0.0.1'),
+    MQTT_PORT: port(1883),
+    MEDIA_PORT: port(1884),
+    DATABASE_URL: postgresUrl,
+    REDIS_URL: z
+      .string()
+      .regex(/^rediss?:\/\//, 'must start with redis:// or rediss://')
+      .optional(),
+    DATA_DIR: z.string().min(1).default('./data'),
+    SESSION_SECRET: z.string().min(32).optional(),
+    METRICS_TOKEN: z.string().min(16).optional(),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+    MAX_STREAMS: integer(1, 64, 5),
+    MAX_STILLS_STREAMS: integer(0, 256, 20),
+    MAX_VIEWERS: integer(1, 5_000, 100),
+    MAX_VIEWERS_PER_STREAM: integer(1, 5_000, 50),
+    MAX_DEVICES: integer(1, 10_000, 500),
+    MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
+    IMAGE_CONCURRENCY: integer(1, 8, 2),
+    IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
+    PG_POOL_MIN: integer(0, 50, 2),
+    PG_POOL_MAX: integer(2, 50, 10),
+    PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
+    WS_MAX_PAYLOAD_BYTES: integer(1_024, 16_777_216, 1_000_000),
+    WS_PING_INTERVAL_MS: integer(1_000, 600_000, 25_000),
+    WS_PONG_TIMEOUT_MS: integer(2_000, 1_200_000, 60_000),
+    HTTP_REQUESTS_PER_MINUTE: integer(10, 1_000_000, 1_200),
+    MEMORY_LIMIT_BYTES: z.coerce
+      .number()
+      .int()
+      .min(64 * 1024 * 1024)
+      .optional(),
+  })
+  .superRefine((given, context) => {
+    const refuse = (key: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    if (given.PG_POOL_MIN > given.PG_POOL_MAX) {
+      refuse('PG_POOL_MIN', `is ${given.PG_POOL_MIN}, above PG_POOL_MAX ${given.PG_POOL_MAX}`);
+    }
+    if (given.MAX_VIEWERS_PER_STREAM > given.MAX_VIEWERS) {
+      refuse(
+        'MAX_VIEWERS_PER_STREAM',
+        `is ${given.MAX_VIEWERS_PER_STREAM}, above MAX_VIEWERS ${given.MAX_VIEWERS}`,
+      );
+    }
+    if (given.WS_PONG_TIMEOUT_MS <= given.WS_PING_INTERVAL_MS) {
+      refuse(
+        'WS_PONG_TIMEOUT_MS',
+        `is ${given.WS_PONG_TIMEOUT_MS}, not above WS_PING_INTERVAL_MS ${given.WS_PING_INTERVAL_MS}`,
+      );
+    }
+    const ports = [given.PORT, given.MQTT_PORT, given.MEDIA_PORT].filter((number) => number !== 0);
+    if (new Set(ports).size !== ports.length) {
+      refuse('MQTT_PORT', `PORT, MQTT_PORT and MEDIA_PORT must differ, got ${ports.join(', ')}`);
+    }
+  });
+
+type Settings = z.output<typeof settings>;
+
+/** The checked settings under the names that the code uses. */
+export type ServerConfig = ReturnType<typeof toConfig>;
+
+/** Every environment variable that the server reads; a test compares them with `.env.example`. */
+export const SETTING_NAMES = Object.keys(settings.shape) as (keyof Settings)[];
+
+/**
+ * An empty variable counts as absent, as `docker compose` passes those that nobody set.
+ * @throws {AppError} CONFIG_INVALID listing every problem.
+ */
+export function readConfig(env: Record<string, string | undefined>): ServerConfig {
+  return toConfig(parseConfig(settings, pick(env, SETTING_NAMES), 'the environment'));
+}
+
+/** For the verbs that only talk to the database. Throws as {@link readConfig}. */
+export function readDatabaseConfig(env: Record<string, string | undefined>): ServerConfig['postgres'] {
+  return readConfig({
+    ...pick(env, ['DATABASE_URL', 'PG_STATEMENT_TIMEOUT_MS']),
+    PG_POOL_MIN: '0',
+    PG_POOL_MAX: '2',
+  }).postgres;
+}
+
+/** For `limits`, which opens nothing and so needs no database. Throws as {@link readConfig}. */
+export function readLimitsConfig(env: Record<string, string | undefined>): ServerConfig {
+  return readConfig({ ...env, DATABASE_URL: env.DATABASE_URL ?? 'postgres://unused' });
+}
+
+function pick(env: Record<string, string | undefined>, names: readonly string[]): Record<string, string> {
+  const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
+  return Object.fromEntries(given) as Record<string, string>;
+}
+
+function toConfig(given: Settings) {
+  return {
+    logLevel: given.LOG_LEVEL,
+    dataDir: resolve(given.DATA_DIR),
+    http: {
+      host: given.HOST,
+      port: given.PORT,
+      publicUrl: given.PUBLIC_URL === undefined ? undefined : new URL(given.PUBLIC_URL),
+      trustProxy: given.TRUST_PROXY,
+      requestsPerMinute: given.HTTP_REQUESTS_PER_MINUTE,
+      metricsToken: given.METRICS_TOKEN,
+    },
+    webSocket: {
+      maxPayloadBytes: given.WS_MAX_PAYLOAD_BYTES,
+      pingIntervalMs: given.WS_PING_INTERVAL_MS,
+      pongTimeoutMs: given.WS_PONG_TIMEOUT_MS,
+      maxUpdateSockets: given.MAX_UPDATE_SOCKETS,
+    },
+    mqtt: { host: given.MQTT_HOST, dataPort: given.MQTT_PORT, mediaPort: given.MEDIA_PORT },
+    postgres: {
+      url: given.DATABASE_URL,
+      min: given.PG_POOL_MIN,
+      max: given.PG_POOL_MAX,
+      statementTimeoutMs: given.PG_STATEMENT_TIMEOUT_MS,
+    },
+    redisUrl: given.REDIS_URL,
+    sessionSecret: given.SESSION_SECRET,
+    live: {
+      maxStreams: given.MAX_STREAMS,
+      maxStillsStreams: given.MAX_STILLS_STREAMS,
+      maxViewers: given.MAX_VIEWERS,
+      maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM,
+    },
+    images: { concurrency: given.IMAGE_CONCURRENCY, queueMax: given.IMAGE_QUEUE_MAX },
+    maxDevices: given.MAX_DEVICES,
+    memoryLimitBytes: given.MEMORY_LIMIT_BYTES,
+  };
+}

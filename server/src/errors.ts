@@ -1,0 +1,80 @@
+// Every error code of the server: the wire codes of shared, the ones of this program, and the HTTP status of each.
+// The table in README.md ("Errors") is kept in step by a test.
+
+import { sentencesOf, WIRE_ERRORS, type WireErrorCode } from '@sitecast/shared/protocol/errors';
+
+/** Codes that only this program gives out, with the sentences that a person reads. */
+const OWN_ERRORS = {
+  LOGIN_FAILED: ['The user name or the password is wrong.', '사용자 이름 또는 비밀번호가 올바르지 않습니다.'],
+  PASSWORD_WEAK: [
+    'The new password must have 10 to 200 characters.',
+    '새 비밀번호는 10자 이상 200자 이하여야 합니다.',
+  ],
+  ORIGIN_REFUSED: [
+    'The request comes from another website. Open the dashboard at its own address.',
+    '다른 웹사이트에서 보낸 요청입니다. 대시보드를 원래 주소로 여십시오.',
+  ],
+  CONFIG_INVALID: ['The settings are not valid.', '설정이 올바르지 않습니다.'],
+  LIMITS_DO_NOT_FIT: [
+    'The limits need more memory than there is. Lower them, or give the server more memory.',
+    '설정한 한도가 메모리보다 큽니다. 한도를 낮추거나 메모리를 늘리십시오.',
+  ],
+  PORT_IN_USE: ['The port is taken by another program.', '다른 프로그램이 포트를 사용하고 있습니다.'],
+} as const satisfies Record<string, readonly [en: string, ko: string]>;
+
+export type ServerErrorCode = WireErrorCode | keyof typeof OWN_ERRORS;
+
+export const SERVER_ERROR_CODES = [
+  ...Object.keys(WIRE_ERRORS),
+  ...Object.keys(OWN_ERRORS),
+] as ServerErrorCode[];
+
+const STATUS: Partial<Record<ServerErrorCode, number>> = {
+  UNAUTHORIZED: 401,
+  LOGIN_FAILED: 401,
+  FORBIDDEN: 403,
+  ORIGIN_REFUSED: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  AGENT_OFFLINE: 409,
+  CAMERA_OFFLINE: 409,
+  PROFILE_UNSUPPORTED: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  STREAM_LIMIT: 429,
+  VIEWER_LIMIT: 429,
+  RATE_LIMITED: 429,
+  QUEUE_FULL: 503,
+  MEMORY_PRESSURE: 503,
+  STORE_UNAVAILABLE: 503,
+  SHUTTING_DOWN: 503,
+  COMMAND_TIMEOUT: 504,
+  COMMAND_EXPIRED: 504,
+  INTERNAL: 500,
+  CONFIG_INVALID: 500,
+  LIMITS_DO_NOT_FIT: 500,
+  PORT_IN_USE: 500,
+};
+
+export function isServerErrorCode(code: string): code is ServerErrorCode {
+  return Object.hasOwn(WIRE_ERRORS, code) || Object.hasOwn(OWN_ERRORS, code);
+}
+
+/** HTTP status of a code; 400 for every way of saying that the request itself is wrong. */
+export function httpStatusOf(code: ServerErrorCode): number {
+  return STATUS[code] ?? 400;
+}
+
+export interface ErrorBody {
+  error: { code: ServerErrorCode; message: string; messageKo: string; detail: Record<string, unknown> };
+}
+
+/** The body of an HTTP error answer. `detail` must be safe to show. */
+export function errorBody(code: ServerErrorCode, detail: Record<string, unknown> = {}): ErrorBody {
+  return { error: { code, ...serverSentencesOf(code), detail } };
+}
+
+export function serverSentencesOf(code: ServerErrorCode): { message: string; messageKo: string } {
+  if (!Object.hasOwn(OWN_ERRORS, code)) return sentencesOf(code as WireErrorCode);
+  const [message, messageKo] = OWN_ERRORS[code as keyof typeof OWN_ERRORS];
+  return { message, messageKo };
+}

@@ -1,0 +1,111 @@
+// What is done with each message of a device. Resolves when the message is durable: the broker then sends its PUBACK.
+
+import type { Address } from '@sitecast/shared/protocol/ids';
+import { reply } from '@sitecast/shared/protocol/commands';
+import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
+import type { Profile } from '@sitecast/shared/protocol/frame-header';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
+import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
+import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
+import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import type * as z from 'zod';
+import type { DeviceAddress } from './devices.ts';
+import type { Fleet } from './fleet.ts';
+import type { UpdateHub } from './updates.ts';
+
+export interface DeviceMessage {
+  from: DeviceAddress;
+  topic: ParsedTopic;
+  payload: Buffer;
+  receivedAtMs: number;
+}
+
+export interface DeviceMessagesOptions {
+  fleet: Fleet;
+  updates: UpdateHub;
+  commands: { acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void };
+  snapshots: { accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> };
+  events: { insert(camera: Address, agent: string, event: CameraEvent): Promise<void> };
+  readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
+  live: { acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void };
+}
+
+export class DeviceMessages {
+  readonly #options: DeviceMessagesOptions;
+  readonly #counters = { framesReceived: 0, bytesReceived: 0, framesOfOthers: 0 };
+
+  constructor(options: DeviceMessagesOptions) {
+    this.#options = options;
+  }
+
+  /** Live frames as they came in, wanted or not: with zero viewers they must stand still. */
+  get liveCounters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  /** Synchronous, no copy: the broker calls it before routing. */
+  onLiveFrame(from: DeviceAddress, topic: Extract<ParsedTopic, { kind: 'live' }>, bytes: Buffer): void {
+    this.#counters.framesReceived += 1;
+    this.#counters.bytesReceived += bytes.length;
+    if (!this.#options.fleet.mayPublish({ site: from.site, agent: from.id }, topic.camera)) {
+      this.#counters.framesOfOthers += 1;
+      return;
+    }
+    this.#options.live.acceptFrame({ site: from.site, id: topic.camera }, topic.profile, bytes);
+  }
+
+  /**
+   * @throws {AppError} not retryable when the message itself is bad: it is acknowledged, dropped and reported to the
+   * device; anything else means that it could not be kept now, and the device sends it again.
+   */
+  async onMessage({ from, topic, payload, receivedAtMs }: DeviceMessage): Promise<void> {
+    const { fleet, commands, readings } = this.#options;
+    switch (topic.kind) {
+      case 'status':
+        return fleet.applyStatus(topic, decodeMessage(agentStatus, payload));
+      case 'cameras':
+        return fleet.applyInventory(topic, decodeMessage(cameraInventory, payload));
+      case 'health':
+        return fleet.applyHealth(topic, decodeMessage(agentHealth, payload));
+      case 'reply':
+        return commands.acceptReply(topic, decodeMessage(reply, payload));
+      case 'snapshot':
+        this.#expectOwn(topic, topic.camera);
+        return this.#options.snapshots.accept(topic, payload);
+      case 'event':
+        this.#expectOwn(topic, topic.camera);
+        return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload));
+      case 'agent-telemetry':
+      case 'sensor-telemetry': {
+        const parsed = parseReadings(payload, receivedAtMs);
+        await fleet.sensorSeen({ site: topic.site, id: topic.sensor }, 'agent' in topic ? topic.agent : null);
+        return readings.add(topic.site, topic.sensor, from, parsed);
+      }
+      case 'live':
+      case 'command':
+      case 'live-ack':
+      case 'agent-errors':
+      case 'sensor-errors':
+        throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
+    }
+  }
+
+  async #acceptEvent({ site, agent }: AgentAddress, camera: string, event: CameraEvent): Promise<void> {
+    await this.#options.events.insert({ site, id: camera }, agent, event);
+    this.#options.updates.publish({
+      type: 'event',
+      site,
+      camera,
+      id: event.id,
+      kind: event.kind,
+      at: event.at,
+      until: event.until,
+    });
+  }
+
+  #expectOwn(from: AgentAddress, camera: string): void {
+    if (this.#options.fleet.mayPublish(from, camera)) return;
+    throw new AppError('FORBIDDEN', `camera ${camera} of site ${from.site} belongs to another agent`);
+  }
+}

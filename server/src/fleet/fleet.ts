@@ -1,0 +1,322 @@
+// What is known of agents, cameras and sensors: in memory for every question, in tables for the next start.
+// Borrows the database and the update hub; owns the tables `agents`, `cameras`, `sensors`.
+//
+// An agent is online while its data connection is open; its status message adds version and boot. A camera belongs to the
+// agent that reported it first, until that agent reports it no longer or is gone: two gateways must not fight over a name.
+
+import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
+import type {
+  AgentHealth,
+  AgentStatus,
+  CameraInventory,
+  CameraReport,
+} from '@sitecast/shared/protocol/status';
+import type { AgentAddress } from '@sitecast/shared/protocol/topics';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import type { Database } from '../postgres/pool.ts';
+import { FleetTables } from './fleet-tables.ts';
+import type { UpdateHub } from './updates.ts';
+
+export interface Agent {
+  site: string;
+  id: string;
+  isConnected: boolean;
+  since: Date;
+  version: string | null;
+  bootId: string | null;
+  health: AgentHealth | null;
+  lastSeenAt: Date;
+}
+
+export interface Camera {
+  site: string;
+  id: string;
+  agent: string;
+  customName: string | null;
+  /** As the agent gave it; {@link Fleet.camera} answers with what is true while the agent is away. */
+  report: CameraReport;
+  updatedAt: Date;
+}
+
+export interface NewestSnapshot {
+  id: string;
+  capturedAt: Date;
+}
+
+export interface Sensor {
+  site: string;
+  id: string;
+  /** null when the sensor speaks for itself. */
+  agent: string | null;
+  name: string;
+  lastSeenAt: Date;
+}
+
+export const MAX_SENSORS_PER_SITE = 1_000;
+/** A sensor's row says when it was last seen, this exactly. */
+const SEEN_GRAIN_MS = 60_000;
+
+export interface FleetOptions {
+  database: Database;
+  updates: UpdateHub;
+  clock?: Clock;
+}
+
+export class Fleet {
+  readonly #tables: FleetTables;
+  readonly #updates: UpdateHub;
+  readonly #clock: Clock;
+  readonly #agents = new Map<string, Agent>();
+  readonly #cameras = new Map<string, Camera>();
+  readonly #sensors = new Map<string, Sensor>();
+  /** Bound: one a camera. */
+  readonly #newestSnapshots = new Map<string, NewestSnapshot>();
+  readonly #sensorsPerSite = new Map<string, number>();
+  readonly #counters = { camerasRefused: 0, sensorsRefused: 0 };
+
+  constructor({ database, updates, clock = systemClock }: FleetOptions) {
+    this.#tables = new FleetTables(database);
+    this.#updates = updates;
+    this.#clock = clock;
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  /** Reads what was known at the last stop; nobody is connected yet. */
+  async load(): Promise<void> {
+    const { agents, cameras, sensors, snapshots } = await this.#tables.load();
+    for (const agent of agents) this.#agents.set(formatAddress(agent), agent);
+    for (const camera of cameras) this.#cameras.set(formatAddress(camera), camera);
+    for (const sensor of sensors) this.#rememberSensor(sensor);
+    for (const { site, camera, ...newest } of snapshots)
+      this.#newestSnapshots.set(`${site}/${camera}`, newest);
+  }
+
+  agents(): Agent[] {
+    return [...this.#agents.values()];
+  }
+
+  agent(address: Address): Agent | undefined {
+    return this.#agents.get(formatAddress(address));
+  }
+
+  cameras(): Camera[] {
+    return [...this.#cameras.values()].map((camera) => this.#asSeenNow(camera));
+  }
+
+  camera(address: Address): Camera | undefined {
+    const camera = this.#cameras.get(formatAddress(address));
+    return camera && this.#asSeenNow(camera);
+  }
+
+  newestSnapshotOf(camera: Address): NewestSnapshot | undefined {
+    return this.#newestSnapshots.get(formatAddress(camera));
+  }
+
+  sensors(): Sensor[] {
+    return [...this.#sensors.values()];
+  }
+
+  sensor(address: Address): Sensor | undefined {
+    return this.#sensors.get(formatAddress(address));
+  }
+
+  agentOf(camera: Address): AgentAddress | undefined {
+    const known = this.#cameras.get(formatAddress(camera));
+    return known && { site: known.site, agent: known.agent };
+  }
+
+  /** False only when another agent owns the camera: an agent may speak of a camera before its inventory arrived. */
+  mayPublish({ site, agent }: AgentAddress, camera: string): boolean {
+    const owner = this.#cameras.get(`${site}/${camera}`)?.agent;
+    return owner === undefined || owner === agent;
+  }
+
+  /** The data connection of an agent opened or ended. */
+  async connectionChanged({ site, agent }: AgentAddress, isConnected: boolean): Promise<void> {
+    const known = this.#agentOrNew({ site, agent });
+    known.isConnected = isConnected;
+    known.since = this.#now();
+    known.lastSeenAt = this.#now();
+    this.#tellAgent(known);
+    for (const camera of this.#camerasOf({ site, agent })) this.#tellCamera(camera);
+    await this.#tables.saveAgent(known);
+  }
+
+  /** A Will that says offline does not make a connected agent offline: it belongs to the connection that was replaced. */
+  async applyStatus(from: AgentAddress, status: AgentStatus): Promise<void> {
+    const agent = this.#agentOrNew(from);
+    agent.lastSeenAt = this.#now();
+    if (status.state === 'online') {
+      agent.version = status.version;
+      agent.bootId = status.bootId;
+    }
+    this.#tellAgent(agent);
+    await this.#tables.saveAgent(agent);
+  }
+
+  async applyHealth(from: AgentAddress, health: AgentHealth): Promise<void> {
+    const agent = this.#agentOrNew(from);
+    agent.health = health;
+    agent.lastSeenAt = this.#now();
+    await this.#tables.saveAgent(agent);
+  }
+
+  async applyInventory(from: AgentAddress, { cameras }: CameraInventory): Promise<void> {
+    const mine = cameras.filter((report) => this.#mayOwn(from, report.id));
+    this.#counters.camerasRefused += cameras.length - mine.length;
+    const kept = new Set(mine.map(({ id }) => id));
+    const gone = this.#camerasOf(from).filter(({ id }) => !kept.has(id));
+    const now = this.#now();
+    const saved = mine.map((report): Camera => {
+      const customName = this.#cameras.get(`${from.site}/${report.id}`)?.customName ?? null;
+      return { site: from.site, id: report.id, agent: from.agent, customName, report, updatedAt: now };
+    });
+    await this.#tables.saveInventory(from, saved, gone);
+    for (const camera of gone) {
+      this.#cameras.delete(formatAddress(camera));
+      this.#newestSnapshots.delete(formatAddress(camera));
+    }
+    for (const camera of saved) {
+      this.#cameras.set(formatAddress(camera), camera);
+      this.#tellCamera(camera);
+    }
+    if (mine.length < cameras.length) {
+      const others = cameras.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+      throw new AppError('CONFLICT', `another agent of site ${from.site} has camera ${others.join(', ')}`);
+    }
+  }
+
+  /** Snapshots may arrive late, from a spool. Those of cameras that are not known are not remembered here. */
+  snapshotStored(camera: Address, { id, capturedAt, reason }: NewestSnapshot & { reason: string }): void {
+    const key = formatAddress(camera);
+    const newest = this.#newestSnapshots.get(key);
+    if (!this.#cameras.has(key) || (newest && newest.capturedAt >= capturedAt)) return;
+    this.#newestSnapshots.set(key, { id, capturedAt });
+    this.#updates.publish({
+      type: 'snapshot',
+      site: camera.site,
+      camera: camera.id,
+      id,
+      capturedAt: capturedAt.toISOString(),
+      reason,
+    });
+  }
+
+  /** @throws {AppError} BAD_REQUEST (not retryable) when the site has MAX_SENSORS_PER_SITE. */
+  async sensorSeen({ site, id }: Address, agent: string | null): Promise<void> {
+    const known = this.#sensors.get(`${site}/${id}`);
+    const now = this.#now();
+    if (known && now.getTime() - known.lastSeenAt.getTime() < SEEN_GRAIN_MS) return;
+    if (!known && (this.#sensorsPerSite.get(site) ?? 0) >= MAX_SENSORS_PER_SITE) {
+      this.#counters.sensorsRefused += 1;
+      throw new AppError('BAD_REQUEST', `site ${site} has ${MAX_SENSORS_PER_SITE} sensors already`);
+    }
+    const sensor: Sensor = { site, id, agent, name: known?.name ?? id, lastSeenAt: now };
+    await this.#tables.saveSensor(sensor);
+    this.#rememberSensor(sensor);
+  }
+
+  /** @param customName null goes back to the agent's name. */
+  async renameCamera(address: Address, customName: string | null): Promise<Camera | undefined> {
+    const camera = this.#cameras.get(formatAddress(address));
+    if (!camera) return undefined;
+    await this.#tables.renameCamera(address, customName);
+    const renamed = { ...camera, customName };
+    this.#cameras.set(formatAddress(address), renamed);
+    this.#tellCamera(renamed);
+    return this.#asSeenNow(renamed);
+  }
+
+  async renameSensor(address: Address, name: string): Promise<Sensor | undefined> {
+    const sensor = this.#sensors.get(formatAddress(address));
+    if (!sensor) return undefined;
+    const renamed = { ...sensor, name };
+    await this.#tables.saveSensor(renamed);
+    this.#rememberSensor(renamed);
+    return renamed;
+  }
+
+  #mayOwn({ site, agent }: AgentAddress, camera: string): boolean {
+    const owner = this.#cameras.get(`${site}/${camera}`)?.agent;
+    if (owner === undefined || owner === agent) return true;
+    return this.#agents.get(`${site}/${owner}`)?.isConnected !== true;
+  }
+
+  #camerasOf({ site, agent }: AgentAddress): Camera[] {
+    return [...this.#cameras.values()].filter((camera) => camera.site === site && camera.agent === agent);
+  }
+
+  #agentOrNew({ site, agent }: AgentAddress): Agent {
+    const key = `${site}/${agent}`;
+    const known = this.#agents.get(key);
+    if (known) return known;
+    const now = this.#now();
+    const made: Agent = {
+      site,
+      id: agent,
+      isConnected: false,
+      since: now,
+      version: null,
+      bootId: null,
+      health: null,
+      lastSeenAt: now,
+    };
+    this.#agents.set(key, made);
+    return made;
+  }
+
+  #rememberSensor(sensor: Sensor): void {
+    const key = formatAddress(sensor);
+    if (!this.#sensors.has(key)) {
+      this.#sensorsPerSite.set(sensor.site, (this.#sensorsPerSite.get(sensor.site) ?? 0) + 1);
+    }
+    this.#sensors.set(key, sensor);
+  }
+
+  #asSeenNow(camera: Camera): Camera {
+    const agent = this.#agents.get(`${camera.site}/${camera.agent}`);
+    if (agent?.isConnected) return camera;
+    const since = (agent?.since ?? camera.updatedAt).toISOString();
+    const report: CameraReport = {
+      ...camera.report,
+      state: 'waiting',
+      reason: 'AGENT_OFFLINE',
+      detail: null,
+      since,
+    };
+    return { ...camera, report };
+  }
+
+  #tellAgent({ site, id, isConnected, since, version, bootId }: Agent): void {
+    this.#updates.publish({
+      type: 'agent',
+      site,
+      id,
+      status: {
+        state: isConnected ? 'online' : 'offline',
+        since: since.toISOString(),
+        version: version ?? '',
+        bootId: bootId ?? '',
+      },
+    });
+  }
+
+  #tellCamera(camera: Camera): void {
+    const { site, id, agent, report, customName } = this.#asSeenNow(camera);
+    this.#updates.publish({
+      type: 'camera',
+      site,
+      id,
+      agent,
+      report: { ...report, name: customName ?? report.name },
+    });
+  }
+
+  #now(): Date {
+    return new Date(this.#clock.nowMs());
+  }
+}

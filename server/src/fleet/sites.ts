@@ -1,0 +1,62 @@
+// Sites: the places that users are limited to. Owns the `sites` table.
+
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { Database } from '../postgres/pool.ts';
+
+export interface Site {
+  id: string;
+  name: string;
+  createdAt: Date;
+}
+
+interface SiteRow {
+  id: string;
+  name: string;
+  created_at: Date;
+}
+
+export const MAX_SITES = 1_000;
+
+export class Sites {
+  readonly #database: Database;
+
+  constructor({ database }: { database: Database }) {
+    this.#database = database;
+  }
+
+  async list(): Promise<Site[]> {
+    const rows = await this.#database.query<SiteRow>(
+      `select * from sites order by id limit ${MAX_SITES}`,
+      [],
+    );
+    return rows.map(toSite);
+  }
+
+  async get(id: string): Promise<Site | undefined> {
+    const [row] = await this.#database.query<SiteRow>('select * from sites where id = $1', [id]);
+    return row && toSite(row);
+  }
+
+  /** @throws {AppError} CONFLICT when it exists, or MAX_SITES do. */
+  async create({ id, name }: { id: string; name: string }): Promise<Site> {
+    const [row] = await this.#database.query<SiteRow>(
+      `insert into sites (id, name) select $1, $2 where (select count(*) from sites) < ${MAX_SITES}
+       on conflict (id) do nothing returning *`,
+      [id, name],
+    );
+    if (!row) throw new AppError('CONFLICT', `site ${id} exists already, or ${MAX_SITES} sites do`);
+    return toSite(row);
+  }
+
+  async rename(id: string, name: string): Promise<Site | undefined> {
+    const [row] = await this.#database.query<SiteRow>(
+      'update sites set name = $2 where id = $1 returning *',
+      [id, name],
+    );
+    return row && toSite(row);
+  }
+}
+
+function toSite({ id, name, created_at }: SiteRow): Site {
+  return { id, name, createdAt: created_at };
+}

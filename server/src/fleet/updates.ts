@@ -1,0 +1,139 @@
+// What pages are told as it happens: newest state per key, sent at most four times a second to all sockets at once.
+// Owns the flush timer and the pending states; borrows the sockets.
+
+import type { LatestValue, UpdateMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
+
+const FLUSH_MS = 250;
+/** Keys that wait for the next flush; above it the oldest waiting one is dropped (the page reads lists again on reconnect). */
+export const MAX_PENDING_KEYS = 2_000;
+export const MAX_PENDING_VALUES = 5_000;
+/** Un-sent bytes of one socket; above it the socket is closed, and the page comes back. */
+export const MAX_SOCKET_QUEUED_BYTES = 256 * 1024;
+
+export interface UpdateSocket {
+  sendText(text: string): void;
+  queuedBytes(): number;
+  /** Close code 1013: too slow. */
+  closeSlow(): void;
+}
+
+interface Subscriber {
+  socket: UpdateSocket;
+  seesSite: (site: string) => boolean;
+}
+
+export interface UpdateHubOptions {
+  clock?: Clock;
+}
+
+export class UpdateHub {
+  readonly #clock: Clock;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #messages = new Map<string, UpdateMessage>();
+  readonly #values = new Map<string, LatestValue>();
+  readonly #counters = { messagesSent: 0, keysDropped: 0, socketsClosedSlow: 0 };
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor({ clock = systemClock }: UpdateHubOptions = {}) {
+    this.#clock = clock;
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers.size;
+  }
+
+  /** @returns the way to leave; idempotent. */
+  join(socket: UpdateSocket, seesSite: (site: string) => boolean): () => void {
+    const subscriber = { socket, seesSite };
+    this.#subscribers.add(subscriber);
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** Replaces what waits under the same key. Free while nobody watches. */
+  publish(message: UpdateMessage): void {
+    if (this.#subscribers.size === 0 || this.#isClosed) return;
+    if (message.type === 'readings') {
+      for (const value of message.values) {
+        this.#put(this.#values, `${value.site}/${value.sensor}/${value.metric}`, value, MAX_PENDING_VALUES);
+      }
+    } else {
+      this.#put(this.#messages, keyOf(message), message, MAX_PENDING_KEYS);
+    }
+    this.#timer ??= this.#clock.after(FLUSH_MS, () => this.#flush());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#messages.clear();
+    this.#values.clear();
+    this.#subscribers.clear();
+  }
+
+  #put<T>(pending: Map<string, T>, key: string, value: T, max: number): void {
+    const [oldest] = pending.keys();
+    if (!pending.has(key) && pending.size >= max && oldest !== undefined) {
+      pending.delete(oldest);
+      this.#counters.keysDropped += 1;
+    }
+    pending.set(key, value);
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const texts = [...this.#messages.values()].map((message) => ({
+      site: siteOf(message),
+      text: JSON.stringify(message),
+    }));
+    const values = [...this.#values.values()];
+    this.#messages.clear();
+    this.#values.clear();
+    const allReadings = readingsText(values);
+    for (const { socket, seesSite } of [...this.#subscribers]) {
+      const seen = values.filter(({ site }) => seesSite(site));
+      const readings = seen.length === values.length ? allReadings : readingsText(seen);
+      for (const { site, text } of texts) if (site === undefined || seesSite(site)) this.#send(socket, text);
+      if (readings !== undefined) this.#send(socket, readings);
+      if (socket.queuedBytes() > MAX_SOCKET_QUEUED_BYTES) {
+        this.#counters.socketsClosedSlow += 1;
+        socket.closeSlow();
+      }
+    }
+  }
+
+  #send(socket: UpdateSocket, text: string): void {
+    socket.sendText(text);
+    this.#counters.messagesSent += 1;
+  }
+}
+
+function readingsText(values: LatestValue[]): string | undefined {
+  return values.length === 0
+    ? undefined
+    : JSON.stringify({ type: 'readings', values } satisfies UpdateMessage);
+}
+
+function siteOf(message: UpdateMessage): string | undefined {
+  return 'site' in message ? message.site : undefined;
+}
+
+function keyOf(message: Exclude<UpdateMessage, { type: 'readings' }>): string {
+  switch (message.type) {
+    case 'agent':
+    case 'camera':
+      return `${message.type} ${message.site}/${message.id}`;
+    case 'snapshot':
+      return `snapshot ${message.site}/${message.camera}`;
+    case 'event':
+      // Events are facts, not states: each keeps its own key.
+      return `event ${message.id}`;
+    case 'system':
+      return 'system';
+  }
+}

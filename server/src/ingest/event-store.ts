@@ -1,0 +1,95 @@
+// SQL of the table `events`. Borrows the database.
+
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { Address } from '@sitecast/shared/protocol/ids';
+import type { Queryable } from '../postgres/pool.ts';
+import { Conditions, parseCursor, toPage, type Page } from './page.ts';
+
+/** As the API shows it. */
+export interface StoredEvent {
+  id: string;
+  site: string;
+  camera: string;
+  kind: string;
+  at: string;
+  until: string | null;
+  detail: string | null;
+  snapshotId: string | null;
+}
+
+export interface EventQuery {
+  /** Sites that the asker may see; undefined is all. */
+  sites?: string[];
+  site?: string;
+  camera?: string;
+  kind?: string;
+  /** Began at or after. */
+  from?: Date;
+  /** Began before. */
+  to?: Date;
+  /** 1 to PAGE_MAX. */
+  limit: number;
+  cursor?: string;
+}
+
+type Row = Omit<StoredEvent, 'at' | 'until'> & { at: Date; until: Date | null };
+
+const COLUMNS = `id, site, camera, kind, at, until, detail, snapshot_id as "snapshotId"`;
+
+export class EventStore {
+  readonly #database: Queryable;
+
+  constructor(database: Queryable) {
+    this.#database = database;
+  }
+
+  /**
+   * Durable once it resolves; the same message again changes nothing. A message with an end closes the event that the same
+   * agent began under this id; one that arrives late never opens it again.
+   */
+  async insert(camera: Address, agent: string, event: CameraEvent): Promise<void> {
+    await this.#database.query(
+      `insert into events (id, site, camera, agent, kind, at, until, detail, snapshot_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       on conflict (id) do update
+         set until = coalesce(events.until, excluded.until), detail = coalesce(excluded.detail, events.detail),
+             snapshot_id = coalesce(excluded.snapshot_id, events.snapshot_id)
+         where events.until is null and excluded.until is not null
+           and (events.site, events.camera, events.agent) = (excluded.site, excluded.camera, excluded.agent)`,
+      [
+        event.id,
+        camera.site,
+        camera.id,
+        agent,
+        event.kind,
+        new Date(event.at),
+        event.until === null ? null : new Date(event.until),
+        event.detail,
+        event.snapshotId,
+      ],
+    );
+  }
+
+  /** Newest begin first. @throws {AppError} BAD_REQUEST for a cursor of another list. */
+  async list({ sites, site, camera, kind, from, to, limit, cursor }: EventQuery): Promise<Page<StoredEvent>> {
+    const after = cursor === undefined ? undefined : parseCursor(cursor);
+    const conditions = new Conditions()
+      .add('site = any(?)', sites)
+      .add('site = ?', site)
+      .add('camera = ?', camera)
+      .add('kind = ?', kind)
+      .add('at >= ?', from)
+      .add('at < ?', to)
+      .add('(at, id) < (?, ?)', after?.at, after?.id);
+    const rows = await this.#database.query<Row>(
+      `select ${COLUMNS} from events ${conditions.where} order by at desc, id desc limit ${conditions.value(limit + 1)}`,
+      conditions.values,
+    );
+    const page = toPage(rows, limit, ({ at, id }) => ({ at, id }));
+    return { ...page, items: page.items.map(toStoredEvent) };
+  }
+}
+
+function toStoredEvent(row: Row): StoredEvent {
+  return { ...row, at: row.at.toISOString(), until: row.until?.toISOString() ?? null };
+}

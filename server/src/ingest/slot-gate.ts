@@ -1,0 +1,79 @@
+// Lets in as many as there are slots; the others wait in line, and the line has an end.
+
+import { AppError } from '@sitecast/shared/runtime/app-error';
+
+export interface SlotGateOptions {
+  slots: number;
+  /** Above it `enter` rejects (`reject`). */
+  maxWaiting: number;
+}
+
+interface Waiter {
+  enter(): void;
+  refuse(error: AppError): void;
+}
+
+/** Bound: `slots` inside and `maxWaiting` in line, first come first served (`block`, then `reject`). */
+export class SlotGate {
+  readonly #options: SlotGateOptions;
+  #waiters: Waiter[] = [];
+  #taken = 0;
+  #refused = 0;
+  #isClosed = false;
+
+  constructor(options: SlotGateOptions) {
+    this.#options = options;
+  }
+
+  /** May be above `slots`: what {@link take} counts was there already. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** Since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Resolves with a slot, which the caller gives back. @throws {AppError} QUEUE_FULL or SHUTTING_DOWN, both retryable. */
+  async enter(): Promise<void> {
+    if (this.#isClosed) throw closed();
+    if (this.#taken < this.#options.slots && this.#waiters.length === 0) return this.take();
+    if (this.#waiters.length >= this.#options.maxWaiting) {
+      this.#refused += 1;
+      throw new AppError('QUEUE_FULL', `${this.#options.maxWaiting} wait for a slot already`, {
+        retryable: true,
+      });
+    }
+    await new Promise<void>((resolve, reject) => this.#waiters.push({ enter: resolve, refuse: reject }));
+  }
+
+  /** Counts one in that does not ask. */
+  take(): void {
+    this.#taken += 1;
+  }
+
+  leave(): void {
+    if (this.#taken === 0) throw new TypeError('a slot was given back that nobody had');
+    this.#taken -= 1;
+    while (this.#taken < this.#options.slots) {
+      const next = this.#waiters.shift();
+      if (!next) return;
+      this.take();
+      next.enter();
+    }
+  }
+
+  /** Everybody in line gets SHUTTING_DOWN. */
+  close(): void {
+    this.#isClosed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.refuse(closed());
+  }
+}
+
+const closed = (): AppError =>
+  new AppError('SHUTTING_DOWN', 'the server takes nothing in any more', { retryable: true });

@@ -1,0 +1,210 @@
+// Snapshots on their way in: checked, staged durably, acknowledged, and only then queued to be filed.
+// Owns the sweep timer; borrows the staging folder and the queue.
+
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
+import type { Logger } from '@sitecast/shared/node/logger';
+import { MAX_READING_AHEAD_MS } from '@sitecast/shared/protocol/limits';
+import type { SnapshotHeader } from '@sitecast/shared/protocol/snapshot-envelope';
+import type { AgentAddress } from '@sitecast/shared/protocol/topics';
+import { formatStagedName, type Staging } from '../media-store/staging.ts';
+import type { JobQueue } from '../queues/job-queue.ts';
+import { SlotGate } from './slot-gate.ts';
+import { readSnapshotEnvelope, type SnapshotWorker } from './snapshot-worker.ts';
+
+/** Envelopes held in memory while the backlog is full; each is below MAX_SNAPSHOT_ENVELOPE_BYTES. */
+export const SNAPSHOTS_WAITING_MAX = 64;
+const SWEEP_INTERVAL_MS = 60_000;
+const SWEEP_AFTER_TROUBLE_MS = 5_000;
+const EARLIEST_CAPTURE_MS = Date.UTC(2000, 0, 1);
+
+export interface SnapshotJob {
+  staged: string;
+}
+
+interface Staged {
+  /** Resolves when the file is. */
+  durable: Promise<void>;
+  isDurable: boolean;
+}
+
+export interface SnapshotIntakeOptions {
+  staging: Staging;
+  queue: JobQueue<SnapshotJob>;
+  worker: SnapshotWorker;
+  /** Snapshots worked on at once. */
+  concurrency: number;
+  /** Staged and not filed yet; above it `accept` waits before it stages (`block`). */
+  maxStaged: number;
+  maxWaiting?: number;
+  logger: Logger;
+  clock?: Clock;
+}
+
+export class SnapshotIntake {
+  readonly #options: SnapshotIntakeOptions;
+  readonly #clock: Clock;
+  readonly #gate: SlotGate;
+  /** By name. Bound: the slots of the gate. */
+  readonly #staged = new Map<string, Staged>();
+  readonly counters = { snapshotsAccepted: 0, snapshotsRepeated: 0, snapshotsRefused: 0 };
+  #sweepTimer: Timer | undefined;
+  #sweepDueMs = Number.POSITIVE_INFINITY;
+  #sweeping: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: SnapshotIntakeOptions) {
+    const { maxStaged, maxWaiting = SNAPSHOTS_WAITING_MAX, clock = systemClock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#gate = new SlotGate({ slots: maxStaged, maxWaiting });
+  }
+
+  get stats(): { staged: number; maxStaged: number; waiting: number; waitingRefused: number } {
+    const { taken: staged, waiting, refused: waitingRefused } = this.#gate;
+    return { staged, maxStaged: this.#options.maxStaged, waiting, waitingRefused };
+  }
+
+  /** Begins to file, first of all what an earlier run left staged. */
+  async start(): Promise<void> {
+    const { queue, concurrency } = this.#options;
+    queue.process(concurrency, ({ staged }) => this.#file(staged));
+    await this.sweep();
+  }
+
+  /**
+   * Resolves when the snapshot is durable, which may take as long as the backlog is full.
+   * @param from the topic that it came by.
+   * @throws {AppError} not retryable when the envelope is bad; QUEUE_FULL, STORE_UNAVAILABLE or SHUTTING_DOWN (retryable).
+   */
+  async accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> {
+    const name = formatStagedName({ ...from, id: this.#check(from.camera, envelope).id });
+    const known = this.#staged.get(name);
+    if (known) {
+      this.counters.snapshotsRepeated += 1;
+      return known.durable;
+    }
+    await this.#gate.enter();
+    // Another delivery of the same snapshot may have been let in while this one waited.
+    const staging = this.#staged.get(name);
+    if (staging) {
+      this.#gate.leave();
+      this.counters.snapshotsRepeated += 1;
+      return staging.durable;
+    }
+    return this.#stage(name, envelope);
+  }
+
+  /** Queues every staged file; those that are queued already stay so. Concurrent calls share one sweep. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined));
+    return this.#sweeping;
+  }
+
+  /** Idempotent. Those who wait get SHUTTING_DOWN; what is being staged gets done. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#sweepTimer?.cancel();
+    this.#gate.close();
+    await Promise.allSettled([...this.#staged.values()].map(({ durable }) => durable));
+    await this.#sweeping;
+  }
+
+  #check(camera: string, bytes: Uint8Array): SnapshotHeader {
+    try {
+      const { header } = readSnapshotEnvelope(bytes);
+      if (header.camera !== camera) {
+        throw new AppError(
+          'FRAME_MALFORMED',
+          `a snapshot of ${header.camera} came on the topic of ${camera}`,
+        );
+      }
+      const capturedMs = Date.parse(header.capturedAt);
+      if (!(capturedMs >= EARLIEST_CAPTURE_MS && capturedMs <= this.#clock.nowMs() + MAX_READING_AHEAD_MS)) {
+        throw new AppError(
+          'FRAME_MALFORMED',
+          `capturedAt ${header.capturedAt} is not between 2000 and tomorrow`,
+        );
+      }
+      return header;
+    } catch (error) {
+      this.counters.snapshotsRefused += 1;
+      throw error;
+    }
+  }
+
+  async #stage(name: string, envelope: Uint8Array): Promise<void> {
+    const staged: Staged = { durable: this.#options.staging.put(name, envelope), isDurable: false };
+    this.#staged.set(name, staged);
+    try {
+      await staged.durable;
+    } catch (error) {
+      this.#forget(name);
+      throw error;
+    }
+    staged.isDurable = true;
+    this.counters.snapshotsAccepted += 1;
+    void this.#enqueue(name);
+  }
+
+  /** Never rejects: the file is safe where it is, and a sweep tries again. */
+  async #enqueue(name: string): Promise<void> {
+    try {
+      await this.#options.queue.add(name, { staged: name });
+    } catch (error) {
+      this.#options.logger.debug(
+        { name, reason: messageOf(error) },
+        'a staged snapshot could not be queued yet',
+      );
+      this.#scheduleSweep(SWEEP_AFTER_TROUBLE_MS);
+    }
+  }
+
+  async #file(name: string): Promise<void> {
+    await this.#options.worker.file(name);
+    this.#forget(name);
+  }
+
+  #forget(name: string): void {
+    if (this.#staged.delete(name)) this.#gate.leave();
+  }
+
+  async #sweep(): Promise<void> {
+    this.#sweepTimer?.cancel();
+    this.#sweepDueMs = Number.POSITIVE_INFINITY;
+    try {
+      const names = await this.#reconcile();
+      for (const name of names) {
+        if (this.#isClosed) return;
+        await this.#options.queue.add(name, { staged: name });
+      }
+      this.#scheduleSweep(SWEEP_INTERVAL_MS);
+    } catch (error) {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'staged snapshots could not all be queued yet');
+      this.#scheduleSweep(SWEEP_AFTER_TROUBLE_MS);
+    }
+  }
+
+  /** The folder is the truth: what an earlier run left takes a slot, even above the bound; what is gone gives it back. */
+  async #reconcile(): Promise<string[]> {
+    const durable = [...this.#staged].flatMap(([name, { isDurable }]) => (isDurable ? [name] : []));
+    const names = await this.#options.staging.list();
+    const found = new Set(names);
+    for (const name of durable) if (!found.has(name)) this.#forget(name);
+    for (const name of names) {
+      if (this.#staged.has(name)) continue;
+      this.#staged.set(name, { durable: Promise.resolve(), isDurable: true });
+      this.#gate.take();
+    }
+    return names;
+  }
+
+  /** The sooner of this and what is scheduled already. */
+  #scheduleSweep(delayMs: number): void {
+    const dueMs = this.#clock.monotonicMs() + delayMs;
+    if (this.#isClosed || dueMs >= this.#sweepDueMs) return;
+    this.#sweepTimer?.cancel();
+    this.#sweepDueMs = dueMs;
+    this.#sweepTimer = this.#clock.after(delayMs, () => void this.sweep());
+  }
+}

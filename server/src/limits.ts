@@ -1,0 +1,310 @@
+// The single list of everything that can fill up: how much, what happens at the bound, where that is counted, and what it
+// costs at the worst. `sitecast-server limits` prints it, LIMITS.md repeats it, GET system carries it.
+
+import { KIB, MAX_FRAME_BYTES, MAX_SNAPSHOT_ENVELOPE_BYTES, MIB } from '@sitecast/shared/protocol/limits';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { MAX_FAILURES_PER_ADDRESS, MAX_FAILURES_PER_USERNAME, MAX_TRACKED } from './auth/login-limiter.ts';
+import { HASH_MEMORY_BYTES, MAX_HASHES_AT_ONCE, MAX_HASHES_WAITING } from './auth/passwords.ts';
+import { MAX_CACHED_PRINCIPALS } from './auth/principal-cache.ts';
+import { MAX_SESSIONS_PER_USER } from './auth/sessions.ts';
+import { MAX_TOKENS_PER_USER } from './auth/tokens.ts';
+import { MAX_USERS } from './auth/users.ts';
+import { BROKER_LIMITS } from './broker/limits.ts';
+import type { ServerConfig } from './config.ts';
+import { MAX_PENDING_COMMANDS } from './fleet/agent-commands.ts';
+import { MAX_SENSORS_PER_SITE } from './fleet/fleet.ts';
+import { MAX_SITES } from './fleet/sites.ts';
+import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from './fleet/updates.ts';
+import type { MemoryLimit } from './guard/memory-limit.ts';
+import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
+import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
+import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
+import { POOL_WAITING_MAX } from './postgres/pool.ts';
+import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
+import { RELAY_LIMITS } from './relay/limits.ts';
+import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './routes/http-app.ts';
+import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
+import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
+import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
+import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
+
+/**
+ * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
+ * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest.
+ */
+export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe';
+
+export interface LimitRow {
+  name: string;
+  /** The environment variable that sets it; null when it is fixed. */
+  env: string | null;
+  value: number;
+  unit: string;
+  policy: Policy;
+  /** The metric that counts how often the bound was met, without `sitecast_` and `_total`; null when nothing counts it. */
+  counter: string | null;
+  /** In this process, with everything at its bound. 0 when another row covers it, or it is on disk or in PostgreSQL. */
+  worstCaseBytes: number;
+}
+
+/** Code, heap and stacks of the idle server with its libraries; measured 95 MiB of RSS, rounded up. */
+const PROCESS_BYTES = 128 * MIB;
+/** Socket, parser and session of one MQTT connection; measured about 20 KiB. */
+const CONNECTION_BYTES = 32 * KIB;
+/** Devices whose sockets do not drain at the same time: the broker cuts each off after two seconds. */
+const STALLED_DEVICES = 32;
+/** Newest health and status of an agent with its cameras, or a sensor with its newest values. */
+const DEVICE_BYTES = 32 * KIB;
+const HTTP_CONNECTION_BYTES = 16 * KIB;
+const PG_CONNECTION_BYTES = 256 * KIB;
+/** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */
+const QUERIES_AT_ONCE = 10;
+/** A map entry with a short key and a small object. */
+const ENTRY_BYTES = 512;
+
+export function limitRows(config: ServerConfig): LimitRow[] {
+  return [
+    row('process', 1, 'process', 'reject', { bytes: PROCESS_BYTES }),
+    ...brokerRows(),
+    ...relayRows(config),
+    ...ingestRows(config),
+    ...telemetryRows(),
+    ...databaseRows(config),
+    ...webRows(config),
+    ...identityRows(),
+    ...fleetRows(config),
+  ];
+}
+
+function brokerRows(): LimitRow[] {
+  const { data, media, maxPacketBytesBeforeLogin, maxQueuedBytesToDevice, connectsPerSecond } = BROKER_LIMITS;
+  const { maxHeldBytesPerConnection, maxHeldMessagesPerConnection, maxConnectionsPerSensor } = BROKER_LIMITS;
+  const refused = 'broker_connections_refused';
+  const tooLarge = 'broker_packets_too_large';
+  return [
+    row('data connections', data.maxConnections, 'connections', 'reject', {
+      counter: refused,
+      bytes: data.maxConnections * CONNECTION_BYTES,
+    }),
+    row('media connections', media.maxConnections, 'connections', 'reject', {
+      counter: refused,
+      bytes: media.maxConnections * CONNECTION_BYTES,
+    }),
+    row('connections of one sensor', maxConnectionsPerSensor, 'connections', 'drop-oldest', {
+      counter: 'broker_connections_replaced',
+    }),
+    row('new connections', connectsPerSecond, 'a second', 'reject', { counter: refused }),
+    row('packet before login', maxPacketBytesBeforeLogin, 'bytes', 'close', { counter: tooLarge }),
+    row('packet on data', data.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
+    row('packet on media', media.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
+    row('messages held, data', data.maxHeldBytes, 'bytes', 'block', { bytes: data.maxHeldBytes }),
+    row('messages held, media', media.maxHeldBytes, 'bytes', 'block', { bytes: media.maxHeldBytes }),
+    row('messages held of one device', maxHeldBytesPerConnection, 'bytes', 'block'),
+    row('messages in hand of one device', maxHeldMessagesPerConnection, 'messages', 'block'),
+    row('queued to one device', maxQueuedBytesToDevice, 'bytes', 'reject', {
+      counter: 'broker_deliveries_dropped',
+      bytes: STALLED_DEVICES * maxQueuedBytesToDevice,
+    }),
+    row('commands without a reply', MAX_PENDING_COMMANDS, 'commands', 'reject', {
+      bytes: MAX_PENDING_COMMANDS * KIB,
+    }),
+  ];
+}
+
+function relayRows({ live }: ServerConfig): LimitRow[] {
+  const { gopCacheMaxBytes, viewerMaxQueuedBytes, viewerMaxUnpresentedMs, viewerLeaseMs } = RELAY_LIMITS;
+  const refused = 'relay_joins_refused';
+  return [
+    row('live streams', live.maxStreams, 'streams', 'reject', {
+      env: 'MAX_STREAMS',
+      counter: refused,
+      bytes: live.maxStreams * gopCacheMaxBytes,
+    }),
+    // A still is one keyframe of at most one frame's bytes; the cache of its stream holds the newest.
+    row('stills streams', live.maxStillsStreams, 'streams', 'reject', {
+      env: 'MAX_STILLS_STREAMS',
+      counter: refused,
+      bytes: live.maxStillsStreams * MAX_FRAME_BYTES,
+    }),
+    row('cached GOP of one stream', gopCacheMaxBytes, 'bytes', 'drop-to-keyframe', {
+      counter: 'relay_gops_overflowed',
+    }),
+    row('viewers', live.maxViewers, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS',
+      counter: refused,
+      // One frame may be above the bound of the queue, and viewers that stalled at different times share none.
+      bytes: live.maxViewers * (viewerMaxQueuedBytes + MAX_FRAME_BYTES),
+    }),
+    row('viewers of one stream', live.maxViewersPerStream, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS_PER_STREAM',
+      counter: refused,
+    }),
+    row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', { counter: 'relay_frames_dropped' }),
+    row('un-presented at one viewer', viewerMaxUnpresentedMs, 'ms', 'drop-to-keyframe', {
+      counter: 'relay_frames_dropped',
+    }),
+    row('viewer without progress', viewerLeaseMs, 'ms', 'close', { counter: 'relay_viewers_stalled' }),
+  ];
+}
+
+function ingestRows({ images }: ServerConfig): LimitRow[] {
+  return [
+    row('snapshots filed at once', images.concurrency, 'jobs', 'block', {
+      env: 'IMAGE_CONCURRENCY',
+      bytes: images.concurrency * 2 * MAX_SNAPSHOT_ENVELOPE_BYTES,
+    }),
+    row('snapshots staged', images.queueMax, 'snapshots', 'block', {
+      env: 'IMAGE_QUEUE_MAX',
+      bytes: images.queueMax * ENTRY_BYTES,
+    }),
+    // Their bytes are those of "messages held, data".
+    row('snapshots waiting to be staged', SNAPSHOTS_WAITING_MAX, 'snapshots', 'reject', {
+      counter: 'snapshots_waiting_refused',
+    }),
+    row('staged snapshots set aside', STAGING_REJECTED_MAX, 'files', 'drop-oldest', {
+      counter: 'snapshots_set_aside',
+    }),
+    row('one job', MAX_JOB_BYTES, 'bytes', 'reject', { bytes: QUEUE_ADDS_PENDING_MAX * KIB }),
+  ];
+}
+
+function telemetryRows(): LimitRow[] {
+  return [
+    row('messages with readings waiting', BATCH_QUEUE_MAX_MESSAGES, 'messages', 'reject', {
+      counter: 'telemetry_messages_refused',
+    }),
+    row('readings waiting', BATCH_QUEUE_MAX_BYTES, 'bytes', 'reject', {
+      counter: 'telemetry_messages_refused',
+      // The queue, and the batch that is being written.
+      bytes: 2 * BATCH_QUEUE_MAX_BYTES,
+    }),
+    row('series of one device', SERIES_PER_DEVICE_MAX, 'series', 'reject', { counter: 'telemetry_series_refused' }),
+    row('cached series', 2 * SERIES_CACHE_MAX, 'series', 'drop-oldest', { bytes: 2 * SERIES_CACHE_MAX * 300 }),
+    row('newest values', LATEST_VALUES_MAX, 'series', 'reject', {
+      counter: 'telemetry_series_left_out',
+      bytes: LATEST_VALUES_MAX * 300,
+    }),
+    row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'reject', {
+      bytes: QUERIES_AT_ONCE * QUERY_TOTAL_POINTS_MAX * 200,
+    }),
+  ];
+}
+
+function databaseRows({ postgres }: ServerConfig): LimitRow[] {
+  return [
+    row('PostgreSQL connections', postgres.max, 'connections', 'block', {
+      env: 'PG_POOL_MAX',
+      bytes: postgres.max * PG_CONNECTION_BYTES,
+    }),
+    row('callers waiting for a connection', POOL_WAITING_MAX, 'callers', 'reject', {
+      counter: 'postgres_callers_refused',
+      bytes: POOL_WAITING_MAX * ENTRY_BYTES,
+    }),
+    row('one statement', postgres.statementTimeoutMs, 'ms', 'reject', { env: 'PG_STATEMENT_TIMEOUT_MS' }),
+  ];
+}
+
+function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
+  const maxSockets = live.maxViewers + webSocket.maxUpdateSockets;
+  return [
+    row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
+      bytes: MAX_HTTP_CONNECTIONS * HTTP_CONNECTION_BYTES,
+    }),
+    row('HTTP body', BODY_MAX_BYTES, 'bytes', 'reject', { bytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES }),
+    row('HTTP requests of one address', http.requestsPerMinute, 'a minute', 'slow', {
+      env: 'HTTP_REQUESTS_PER_MINUTE',
+      bytes: TRACKED_ADDRESSES * ENTRY_BYTES,
+    }),
+    row('WebSockets', maxSockets, 'sockets', 'reject'),
+    row('message of a browser', webSocket.maxPayloadBytes, 'bytes', 'close', {
+      env: 'WS_MAX_PAYLOAD_BYTES',
+      bytes: maxSockets * webSocket.maxPayloadBytes,
+    }),
+    row('browser without a pong', webSocket.pongTimeoutMs, 'ms', 'close', { env: 'WS_PONG_TIMEOUT_MS' }),
+    row('pages that get updates', webSocket.maxUpdateSockets, 'sockets', 'reject', {
+      env: 'MAX_UPDATE_SOCKETS',
+      bytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
+    }),
+    row('queued updates of one page', MAX_SOCKET_QUEUED_BYTES, 'bytes', 'close', {
+      counter: 'updates_sockets_closed_slow',
+    }),
+    row('updates before a flush', MAX_PENDING_KEYS + MAX_PENDING_VALUES, 'keys', 'drop-oldest', {
+      counter: 'updates_keys_dropped',
+      bytes: (MAX_PENDING_KEYS + MAX_PENDING_VALUES) * KIB,
+    }),
+  ];
+}
+
+function identityRows(): LimitRow[] {
+  return [
+    row('password hashes at once', MAX_HASHES_AT_ONCE, 'hashes', 'block', {
+      bytes: MAX_HASHES_AT_ONCE * HASH_MEMORY_BYTES,
+    }),
+    row('logins waiting for a hash', MAX_HASHES_WAITING, 'logins', 'reject', { counter: 'auth_hashes_refused' }),
+    row('failed logins of one address', MAX_FAILURES_PER_ADDRESS, 'in 5 min', 'slow', {
+      counter: 'auth_logins_refused',
+      bytes: MAX_TRACKED * ENTRY_BYTES,
+    }),
+    row('failed logins of one user', MAX_FAILURES_PER_USERNAME, 'in 5 min', 'slow', {
+      counter: 'auth_logins_refused',
+    }),
+    row('cached logins', 2 * MAX_CACHED_PRINCIPALS, 'logins', 'drop-oldest', {
+      bytes: 2 * MAX_CACHED_PRINCIPALS * ENTRY_BYTES,
+    }),
+    row('users', MAX_USERS, 'users', 'reject'),
+    row('sessions of one user', MAX_SESSIONS_PER_USER, 'sessions', 'drop-oldest'),
+    row('tokens of one user', MAX_TOKENS_PER_USER, 'tokens', 'reject'),
+  ];
+}
+
+function fleetRows({ maxDevices }: ServerConfig): LimitRow[] {
+  return [
+    row('devices', maxDevices, 'devices', 'reject', { env: 'MAX_DEVICES', bytes: maxDevices * DEVICE_BYTES }),
+    row('sensors of one site', MAX_SENSORS_PER_SITE, 'sensors', 'reject', { counter: 'fleet_sensors_refused' }),
+    row('sites', MAX_SITES, 'sites', 'reject'),
+  ];
+}
+
+export function sumOf(limits: readonly LimitRow[]): number {
+  return limits.reduce((sum, { worstCaseBytes }) => sum + worstCaseBytes, 0);
+}
+
+/** @throws {AppError} LIMITS_DO_NOT_FIT when all bounds at once are above the memory there is. */
+export function checkFit(limits: readonly LimitRow[], memory: MemoryLimit): void {
+  const sumBytes = sumOf(limits);
+  if (sumBytes <= memory.bytes) return;
+  const largest = limits.toSorted((a, b) => b.worstCaseBytes - a.worstCaseBytes).slice(0, 8);
+  const lines = largest.map(({ name, env, worstCaseBytes }) => `  ${toMib(worstCaseBytes)} MiB  ${name}  ${env ?? ''}`);
+  throw new AppError(
+    'LIMITS_DO_NOT_FIT',
+    `the limits together take ${toMib(sumBytes)} MiB, the ${memory.source} allows ${toMib(memory.bytes)} MiB; the largest:\n${lines.join('\n')}`,
+  );
+}
+
+/** The table of LIMITS.md, with defaults. */
+export function limitsAsMarkdown(limits: readonly LimitRow[]): string {
+  const cells = limits.map(({ name, value, unit, policy, counter, worstCaseBytes, env }) => [
+    name,
+    `${value} ${unit}`,
+    env === null ? '' : `\`${env}\``,
+    `\`${policy}\``,
+    counter === null ? '' : `\`${counter}\``,
+    worstCaseBytes === 0 ? '' : toMib(worstCaseBytes),
+  ]);
+  const header = ['Limit', 'Default', 'Setting', 'At the bound', 'Counter', 'Worst case, MiB'];
+  return [header, header.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
+}
+
+function toMib(bytes: number): string {
+  return (bytes / MIB).toFixed(1);
+}
+
+function row(
+  name: string,
+  value: number,
+  unit: string,
+  policy: Policy,
+  { env = null, counter = null, bytes = 0 }: { env?: string | null; counter?: string | null; bytes?: number } = {},
+): LimitRow {
+  return { name, env, value, unit, policy, counter, worstCaseBytes: bytes };
+}

@@ -1,0 +1,103 @@
+// Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. Owns its folder.
+
+import { mkdir, open, readFile, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { createDurably, syncDirectory, toDiskError } from './durable-file.ts';
+
+const PATH = /^[a-z0-9][a-z0-9-]{0,62}\/\d{4}-\d{2}-\d{2}\/[0-9A-Z]{26}(\.thumbnail)?\.(jpg|webp)$/;
+const EXTENSIONS = { 'image/jpeg': 'jpg', 'image/webp': 'webp' } as const;
+/** Folders known to be durable. Bound: cleared when full; costs a few fsyncs. */
+const KNOWN_FOLDERS_MAX = 1_000;
+
+export interface StoredPaths {
+  path: string;
+  thumbnailPath: string;
+}
+
+export interface StoredFile {
+  bytes: number;
+  /** Reads the file; destroying it closes the file. */
+  stream: Readable;
+}
+
+export class MediaStore {
+  readonly #dir: string;
+  readonly #knownFolders = new Set<string>();
+
+  static async open(dir: string): Promise<MediaStore> {
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    return new MediaStore(dir);
+  }
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * Files both pictures of a snapshot; durable once it resolves. Filing the same again changes nothing.
+   * @throws {AppError} CONFLICT when another picture has this id; STORE_UNAVAILABLE (retryable) when the disk refuses.
+   */
+  async put(site: string, { header, snapshot, thumbnail }: SnapshotEnvelope): Promise<StoredPaths> {
+    const base = `${site}/${new Date(header.capturedAt).toISOString().slice(0, 10)}/${header.id}`;
+    const paths = {
+      path: `${base}.${EXTENSIONS[header.type]}`,
+      thumbnailPath: `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}`,
+    };
+    await this.#ensureFolder(dirname(paths.path));
+    await this.#create(paths.path, snapshot);
+    await this.#create(paths.thumbnailPath, thumbnail);
+    return paths;
+  }
+
+  /** @throws {AppError} NOT_FOUND; STORE_UNAVAILABLE (retryable). */
+  async open(path: string): Promise<StoredFile> {
+    const file = await open(this.#resolve(path), 'r').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') throw new AppError('NOT_FOUND', `${path} is not in the media store`);
+      throw toDiskError(error, `opening ${path}`);
+    });
+    try {
+      const { size } = await file.stat();
+      return { bytes: size, stream: file.createReadStream() };
+    } catch (error) {
+      await file.close();
+      throw toDiskError(error, `opening ${path}`);
+    }
+  }
+
+  /** Of the file system that the store is on. */
+  async disk(): Promise<{ totalBytes: number; freeBytes: number }> {
+    const { blocks, bavail, bsize } = await statfs(this.#dir);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  }
+
+  async #create(path: string, picture: Uint8Array): Promise<void> {
+    if (await createDurably(this.#resolve(path), picture)) return;
+    const existing = await readFile(this.#resolve(path));
+    if (existing.equals(picture)) return;
+    throw new AppError('CONFLICT', `${path} holds another picture already`);
+  }
+
+  /** A new folder is durable only when its name in the parent is. */
+  async #ensureFolder(folder: string): Promise<void> {
+    if (this.#knownFolders.has(folder)) return;
+    const path = join(this.#dir, folder);
+    try {
+      await mkdir(path, { recursive: true, mode: 0o750 });
+      await syncDirectory(dirname(path));
+      await syncDirectory(this.#dir);
+    } catch (error) {
+      throw toDiskError(error, `making the folder ${folder}`);
+    }
+    if (this.#knownFolders.size >= KNOWN_FOLDERS_MAX) this.#knownFolders.clear();
+    this.#knownFolders.add(folder);
+  }
+
+  #resolve(path: string): string {
+    if (!PATH.test(path))
+      throw new TypeError(`not a path of the media store: ${JSON.stringify(path.slice(0, 200))}`);
+    return join(this.#dir, path);
+  }
+}

@@ -1,0 +1,122 @@
+// Who asks: session cookie or bearer token, the role that a route wants, and the origin of what a browser sends.
+//
+// Holds for the scope that it is registered in, the API. A route there without `config.access` cannot be registered: nothing
+// is open because somebody forgot to close it.
+
+import cookie from '@fastify/cookie';
+import fp from 'fastify-plugin';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { hasRole, seesSite, type Principal, type Role } from '../auth/principal.ts';
+import { SESSION_DAYS, type Sessions } from '../auth/sessions.ts';
+import type { Tokens } from '../auth/tokens.ts';
+import { isOwnOrigin } from './origin.ts';
+
+/** `public` is for what a browser needs before the login, and for probes. */
+export type Access = 'public' | Role;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** null only on public routes. */
+    principal: Principal | null;
+  }
+}
+
+export const SESSION_COOKIE = 'sitecast_session';
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export interface AuthenticationOptions {
+  sessions: Sessions;
+  tokens: Tokens;
+  cookieSecret: string;
+  publicUrl: URL | undefined;
+}
+
+export const authentication = fp<AuthenticationOptions>(
+  async (app, { sessions, tokens, cookieSecret, publicUrl }) => {
+    await app.register(cookie, { secret: cookieSecret });
+    app.decorateRequest('principal', null);
+
+    app.addHook('onRoute', ({ url, config }) => {
+      if (config?.access === undefined)
+        throw new TypeError(`route ${url} does not say who may use it (config.access)`);
+    });
+
+    app.addHook('onRequest', async (request) => {
+      const access = request.routeOptions.config.access ?? 'public';
+      if (!SAFE_METHODS.has(request.method) || request.ws) expectOwnOrigin(request, publicUrl);
+      if (access === 'public') return;
+      const principal = await principalOfRequest(request, sessions, tokens);
+      if (!principal) throw new AppError('UNAUTHORIZED', 'no valid session cookie or bearer token');
+      if (!hasRole(principal, access)) {
+        throw new AppError(
+          'FORBIDDEN',
+          `this needs the role ${access}, ${principal.username} is ${principal.role}`,
+        );
+      }
+      request.principal = principal;
+    });
+  },
+);
+
+/** @throws {AppError} UNAUTHORIZED when nobody is logged in. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (!request.principal) throw new AppError('UNAUTHORIZED', 'no valid session cookie or bearer token');
+  return request.principal;
+}
+
+/**
+ * A site that the user may not see is answered like one that does not exist.
+ * @throws {AppError} NOT_FOUND
+ */
+export function expectSite(request: FastifyRequest, site: string): void {
+  if (!seesSite(principalOf(request), site)) throw new AppError('NOT_FOUND', `site ${site} does not exist`);
+}
+
+/** The secret in the session cookie, when its signature is ours. */
+export function sessionSecretOf(request: FastifyRequest): string | undefined {
+  const signed = request.cookies[SESSION_COOKIE];
+  if (signed === undefined) return undefined;
+  const { valid, value } = request.unsignCookie(signed);
+  return valid ? value : undefined;
+}
+
+export function setSessionCookie(reply: FastifyReply, secret: string, publicUrl: URL | undefined): void {
+  void reply.setCookie(SESSION_COOKIE, secret, {
+    ...cookieAttributes(publicUrl),
+    maxAge: SESSION_DAYS * 24 * 60 * 60,
+    signed: true,
+  });
+}
+
+export function clearSessionCookie(reply: FastifyReply, publicUrl: URL | undefined): void {
+  void reply.clearCookie(SESSION_COOKIE, cookieAttributes(publicUrl));
+}
+
+// Lax, not Strict: a link to the dashboard from a mail or a chat must find the user logged in.
+function cookieAttributes(publicUrl: URL | undefined) {
+  return { path: '/', httpOnly: true, sameSite: 'lax', secure: publicUrl?.protocol === 'https:' } as const;
+}
+
+async function principalOfRequest(
+  request: FastifyRequest,
+  sessions: Sessions,
+  tokens: Tokens,
+): Promise<Principal | undefined> {
+  const bearer = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return tokens.authenticate(bearer);
+  const secret = sessionSecretOf(request);
+  return secret === undefined ? undefined : sessions.authenticate(secret);
+}
+
+function expectOwnOrigin(request: FastifyRequest, publicUrl: URL | undefined): void {
+  const { origin } = request.headers;
+  if (isOwnOrigin({ origin, host: request.host, publicUrl })) return;
+  throw new AppError(
+    'ORIGIN_REFUSED',
+    `origin ${JSON.stringify(origin?.slice(0, 200))} is not ${request.host}`,
+  );
+}

@@ -1,0 +1,60 @@
+// Every failed request gets the same body, with sentences for a person; text that we did not write never leaves.
+
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import fp from 'fastify-plugin';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { redact } from '@sitecast/shared/node/logger';
+import { isAppError, type AppError } from '@sitecast/shared/runtime/app-error';
+import {
+  errorBody,
+  httpStatusOf,
+  isServerErrorCode,
+  type ErrorBody,
+  type ServerErrorCode,
+} from '../errors.ts';
+
+export const errorAnswers = fp(async (app) => {
+  app.setErrorHandler((error, request, reply) => answer(error, request, reply));
+});
+
+function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const body = toErrorBody(error);
+  const status = httpStatusOf(body.error.code);
+  if (status >= 500) request.log.error({ err: error }, 'a request failed');
+  const { retryAfterMs } = body.error.detail;
+  if (typeof retryAfterMs === 'number')
+    void reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return reply.code(status).send(body);
+}
+
+/** What may be told about `error`. */
+export function toErrorBody(error: unknown): ErrorBody {
+  if (isAppError(error) && isServerErrorCode(error.code))
+    return errorBody(error.code, safeDetail(error, error.code));
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const problems = error.validation.map(({ instancePath, message }) => ({
+      key: instancePath.slice(1).replaceAll('/', '.'),
+      message: message ?? 'not valid',
+    }));
+    return errorBody('BAD_REQUEST', { problems });
+  }
+  return errorBody(codeOfFastifyError(error));
+}
+
+/** The reason helps whoever can change the request; what is wrong inside the server is for its log only. */
+function safeDetail(error: AppError, code: ServerErrorCode): Record<string, unknown> {
+  const { retryAfterMs, limit, active } = error.detail;
+  const known = Object.fromEntries(
+    Object.entries({ retryAfterMs, limit, active }).filter(([, value]) => typeof value === 'number'),
+  );
+  const isFromStore = 'sqlState' in error.detail;
+  return httpStatusOf(code) >= 500 || isFromStore ? known : { ...known, reason: redact(error.message) };
+}
+
+function codeOfFastifyError(error: unknown): ServerErrorCode {
+  const status = (error as Partial<FastifyError>).statusCode ?? 500;
+  if (status === 413) return 'PAYLOAD_TOO_LARGE';
+  if (status === 429) return 'RATE_LIMITED';
+  if (status === 404) return 'NOT_FOUND';
+  return status >= 400 && status < 500 ? 'BAD_REQUEST' : 'INTERNAL';
+}

@@ -1,0 +1,82 @@
+// What the server counts, for Prometheus: read from the parts when somebody scrapes, kept nowhere twice.
+
+import fp from 'fastify-plugin';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Read at each scrape. */
+export interface MetricSources {
+  /** Past-tense counters by area: `{relay: {framesSent: 1}}` becomes `sitecast_relay_frames_sent_total`. */
+  counters: () => Record<string, Readonly<Record<string, number>>>;
+  /** Levels by name: `{live_viewers: 1}` becomes `sitecast_live_viewers`. */
+  gauges: () => Promise<Record<string, number>>;
+}
+
+const PREFIX = 'sitecast_';
+const SECONDS_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10];
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #sources: MetricSources;
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #requests: Histogram;
+
+  constructor(sources: MetricSources) {
+    this.#sources = sources;
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: `${PREFIX}http_request_seconds`,
+      help: 'Time to answer HTTP requests, by route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS_BUCKETS,
+      registers: [this.#registry],
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** @param route the pattern, not the path: the number of series must not grow with what people ask for. */
+  requestAnswered(labels: { method: string; route: string; status: number }, seconds: number): void {
+    this.#requests.observe(labels, seconds);
+  }
+
+  async render(): Promise<string> {
+    for (const [area, counters] of Object.entries(this.#sources.counters())) {
+      for (const [name, value] of Object.entries(counters))
+        this.#setCounter(`${area}_${snakeCase(name)}`, value);
+    }
+    for (const [name, value] of Object.entries(await this.#sources.gauges())) this.#setGauge(name, value);
+    return this.#registry.metrics();
+  }
+
+  #setCounter(name: string, value: number): void {
+    const fullName = `${PREFIX}${name}_total`;
+    const counter =
+      this.#counters.get(name) ??
+      new Counter({ name: fullName, help: sentenceOf(name), registers: [this.#registry] });
+    this.#counters.set(name, counter);
+    counter.reset();
+    counter.inc(value);
+  }
+
+  #setGauge(name: string, value: number): void {
+    const gauge =
+      this.#gauges.get(name) ??
+      new Gauge({ name: PREFIX + name, help: sentenceOf(name), registers: [this.#registry] });
+    this.#gauges.set(name, gauge);
+    gauge.set(value);
+  }
+}
+
+export const requestMetrics = fp<{ metrics: Metrics }>(async (app, { metrics }) => {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    const { method } = request;
+    metrics.requestAnswered({ method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+});
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const sentenceOf = (name: string): string => `${name.replaceAll('_', ' ')}.`;

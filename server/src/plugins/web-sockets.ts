@@ -1,0 +1,80 @@
+// WebSockets: payload bound, number of sockets, ping, and an end that does not wait for a frozen viewer.
+// Owns the ping timer; sockets belong to their routes.
+
+import websocket from '@fastify/websocket';
+import fp from 'fastify-plugin';
+import type { WebSocket } from 'ws';
+import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+
+/** From the close frame to the cut, at the end of the server. */
+const GRACE_MS = 1_000;
+
+export interface WebSocketOptions {
+  maxSockets: number;
+  maxPayloadBytes: number;
+  pingIntervalMs: number;
+  pongTimeoutMs: number;
+}
+
+export const webSockets = fp<WebSocketOptions>(async (app, options) => {
+  await app.register(websocket, {
+    options: {
+      maxPayload: options.maxPayloadBytes,
+      perMessageDeflate: false,
+      maxFragments: 64,
+      maxBufferedChunks: 1024,
+    },
+    errorHandler: (error, socket, request) => {
+      request.log.debug({ reason: error.message }, 'a WebSocket failed');
+      socket.terminate();
+    },
+    preClose: async () => endAll(app.websocketServer.clients),
+  });
+
+  app.addHook('onRequest', async (request) => {
+    if (request.ws && app.websocketServer.clients.size >= options.maxSockets) {
+      throw new AppError('VIEWER_LIMIT', `${options.maxSockets} WebSockets are open`, {
+        retryable: true,
+        detail: { limit: options.maxSockets, retryAfterMs: 5_000 },
+      });
+    }
+  });
+
+  const heartbeat = new Heartbeat(options);
+  app.websocketServer.on('connection', (socket) => heartbeat.watch(socket));
+  const timer = setInterval(() => heartbeat.beat(app.websocketServer.clients), options.pingIntervalMs);
+  app.addHook('onClose', async () => clearInterval(timer));
+});
+
+/** A half-open connection never errors by itself: one that answers no ping for `pongTimeoutMs` is cut. */
+class Heartbeat {
+  readonly #pongTimeoutMs: number;
+  readonly #lastPongMs = new WeakMap<WebSocket, number>();
+
+  constructor({ pongTimeoutMs }: { pongTimeoutMs: number }) {
+    this.#pongTimeoutMs = pongTimeoutMs;
+  }
+
+  watch(socket: WebSocket): void {
+    this.#lastPongMs.set(socket, performance.now());
+    socket.on('pong', () => this.#lastPongMs.set(socket, performance.now()));
+  }
+
+  beat(sockets: Iterable<WebSocket>): void {
+    const nowMs = performance.now();
+    for (const socket of sockets) {
+      const silentMs = nowMs - (this.#lastPongMs.get(socket) ?? nowMs);
+      if (silentMs >= this.#pongTimeoutMs) socket.terminate();
+      else socket.ping();
+    }
+  }
+}
+
+async function endAll(sockets: Set<WebSocket>): Promise<void> {
+  for (const socket of sockets) socket.close(CloseCode.goingAway, 'SHUTTING_DOWN');
+  const deadline = performance.now() + GRACE_MS;
+  while (sockets.size > 0 && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const socket of sockets) socket.terminate();
+}

@@ -1,0 +1,195 @@
+// The server's connections to PostgreSQL: few, with a time-out on everything that can wait. Limits: LIMITS.md.
+
+import pg from 'pg';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { Logger } from '@sitecast/shared/node/logger';
+import { toStoreError } from './errors.ts';
+
+/** Callers that may wait for a connection; the next one is refused (`reject`). */
+export const POOL_WAITING_MAX = 50;
+const CONNECT_TIMEOUT_MS = 3_000;
+const LOCK_TIMEOUT_MS = 2_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+const IDLE_CONNECTION_MS = 30_000;
+/** The server cancels a statement first; this is for a server that no longer answers. */
+const SILENCE_GRACE_MS = 1_000;
+
+export interface PoolOptions {
+  url: string;
+  logger: Logger;
+  min?: number;
+  max?: number;
+  statementTimeoutMs?: number;
+}
+
+export interface Queryable {
+  /**
+   * @param name prepares the statement once a connection; for statements that run all the time.
+   * @throws {AppError} BAD_REQUEST, CONFLICT, or STORE_UNAVAILABLE (retryable).
+   */
+  query<Row extends object = Record<string, unknown>>(
+    sql: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<Row[]>;
+}
+
+export interface PoolStats {
+  max: number;
+  total: number;
+  idle: number;
+  waiting: number;
+  waitingMax: number;
+  /** Callers turned away since the start because POOL_WAITING_MAX were waiting. */
+  callersRefused: number;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` on one connection; commits when it resolves, rolls back when it rejects. Throws as `query`, and what `work` throws. */
+  transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T>;
+  stats(): PoolStats;
+  close(): Promise<void>;
+}
+
+/** Connects lazily: a database that is down is told by the first query, not here. */
+export function openPool(options: PoolOptions): Database {
+  return new PgDatabase(options);
+}
+
+class PgDatabase implements Database {
+  readonly #pool: pg.Pool;
+  readonly #max: number;
+  #callersRefused = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor({ url, logger, min = 2, max = 10, statementTimeoutMs = 5_000 }: PoolOptions) {
+    this.#max = max;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      application_name: 'sitecast',
+      min,
+      max,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: IDLE_CONNECTION_MS,
+      statement_timeout: statementTimeoutMs,
+      lock_timeout: LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
+      keepAlive: true,
+      types: { getTypeParser },
+    });
+    // Without a listener an idle connection that the server ends would end this process too.
+    this.#pool.on('error', (error) =>
+      logger.warn({ reason: error.message }, 'an idle PostgreSQL connection was lost'),
+    );
+  }
+
+  async query<Row extends object>(sql: string, values?: unknown[], name?: string): Promise<Row[]> {
+    this.#admit();
+    const client = await this.#connect();
+    return run(client, (connected) => queryOn<Row>(connected, sql, values, name));
+  }
+
+  async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
+    this.#admit();
+    const client = await this.#connect();
+    return run(client, async (connected) => {
+      await queryOn(connected, 'begin');
+      try {
+        const result = await work({ query: (sql, values, name) => queryOn(connected, sql, values, name) });
+        await commit(connected);
+        return result;
+      } catch (error) {
+        await queryOn(connected, 'rollback').catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  stats(): PoolStats {
+    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
+    return {
+      max: this.#max,
+      total,
+      idle,
+      waiting,
+      waitingMax: POOL_WAITING_MAX,
+      callersRefused: this.#callersRefused,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#pool.end();
+    return this.#closing;
+  }
+
+  #admit(): void {
+    if (this.#closing)
+      throw new AppError('SHUTTING_DOWN', 'the PostgreSQL pool is closing', { retryable: true });
+    if (this.#pool.waitingCount < POOL_WAITING_MAX) return;
+    this.#callersRefused += 1;
+    throw new AppError(
+      'STORE_UNAVAILABLE',
+      `${POOL_WAITING_MAX} callers wait for a PostgreSQL connection already`,
+      {
+        retryable: true,
+      },
+    );
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw toStoreError(error, 'connecting');
+    }
+  }
+}
+
+/** Gives the connection back, or away for good when it can no longer be trusted. */
+async function run<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  let broken: Error | undefined;
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onError);
+  try {
+    return await work(client);
+  } catch (error) {
+    // A statement that the driver gave up on may still run there.
+    if (error instanceof AppError && error.code === 'STORE_UNAVAILABLE') broken = error;
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
+  }
+}
+
+/** COMMIT of a transaction in which a statement failed answers ROLLBACK, without an error. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query('commit').catch((error: unknown) => {
+    throw toStoreError(error, 'committing');
+  });
+  if (command !== 'COMMIT')
+    throw new TypeError('a transaction went on after one of its statements had failed');
+}
+
+async function queryOn<Row extends object>(
+  client: pg.PoolClient,
+  sql: string,
+  values?: unknown[],
+  name?: string,
+): Promise<Row[]> {
+  try {
+    const result = await client.query<Row>({ text: sql, values, name });
+    return result.rows;
+  } catch (error) {
+    throw toStoreError(error, 'querying');
+  }
+}
+
+/** int8 as a number: ours are counts and ids, far below 2^53. */
+const getTypeParser: typeof pg.types.getTypeParser = ((oid: number, format: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8 && format !== 'binary'
+    ? Number
+    : (pg.types.getTypeParser(oid, format as 'text') as unknown)) as typeof pg.types.getTypeParser;

@@ -1,0 +1,243 @@
+// All live streams and their viewers: who may watch, which streams run, and which frame belongs where.
+// Owns the streams; borrows the way to the agents. Knows neither fastify nor MQTT.
+
+import { decodeFrame, type Profile } from '@sitecast/shared/protocol/frame-header';
+import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
+import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
+import type { Logger } from '@sitecast/shared/node/logger';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+import { LiveStream, type ReadyMessage } from './live-stream.ts';
+import type { AgentPort, JoinRequest, RelayCounters, RelaySnapshot, ViewerHandle } from './ports.ts';
+import { Viewer } from './viewer.ts';
+
+export interface StreamHubOptions {
+  agents: AgentPort;
+  limits?: RelayLimits;
+  clock?: Clock;
+  logger: Logger;
+  /** What the camera offers now; decides where a slow viewer can step down to. */
+  profilesOf?: (camera: Address) => readonly Profile[];
+}
+
+/** From the most to the least demanding; a slow viewer goes to the next that its camera offers. */
+const LADDER: readonly Profile[] = ['main', 'low', 'stills'];
+/** Without word from the camera: every agent has these. */
+const USUAL_PROFILES: readonly Profile[] = ['main', 'stills'];
+
+interface Watching {
+  stream: LiveStream;
+  isSteppingDown: boolean;
+}
+
+export class StreamHub {
+  readonly #options: Required<StreamHubOptions>;
+  readonly #streams = new Map<string, LiveStream>();
+  readonly #viewers = new Map<Viewer, Watching>();
+  #isClosing = false;
+
+  readonly counters: RelayCounters = {
+    framesAccepted: 0,
+    bytesAccepted: 0,
+    framesUnwanted: 0,
+    framesUndecodable: 0,
+    gopsOverflowed: 0,
+    framesSent: 0,
+    bytesSent: 0,
+    framesDropped: 0,
+    viewersSteppedDown: 0,
+    viewersStalled: 0,
+    joinsRefused: 0,
+    leasesLost: 0,
+  };
+
+  constructor(options: StreamHubOptions) {
+    this.#options = {
+      limits: RELAY_LIMITS,
+      clock: systemClock,
+      profilesOf: () => USUAL_PROFILES,
+      ...options,
+    };
+  }
+
+  /**
+   * Lets a browser watch: takes a slot where the stream is new, asks the agent for it, then sends `ready`, the cached GOP and
+   * what follows. Admission is decided before anything is awaited, so a race cannot get more than the bound.
+   * @returns the route's grip; a socket that has closed meanwhile is told by `onClose()`.
+   * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE, CAMERA_OFFLINE,
+   * PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
+   */
+  async join({ camera, profile, codecs, socket }: JoinRequest): Promise<ViewerHandle> {
+    const viewer = new Viewer({
+      socket,
+      limits: this.#options.limits,
+      counters: this.counters,
+      clock: this.#options.clock,
+      onTooSlow: () => void this.#stepDown(viewer),
+      onOver: () => this.#forget(viewer),
+    });
+    try {
+      const stream = this.#admit(viewer, camera, profile);
+      this.#viewers.set(viewer, { stream, isSteppingDown: false });
+      expectPlayable(await stream.open(), codecs);
+      if (this.#isClosing) throw shuttingDown();
+      stream.show(viewer);
+    } catch (error) {
+      this.counters.joinsRefused += 1;
+      this.#forget(viewer);
+      throw error;
+    }
+    return { onMessage: (text) => viewer.onMessage(text), onClose: () => viewer.onClose() };
+  }
+
+  /**
+   * A live frame of an agent, in order. Keeps `bytes` without a copy.
+   * @throws {AppError} FRAME_MALFORMED, PROTOCOL_VERSION.
+   */
+  acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void {
+    const { header } = decodeFrame(bytes);
+    const stream = this.#streams.get(keyOf(camera, profile));
+    if (stream) stream.accept(header, bytes);
+    else this.counters.framesUnwanted += 1;
+  }
+
+  /** An agent of the site can take commands (again): it may have forgotten its leases. */
+  agentConnected(site: string): void {
+    for (const stream of this.#streams.values()) if (stream.camera.site === site) stream.renewSoon();
+  }
+
+  snapshot(): RelaySnapshot {
+    const streams = [...this.#streams.values()];
+    const { maxStreams, maxStillsStreams, maxViewers } = this.#options.limits;
+    return {
+      max: maxStreams,
+      active: streams.map((stream) => stream.snapshot()),
+      slotsTaken: streams.filter(({ profile }) => profile !== 'stills').length,
+      maxStills: maxStillsStreams,
+      viewers: this.#viewers.size,
+      maxViewers,
+      cachedBytes: streams.reduce((sum, { cache }) => sum + cache.bytes, 0),
+      counters: { ...this.counters },
+    };
+  }
+
+  /** Says goodbye to every viewer and gives every lease back. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const viewer of [...this.#viewers.keys()]) viewer.end('shutting-down', CloseCode.goingAway);
+    for (const stream of [...this.#streams.values()]) stream.close(shuttingDown());
+  }
+
+  /** Decides at once, and counts the viewer in. */
+  #admit(viewer: Viewer, camera: Address, profile: Profile): LiveStream {
+    if (this.#isClosing) throw shuttingDown();
+    const { maxViewers, maxViewersPerStream, retryAfterMs } = this.#options.limits;
+    const stream = this.#streams.get(keyOf(camera, profile));
+    // A viewer that steps down is counted already.
+    const viewers = this.#viewers.size - (this.#viewers.has(viewer) ? 1 : 0);
+    if (viewers >= maxViewers) {
+      throw atLimit('VIEWER_LIMIT', { limit: maxViewers, active: viewers, retryAfterMs });
+    }
+    if (stream && stream.viewers >= maxViewersPerStream) {
+      throw atLimit('VIEWER_LIMIT', { limit: maxViewersPerStream, active: stream.viewers, retryAfterMs });
+    }
+    const admitted = stream ?? this.#newStream(camera, profile);
+    admitted.reserve(viewer);
+    return admitted;
+  }
+
+  #newStream(camera: Address, profile: Profile): LiveStream {
+    this.#makeRoom(profile === 'stills');
+    const { agents, limits, clock } = this.#options;
+    const key = keyOf(camera, profile);
+    const stream = new LiveStream({
+      camera,
+      profile,
+      agents,
+      limits,
+      counters: this.counters,
+      clock,
+      onEnded: () => this.#streams.delete(key),
+    });
+    this.#streams.set(key, stream);
+    return stream;
+  }
+
+  // Stills are what a viewer gets when every slot is taken, so they have slots of their own.
+  #makeRoom(isStills: boolean): void {
+    const { maxStreams, maxStillsStreams, retryAfterMs } = this.#options.limits;
+    const limit = isStills ? maxStillsStreams : maxStreams;
+    const rivals = [...this.#streams.values()].filter(({ profile }) => (profile === 'stills') === isStills);
+    if (rivals.length < limit) return;
+    // A stream that is only kept for the grace time gives way.
+    const idle = rivals.find((stream) => stream.isIdle);
+    if (!idle) throw atLimit('STREAM_LIMIT', { limit, active: rivals.length, retryAfterMs });
+    idle.close();
+  }
+
+  async #stepDown(viewer: Viewer): Promise<void> {
+    const watching = this.#viewers.get(viewer);
+    const profile = watching && this.#lowerProfile(watching.stream);
+    if (!profile || watching.isSteppingDown) return;
+    watching.isSteppingDown = true;
+    const { stream: before } = watching;
+    let after: LiveStream | undefined;
+    try {
+      after = this.#admit(viewer, before.camera, profile);
+      await after.open();
+      this.#move(viewer, before, after);
+    } catch (error) {
+      // It stays where it is, with gaps.
+      after?.remove(viewer);
+      this.#options.logger.debug({ profile, error: messageOf(error) }, 'a slow viewer could not step down');
+    } finally {
+      watching.isSteppingDown = false;
+    }
+  }
+
+  #move(viewer: Viewer, before: LiveStream, after: LiveStream): void {
+    if (viewer.isOver) return after.remove(viewer);
+    before.remove(viewer);
+    this.#viewers.set(viewer, { stream: after, isSteppingDown: false });
+    this.counters.viewersSteppedDown += 1;
+    viewer.tell({ type: 'profile', profile: after.profile, reason: 'viewer-slow' });
+    after.show(viewer);
+  }
+
+  #lowerProfile({ camera, profile }: LiveStream): Profile | undefined {
+    const offered = this.#options.profilesOf(camera);
+    const rung = LADDER.indexOf(profile === 'mpeg1' ? 'low' : profile);
+    return LADDER.slice(rung + 1).find((lower) => offered.includes(lower));
+  }
+
+  #forget(viewer: Viewer): void {
+    const watching = this.#viewers.get(viewer);
+    this.#viewers.delete(viewer);
+    watching?.stream.remove(viewer);
+  }
+}
+
+function keyOf(camera: Address, profile: Profile): string {
+  return `${formatAddress(camera)}/${profile}`;
+}
+
+/** @throws {AppError} PROFILE_UNSUPPORTED when the browser plays nothing of the family of codecs that the stream has. */
+function expectPlayable({ container, mime }: ReadyMessage, codecs: readonly string[]): void {
+  const codec = /codecs="?([^",]+)/.exec(mime)?.[1];
+  if (container !== 'fmp4' || codec === undefined || codecs.length === 0) return;
+  const family = codec.split('.')[0];
+  if (codecs.some((playable) => playable.split('.')[0] === family)) return;
+  throw new AppError('PROFILE_UNSUPPORTED', `the browser plays no ${family}`, { detail: { codec } });
+}
+
+function atLimit(
+  code: 'STREAM_LIMIT' | 'VIEWER_LIMIT',
+  detail: { limit: number; active: number; retryAfterMs: number },
+): AppError {
+  return new AppError(code, `${detail.active} of ${detail.limit} are in use`, { detail, retryable: true });
+}
+
+function shuttingDown(): AppError {
+  return new AppError('SHUTTING_DOWN', 'the relay is closing', { retryable: true });
+}

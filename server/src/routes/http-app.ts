@@ -1,0 +1,113 @@
+// The HTTP side, put together: plugins first, then one scope for the API, where every route says who may use it.
+
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Logger } from '@sitecast/shared/node/logger';
+import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
+import { dashboard } from '../plugins/dashboard.ts';
+import { errorAnswers } from '../plugins/errors.ts';
+import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
+import { openApi } from '../plugins/openapi.ts';
+import { requestRateLimit } from '../plugins/rate-limit.ts';
+import { webSockets, type WebSocketOptions } from '../plugins/web-sockets.ts';
+import { agentRoutes, type AgentRoutesOptions } from './agents.ts';
+import { authRoutes, type AuthRoutesOptions } from './auth.ts';
+import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
+import { deviceRoutes, type DeviceRoutesOptions } from './devices.ts';
+import { eventRoutes, type EventRoutesOptions } from './events.ts';
+import { healthRoutes, type HealthRoutesOptions } from './health.ts';
+import { liveRoutes, type LiveRoutesOptions } from './live.ts';
+import { metricsRoutes } from './metrics.ts';
+import { openApiRoutes } from './openapi.ts';
+import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
+import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
+import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
+import { systemRoutes, type SystemRoutesOptions } from './system.ts';
+import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
+import { tokenRoutes } from './tokens.ts';
+import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
+
+/** Larger than any JSON that the API takes. */
+export const BODY_MAX_BYTES = 64 * 1024;
+export const MAX_HTTP_CONNECTIONS = 512;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** What the routes need, each for its own; nothing here is opened or closed by the HTTP side. */
+export interface HttpServices
+  extends
+    AuthenticationOptions,
+    AuthRoutesOptions,
+    SiteRoutesOptions,
+    AgentRoutesOptions,
+    CameraRoutesOptions,
+    SnapshotRoutesOptions,
+    SensorRoutesOptions,
+    EventRoutesOptions,
+    TelemetryRoutesOptions,
+    DeviceRoutesOptions,
+    SystemRoutesOptions,
+    LiveRoutesOptions,
+    UpdateRoutesOptions,
+    HealthRoutesOptions {
+  metrics: Metrics;
+}
+
+export interface HttpAppOptions {
+  services: HttpServices;
+  logger: Logger;
+  version: string;
+  trustProxy: boolean;
+  requestsPerMinute: number;
+  metricsToken: string | undefined;
+  webSocket: WebSocketOptions;
+  /** For tests; the built page otherwise. */
+  webDir?: string;
+}
+
+/** Does not listen. `close()` of the instance ends WebSockets with 1001 and waits for requests. */
+export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
+  const { services, logger, version } = options;
+  const app = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: options.trustProxy,
+    bodyLimit: BODY_MAX_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.server.maxConnections = MAX_HTTP_CONNECTIONS;
+
+  await app.register(errorAnswers);
+  await app.register(requestMetrics, { metrics: services.metrics });
+  await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
+  await app.register(webSockets, options.webSocket);
+  await app.register(openApi, { version });
+  await app.register(dashboard, { publicUrl: services.publicUrl, webDir: options.webDir });
+
+  await app.register(healthRoutes, services);
+  await app.register(metricsRoutes, { metrics: services.metrics, metricsToken: options.metricsToken });
+  await app.register((api) => registerApi(api, services), { prefix: '/api/v1' });
+  return app;
+}
+
+async function registerApi(api: FastifyInstance, services: HttpServices): Promise<void> {
+  await api.register(authentication, services);
+  // What the API says depends on who asks and when: no cache between may keep it, unless a route says otherwise.
+  api.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
+  await api.register(openApiRoutes);
+  await api.register(authRoutes, services);
+  await api.register(siteRoutes, services);
+  await api.register(agentRoutes, services);
+  await api.register(cameraRoutes, services);
+  await api.register(snapshotRoutes, services);
+  await api.register(sensorRoutes, services);
+  await api.register(eventRoutes, services);
+  await api.register(telemetryRoutes, services);
+  await api.register(deviceRoutes, services);
+  await api.register(tokenRoutes, services);
+  await api.register(systemRoutes, services);
+  await api.register(liveRoutes, services);
+  await api.register(updateRoutes, services);
+}

@@ -1,0 +1,65 @@
+// GET system: what the server is doing and how far it is from its limits, in one answer.
+
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import * as z from 'zod';
+import { PROFILES } from '@sitecast/shared/protocol/frame-header';
+import { parseAddress } from '@sitecast/shared/protocol/ids';
+import { PRESSURE_LEVELS } from '../guard/pressure.ts';
+import type { SystemReport } from '../guard/system-report.ts';
+import { seesSite } from '../auth/principal.ts';
+import { principalOf } from '../plugins/authentication.ts';
+import { answers } from './schemas.ts';
+
+const count = z.number().min(0);
+
+const systemAnswer = z.object({
+  version: z.string(),
+  startedAt: z.string(),
+  limits: z.array(
+    z.object({
+      name: z.string(),
+      env: z.string().nullable(),
+      value: count,
+      unit: z.string(),
+      policy: z.string(),
+      counter: z.string().nullable(),
+      worstCaseBytes: count,
+    }),
+  ),
+  ledger: z.object({ budgetBytes: count, reservedBytes: count, areas: z.record(z.string(), count) }),
+  pressure: z.object({ level: z.enum(PRESSURE_LEVELS), shedding: z.array(z.string()) }),
+  streams: z.object({
+    max: count,
+    active: z.array(
+      z.object({ camera: z.string(), profile: z.enum(PROFILES), viewers: count, bytesPerSecond: count }),
+    ),
+  }),
+  viewers: z.object({ active: count, max: count }),
+  queues: z.record(z.string(), z.record(z.string(), count)),
+  pool: z.object({ max: count, total: count, idle: count, waiting: count }),
+  devices: z.object({ connected: count, max: count }),
+  memory: z.object({ rssBytes: count, limitBytes: count }),
+  eventLoop: z.object({ p99Ms: count }),
+  disk: z.object({ totalBytes: count, freeBytes: count }),
+});
+
+export interface SystemRoutesOptions {
+  readSystem: () => Promise<SystemReport>;
+}
+
+export const systemRoutes: FastifyPluginAsyncZod<SystemRoutesOptions> = async (app, { readSystem }) => {
+  app.get(
+    '/system',
+    {
+      config: { access: 'viewer' },
+      schema: { tags: ['system'], summary: 'Limits, load and pressure', response: answers(systemAnswer) },
+    },
+    async (request) => {
+      const report = await readSystem();
+      const seen = report.streams.active.filter(({ camera }) =>
+        seesSite(principalOf(request), parseAddress(camera).site),
+      );
+      return { ...report, streams: { ...report.streams, active: seen } };
+    },
+  );
+};

@@ -1,0 +1,58 @@
+// One launcher a data directory: a pid file that survives neither its process nor a reboot.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+
+/**
+ * Creates `dataDir` (mode 0700) when it is missing.
+ * @returns the release, idempotent.
+ * @throws {AppError} DATA_DIR_IN_USE when another launcher that still runs holds it.
+ */
+export function lockDataDir(dataDir: string): () => void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, 'launcher.pid');
+  const holder = readHolder(path);
+  if (holder !== undefined && isRunning(holder)) {
+    throw new AppError(
+      'DATA_DIR_IN_USE',
+      `${dataDir} is in use by process ${holder.pid}; stop it, or choose another folder with --data-dir`,
+    );
+  }
+  const own: Holder = { pid: process.pid, startedAt: startTimeOf(process.pid) };
+  writeFileSync(path, JSON.stringify(own), { mode: 0o600 });
+  return () => rmSync(path, { force: true });
+}
+
+interface Holder {
+  pid: number;
+  /** Clock ticks since boot (proc(5), stat field 22): a pid alone may belong to a stranger by now. */
+  startedAt: string | undefined;
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const { pid, startedAt } = JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    return Number.isInteger(pid) ? { pid, startedAt } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning({ pid, startedAt }: Holder): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return startTimeOf(pid) === startedAt;
+}
+
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+// What a person sees: a moving picture, a snapshot opened, a sensor point that arrives by itself. In Chromium.
+
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireTool } from '../../../shared/test/require-tool.ts';
+import { logIn, openBrowser, type BrowserSession } from './support/browser.ts';
+import { Sitecast, waitFor } from './support/sitecast.ts';
+
+describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operator'))(
+  'the page in Chromium',
+  () => {
+    let sitecast: Sitecast;
+    let browser: BrowserSession;
+    let page: Page;
+
+    beforeAll(async () => {
+      sitecast = await Sitecast.start();
+      browser = await openBrowser();
+      page = browser.page;
+      await logIn(page, sitecast.ready);
+    }, 180_000);
+    afterAll(async () => {
+      await browser?.close();
+      await sitecast?.close();
+    });
+
+    it('plays the live picture: currentTime advances and pixels change', async () => {
+      const video = page.getByTestId('live-video').first();
+      await video.waitFor({ timeout: 30_000 });
+      const timeOf = (): Promise<number> =>
+        video.evaluate((element) => (element as HTMLVideoElement).currentTime);
+      const first = await waitFor(timeOf, 30_000, 'the first picture');
+      const before = await video.screenshot();
+      await waitFor(async () => (await timeOf()) > first + 2, 20_000, 'currentTime to advance by 2 s');
+      const after = await video.screenshot();
+      expect(before.equals(after)).toBe(false);
+      expect(await video.evaluate((element) => (element as HTMLVideoElement).videoWidth)).toBe(960);
+      expect(await page.getByTestId('tile-latency').first().textContent()).toMatch(/\d/);
+    });
+
+    it('opens a snapshot', async () => {
+      await page.goto(`${sitecast.ready.url}/snapshots`);
+      await page.getByTestId('snapshot-thumb').first().click({ timeout: 20_000 });
+      const picture = page.getByTestId('snapshot-dialog').locator('img').first();
+      await picture.waitFor();
+      await waitFor(
+        () => picture.evaluate((element) => (element as HTMLImageElement).naturalWidth > 320),
+        10_000,
+        'the full picture',
+      );
+    });
+
+    it('shows a sensor point that arrives without a reload', async () => {
+      await page.goto(`${sitecast.ready.url}/sensors`);
+      const value = page.getByTestId('sensor-value').first();
+      await value.waitFor({ timeout: 20_000 });
+      const loads = (): Promise<number> => page.evaluate(() => performance.timeOrigin);
+      const loadedAt = await loads();
+      const first = await value.textContent();
+      await waitFor(async () => (await value.textContent()) !== first, 20_000, 'another value');
+      expect(await loads()).toBe(loadedAt);
+      await page.getByTestId('sensor-chart').first().locator('canvas').waitFor();
+    });
+
+    it('speaks Korean', async () => {
+      const korean = await openBrowser({ locale: 'ko-KR' });
+      try {
+        await korean.page.goto(sitecast.ready.url);
+        await korean.page.getByTestId('login-form').waitFor();
+        expect(await korean.page.textContent('body')).toMatch(/로그인/);
+        expect(await korean.page.getAttribute('html', 'lang')).toBe('ko');
+      } finally {
+        await korean.close();
+      }
+    });
+
+    it('wrote no error to the console', () => {
+      expect(browser.errors).toEqual([]);
+    });
+  },
+);

@@ -1,0 +1,102 @@
+// The launcher by itself: a bare machine, a second start, ports that are taken, a second launcher.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Sitecast, waitFor } from './support/sitecast.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../dist/standalone/main.js', import.meta.url));
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the launcher', () => {
+  it('runs without ffmpeg, redis, postgres or chromium on PATH, and a second start keeps data and login', async () => {
+    const dataDir = newFolder();
+    const env = { PATH: barePath(newFolder()) };
+    const first = await Sitecast.start({ dataDir, env });
+    const { password } = first.ready;
+    expect(statSync(join(dataDir, 'ready.json')).mode & 0o777).toBe(0o600);
+    const session = await first.login();
+    const snapshot = await waitFor(
+      async () => (await session.get<{ items: { id: string }[] }>('snapshots')).items[0],
+      15_000,
+      'a snapshot by the bundled ffmpeg',
+    );
+    expect((await first.stop('SIGTERM')).tookMs).toBeLessThan(10_000);
+
+    await using second = await Sitecast.start({ dataDir, env });
+    expect(second.ready.password).toBe(password);
+    expect((await (await second.login()).fetch(`snapshots/${snapshot.id}`)).status).toBe(200);
+
+    const { status, stderr } = launch(
+      '--data-dir',
+      dataDir,
+      '--port',
+      '0',
+      '--mqtt-port',
+      '0',
+      '--media-port',
+      '0',
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${dataDir} is in use by process ${second.launcherPid}`);
+  }, 180_000);
+
+  it.each(['--port', '--mqtt-port', '--media-port'])('names a taken port and %s', async (option) => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    const { port } = squatter.address() as AddressInfo;
+    try {
+      const others = ['--port', '--mqtt-port', '--media-port'].filter((name) => name !== option);
+      const { status, stderr } = launch(
+        '--data-dir',
+        newFolder(),
+        option,
+        String(port),
+        ...others.flatMap((name) => [name, '0']),
+      );
+      expect(status).toBe(1);
+      expect(stderr).toContain(`port ${port} is taken by another program; choose another with ${option}`);
+    } finally {
+      squatter.close();
+    }
+  });
+
+  it.each([
+    ['an unknown option', ['--nonsense']],
+    ['a camera that is none', ['--camera', 'http://user:hunter2@example.invalid']],
+    ['a port that is none', ['--port', '99999']],
+  ])('says what is wrong with %s, exit code 64, without repeating a password', (_what, args) => {
+    const { status, stderr } = launch('--data-dir', newFolder(), ...args);
+    expect(status).toBe(64);
+    expect(stderr).toMatch(/error:/);
+    expect(stderr).not.toContain('hunter2');
+  });
+});
+
+function launch(...args: string[]): { status: number | null; stderr: string } {
+  return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', timeout: 60_000 });
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sitecast-launcher-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** A PATH with little more than a shell: what the launcher and embedded PostgreSQL may count on. */
+function barePath(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  for (const tool of ['sh', 'ls', 'id', 'locale', 'useradd', 'groupadd', 'getent']) {
+    const found = spawnSync('sh', ['-c', 'command -v "$0"', tool], { encoding: 'utf8' }).stdout.trim();
+    if (found) symlinkSync(found, join(folder, tool));
+  }
+  return folder;
+}

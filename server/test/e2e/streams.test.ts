@@ -1,0 +1,110 @@
+// The cap of five live streams, the fallback to stills, and a viewer that stops reading.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FrameKind } from '@sitecast/shared/protocol/frame-header';
+import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { LiveViewer } from './support/live-viewer.ts';
+import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+
+const CAMERAS = ['a', 'b', 'c', 'd', 'e', 'f'];
+const KOREAN = '최대 동시 스트림 수를 초과했습니다. 잠시 후 다시 시도해주세요.';
+
+describe('six cameras and five stream slots', () => {
+  let sitecast: Sitecast;
+  let session: ApiSession;
+
+  beforeAll(async () => {
+    sitecast = await Sitecast.start({
+      args: ['--no-demo', ...CAMERAS.flatMap((name) => ['--camera', `demo:${name}`])],
+    });
+    session = await sitecast.login();
+    await waitFor(allLive, 60_000, 'six live cameras');
+  }, 180_000);
+  afterAll(() => sitecast.close());
+
+  it('six asked at once: exactly five run, the sixth is told in English and Korean, and gets stills', async () => {
+    const viewers = CAMERAS.map((name) => new LiveViewer(session, `local/${name}`));
+    try {
+      const answers = await Promise.all(viewers.map((viewer) => viewer.answer()));
+      expect(answers.filter(({ type }) => type === 'ready')).toHaveLength(5);
+      const [refusal] = answers.filter(({ type }) => type === 'error') as Extract<
+        LiveMessage,
+        { type: 'error' }
+      >[];
+      expect(refusal).toMatchObject({ code: 'STREAM_LIMIT', limit: 5, active: 5, messageKo: KOREAN });
+      expect(refusal!.message).toMatch(/maximum number of live streams/);
+      expect(refusal!.retryAfterMs).toBeGreaterThan(0);
+      const refused = viewers[answers.indexOf(refusal!)]!;
+      await waitFor(() => refused.closeCode, 5_000, 'the close of the sixth');
+      expect(refused.closeCode).toBe(1013);
+
+      const stills = new LiveViewer(session, `local/${CAMERAS[answers.indexOf(refusal!)]}`, 'stills');
+      expect(await stills.answer()).toMatchObject({ type: 'ready', container: 'jpeg' });
+      const [still] = await stills.framesAfter(0, 1);
+      expect(still!.header.kind).toBe(FrameKind.jpegStill);
+      expect([...still!.payload.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
+      stills.close();
+    } finally {
+      for (const viewer of viewers) viewer.close();
+    }
+  });
+
+  it('a slot is free again after its last viewer went, and one stream serves many viewers with one slot', async () => {
+    const system = await waitFor(
+      async () => {
+        const now = await systemOf();
+        return now.streams.active.filter(({ profile }) => profile === 'main').length === 0 && now;
+      },
+      30_000,
+      'the slots to be free',
+    );
+    expect(system.streams.max).toBe(5);
+    const viewers = Array.from({ length: 4 }, () => new LiveViewer(session, 'local/f'));
+    try {
+      for (const viewer of viewers) await viewer.framesAfter(0, 20);
+      expect((await systemOf()).streams.active).toMatchObject([
+        { camera: 'local/f', profile: 'main', viewers: 4 },
+      ]);
+    } finally {
+      for (const viewer of viewers) viewer.close();
+    }
+  });
+
+  it('a viewer that stops reading delays nobody, and is told what it lost', async () => {
+    const frozen = new LiveViewer(session, 'local/a');
+    const healthy = new LiveViewer(session, 'local/a');
+    try {
+      await frozen.framesAfter(0, 10);
+      await healthy.framesAfter(0, 10);
+      frozen.freeze();
+      const frozenAtMs = performance.now();
+      const frames = await healthy.framesAfter(frozenAtMs, 90);
+      const gaps = frames.slice(1).map((frame, index) => frame.atMs - frames[index]!.atMs);
+      expect(Math.max(...gaps)).toBeLessThan(1_000);
+      expect(
+        frames.slice(1).every((frame, index) => frame.header.sequence === frames[index]!.header.sequence + 1),
+      ).toBe(true);
+      frozen.thaw();
+      await waitFor(
+        () => frozen.message('dropped') ?? frozen.message('error'),
+        15_000,
+        'word of what was lost',
+      );
+      expect(frozen.message('dropped')?.frames ?? 1).toBeGreaterThan(0);
+    } finally {
+      frozen.close();
+      healthy.close();
+    }
+  });
+
+  async function allLive(): Promise<boolean> {
+    const { items } = await session.get<{ items: { state: string }[] }>('cameras');
+    return items.length === CAMERAS.length && items.every(({ state }) => state === 'live');
+  }
+
+  function systemOf(): Promise<{
+    streams: { max: number; active: { camera: string; profile: string; viewers: number }[] };
+  }> {
+    return session.get('system');
+  }
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { encodeJson } from '@sitecast/shared/protocol/json-message';
+import { parseTopic } from '@sitecast/shared/protocol/topics';
+import { DeviceMessages, type DeviceMessagesOptions } from '../../src/fleet/device-messages.ts';
+import type { DeviceAddress } from '../../src/fleet/devices.ts';
+
+const AGENT: DeviceAddress = { kind: 'agent', site: 'yard', id: 'gateway' };
+const SENSOR: DeviceAddress = { kind: 'sensor', site: 'yard', id: 'boiler' };
+const ARRIVED_MS = Date.UTC(2026, 0, 1);
+
+describe('DeviceMessages', () => {
+  it('passes readings on with the time of arrival, and the sensor becomes known first', async () => {
+    const { messages, calls } = wired();
+    await messages.onMessage(message(SENSOR, 'sitecast/v1/yard/sensors/boiler/telemetry', Buffer.from('21.5')));
+    expect(calls).toEqual([
+      ['sensorSeen', { site: 'yard', id: 'boiler' }, null],
+      ['readings', 'yard', 'boiler', SENSOR, [{ tsMs: ARRIVED_MS, values: { value: 21.5 } }]],
+    ]);
+  });
+
+  it('names the agent of readings that come through one', async () => {
+    const { messages, calls } = wired();
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/telemetry/climate', encodeJson({ t: 1 })));
+    expect(calls[0]).toEqual(['sensorSeen', { site: 'yard', id: 'climate' }, 'gateway']);
+  });
+
+  it('stores an event before it tells the pages', async () => {
+    const { messages, calls } = wired();
+    const event = { id: '01JZ0000000000000000000000', kind: 'motion', at: '2026-01-01T00:00:00.000Z' };
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/cam/front/event', encodeJson(event)));
+    expect(calls.map(([name]) => name)).toEqual(['event', 'publish']);
+    expect(calls[0]?.slice(1, 3)).toEqual([{ site: 'yard', id: 'front' }, 'gateway']);
+  });
+
+  it.each([
+    ['status', 'no JSON'],
+    ['cameras', '{"cameras":[{"id":"Not An Id"}]}'],
+    ['health', '{}'],
+    ['reply', '{"id":"short","ok":true}'],
+    ['telemetry/climate', '{"nothing":"numeric"}'],
+  ])('refuses a bad %s for good, so that it is not sent again', async (leaf, payload) => {
+    const { messages, calls } = wired();
+    await expect(
+      messages.onMessage(message(AGENT, `sitecast/v1/yard/gateway/${leaf}`, Buffer.from(payload))),
+    ).rejects.toMatchObject({ code: 'FRAME_MALFORMED', retryable: false });
+    expect(calls).toEqual([]);
+  });
+
+  it.each(['cmd', 'errors', 'live-ack'])('refuses what a device writes to %s', async (leaf) => {
+    const { messages } = wired();
+    await expect(
+      messages.onMessage(message(AGENT, `sitecast/v1/yard/gateway/${leaf}`, Buffer.from('{}'))),
+    ).rejects.toMatchObject({ code: 'FORBIDDEN', retryable: false });
+  });
+
+  it('takes pictures and live frames only from the agent that has the camera', async () => {
+    const { messages, calls } = wired({ mayPublish: false });
+    for (const leaf of ['snapshot', 'event']) {
+      await expect(
+        messages.onMessage(message(AGENT, `sitecast/v1/yard/gateway/cam/front/${leaf}`, Buffer.alloc(9))),
+      ).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    }
+    const topic = parseTopic('sitecast/v1/yard/gateway/cam/front/live/main');
+    if (topic?.kind !== 'live') throw new Error('not a live topic');
+    messages.onLiveFrame(AGENT, topic, Buffer.alloc(100));
+    expect(calls).toEqual([]);
+    expect(messages.liveCounters).toEqual({ framesReceived: 1, bytesReceived: 100, framesOfOthers: 1 });
+  });
+
+  it('hands live frames on without a copy', () => {
+    const { messages, calls } = wired();
+    const topic = parseTopic('sitecast/v1/yard/gateway/cam/front/live/stills');
+    if (topic?.kind !== 'live') throw new Error('not a live topic');
+    const bytes = Buffer.alloc(100);
+    messages.onLiveFrame(AGENT, topic, bytes);
+    expect(calls[0]?.slice(0, 3)).toEqual(['frame', { site: 'yard', id: 'front' }, 'stills']);
+    expect(calls[0]?.[3]).toBe(bytes);
+  });
+});
+
+function message(from: DeviceAddress, topic: string, payload: Uint8Array) {
+  const parsed = parseTopic(topic);
+  if (!parsed) throw new Error(`${topic} is no topic`);
+  return { from, topic: parsed, payload: Buffer.from(payload), receivedAtMs: ARRIVED_MS };
+}
+
+/** Everything around it only writes down that it was called. */
+function wired({ mayPublish = true } = {}) {
+  const calls: unknown[][] = [];
+  const note =
+    (name: string) =>
+    async (...args: unknown[]): Promise<void> =>
+      void calls.push([name, ...args]);
+  const options = {
+    fleet: {
+      mayPublish: () => mayPublish,
+      sensorSeen: note('sensorSeen'),
+      applyStatus: note('status'),
+      applyInventory: note('inventory'),
+      applyHealth: note('health'),
+    },
+    updates: { publish: note('publish') },
+    commands: { acceptReply: note('reply') },
+    snapshots: { accept: note('snapshot') },
+    events: { insert: note('event') },
+    readings: { add: note('readings') },
+    live: { acceptFrame: note('frame') },
+  };
+  return { calls, messages: new DeviceMessages(options as unknown as DeviceMessagesOptions) };
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import type { UpdateMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { MAX_PENDING_KEYS, MAX_SOCKET_QUEUED_BYTES, UpdateHub, type UpdateSocket } from '../../src/fleet/updates.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+class RecordingSocket implements UpdateSocket {
+  readonly received: UpdateMessage[] = [];
+  queued = 0;
+  isClosed = false;
+
+  sendText(text: string): void {
+    this.received.push(JSON.parse(text) as UpdateMessage);
+  }
+
+  queuedBytes(): number {
+    return this.queued;
+  }
+
+  closeSlow(): void {
+    this.isClosed = true;
+  }
+}
+
+describe('UpdateHub', () => {
+  it('sends only the newest state of a key, once a flush', () => {
+    const { clock, hub, socket } = subscribed();
+    for (let second = 0; second < 10; second += 1) hub.publish(snapshotOf('a', `2026-01-01T00:00:0${second}.000Z`));
+    hub.publish(snapshotOf('b', '2026-01-01T00:00:00.000Z'));
+    expect(socket.received).toEqual([]);
+    clock.advance(250);
+    expect(socket.received).toEqual([
+      snapshotOf('a', '2026-01-01T00:00:09.000Z'),
+      snapshotOf('b', '2026-01-01T00:00:00.000Z'),
+    ]);
+    clock.advance(10_000);
+    expect(socket.received).toHaveLength(2);
+  });
+
+  it('puts the newest value of every series into one message', () => {
+    const { clock, hub, socket } = subscribed();
+    hub.publish({ type: 'readings', values: [valueOf('x', 1), valueOf('y', 5)] });
+    hub.publish({ type: 'readings', values: [valueOf('x', 2)] });
+    clock.advance(250);
+    expect(socket.received).toEqual([{ type: 'readings', values: [valueOf('x', 2), valueOf('y', 5)] }]);
+  });
+
+  it('keeps events of the same camera apart', () => {
+    const { clock, hub, socket } = subscribed();
+    hub.publish(eventOf('01'));
+    hub.publish(eventOf('02'));
+    clock.advance(250);
+    expect(socket.received).toHaveLength(2);
+  });
+
+  it('tells nobody of a site that they do not see', () => {
+    const clock = new ManualClock();
+    const hub = new UpdateHub({ clock });
+    const socket = new RecordingSocket();
+    hub.join(socket, (site) => site === 'yard');
+    hub.publish(snapshotOf('a', '2026-01-01T00:00:00.000Z'));
+    hub.publish({ type: 'readings', values: [valueOf('x', 1), { ...valueOf('x', 2), site: 'yard' }] });
+    clock.advance(250);
+    expect(socket.received).toEqual([{ type: 'readings', values: [{ ...valueOf('x', 2), site: 'yard' }] }]);
+  });
+
+  it('closes a socket that does not drain, and goes on for the others', () => {
+    const { clock, hub, socket } = subscribed();
+    const slow = new RecordingSocket();
+    slow.queued = MAX_SOCKET_QUEUED_BYTES + 1;
+    hub.join(slow, () => true);
+    hub.publish(eventOf('01'));
+    clock.advance(250);
+    expect([slow.isClosed, socket.isClosed]).toEqual([true, false]);
+    expect(socket.received).toHaveLength(1);
+    expect(hub.counters.socketsClosedSlow).toBe(1);
+  });
+
+  it('keeps a bounded number of keys, dropping the oldest', () => {
+    const { clock, hub, socket } = subscribed();
+    for (let index = 0; index < MAX_PENDING_KEYS + 3; index += 1) hub.publish(eventOf(String(index)));
+    clock.advance(250);
+    expect(socket.received).toHaveLength(MAX_PENDING_KEYS);
+    expect(hub.counters.keysDropped).toBe(3);
+  });
+
+  it('keeps nothing while nobody is there, nor after they left', () => {
+    const { clock, hub, socket, leave } = subscribed();
+    leave();
+    hub.publish(eventOf('01'));
+    hub.join(socket, () => true);
+    clock.advance(1_000);
+    expect(socket.received).toEqual([]);
+  });
+});
+
+function subscribed() {
+  const clock = new ManualClock();
+  const hub = new UpdateHub({ clock });
+  const socket = new RecordingSocket();
+  return { clock, hub, socket, leave: hub.join(socket, () => true) };
+}
+
+function snapshotOf(camera: string, capturedAt: string): UpdateMessage {
+  return { type: 'snapshot', site: 'home', camera, id: '01JZZZZZZZZZZZZZZZZZZZZZZZ', capturedAt, reason: 'interval' };
+}
+
+function eventOf(id: string): UpdateMessage {
+  return { type: 'event', site: 'home', camera: 'a', id, kind: 'motion', at: '2026-01-01T00:00:00.000Z', until: null };
+}
+
+function valueOf(sensor: string, value: number) {
+  return { site: 'home', sensor, metric: 'temperature', unit: null, ts: '2026-01-01T00:00:00.000Z', value };
+}

@@ -1,0 +1,243 @@
+// The whole server in this process: real PostgreSQL, real MQTT clients, real HTTP. What only the composition root can get wrong.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { describe, expect, it } from 'vitest';
+import { command, type Command } from '@sitecast/shared/protocol/commands';
+import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import { topics } from '@sitecast/shared/protocol/topics';
+import { App } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { makeSnapshot } from '../support/snapshots.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const postgres = useTestPostgres();
+const GATEWAY = { site: 'yard', agent: 'gateway' };
+
+describe('the server', () => {
+  it('takes in a reading and a snapshot of a device that an admin made, and shows both', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'gateway', kind: 'agent' });
+    const agent = await server.connect('gateway', secret);
+    await waitFor('the agent to be online', async () => (await server.agent()).state === 'online');
+    await agent.publishAsync(topics.status(GATEWAY), Buffer.from(encodeJson(STATUS)), { qos: 1, retain: true });
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), { qos: 1 });
+    await agent.publishAsync(topics.agentTelemetry(GATEWAY, 'climate'), '{"temperature":21.5}', { qos: 1 });
+    const { header, envelope, snapshot } = makeSnapshot();
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(envelope), { qos: 1 });
+
+    expect(await server.agent()).toMatchObject({ state: 'online', version: '1.2.3' });
+    expect(await server.get('telemetry/latest')).toMatchObject({
+      items: [{ site: 'yard', sensor: 'climate', metric: 'temperature', value: 21.5 }],
+    });
+    expect(await server.get('sensors/yard/climate')).toMatchObject({ agent: 'gateway', metrics: [{ value: 21.5 }] });
+    const query = 'telemetry/query?site=yard&sensor=climate&from=2020-01-01T00:00:00Z';
+    expect(await server.get(query)).toMatchObject({ series: [{ metric: 'temperature', points: [[expect.any(Number), 21.5]] }] });
+    await waitFor('the snapshot to be filed', async () => {
+      const { items } = await server.get<{ items: { id: string }[] }>('cameras/yard/front/snapshots');
+      return items[0]?.id === header.id;
+    });
+    const picture = await server.fetch(`snapshots/${header.id}`);
+    expect(Buffer.from(await picture.arrayBuffer()).equals(snapshot)).toBe(true);
+    expect(await server.get('cameras/yard/front')).toMatchObject({ state: 'live', lastSnapshot: { id: header.id } });
+    expect(await server.get('system')).toMatchObject({
+      streams: { max: 5, active: [] },
+      devices: { connected: 1 },
+      pressure: { level: expect.any(String) as string, shedding: [] },
+    });
+  });
+
+  it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'gateway', kind: 'agent' });
+    const agent = await server.connect('gateway', secret);
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), { qos: 1 });
+    const snapshotId = '01JZ0000000000000000000000';
+    const asked: Command[] = [];
+    agent.on('message', (_topic, payload) => {
+      const given = decodeMessage(command, payload);
+      asked.push(given);
+      agent.publish(topics.reply(GATEWAY), Buffer.from(encodeJson({ id: given.id, ok: true, result: { snapshotId } })), {
+        qos: 1,
+      });
+    });
+    await agent.subscribeAsync(topics.command(GATEWAY), { qos: 1 });
+    expect(await server.post('cameras/yard/front/snapshot', {})).toEqual({ snapshotId });
+    expect(asked).toMatchObject([{ op: 'snapshot', args: { camera: 'front' } }]);
+
+    await agent.endAsync();
+    await waitFor('the agent to be offline', async () => (await server.agent()).state === 'offline');
+    const refused = await server.fetch('cameras/yard/front/snapshot', { method: 'POST', body: '{}' });
+    expect(refused.status).toBe(409);
+    expect(await refused.json()).toMatchObject({ error: { code: 'AGENT_OFFLINE' } });
+    expect(await server.get('cameras/yard/front')).toMatchObject({ state: 'waiting', reason: 'AGENT_OFFLINE' });
+  });
+
+  it('cuts off a device that is revoked, and does not let it in again', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'boiler', kind: 'sensor' });
+    const sensor = await server.connect('boiler', secret);
+    const closed = new Promise((resolve) => sensor.once('close', resolve));
+    expect((await server.fetch('devices/boiler', { method: 'DELETE' })).status).toBe(204);
+    await closed;
+    await expect(server.connect('boiler', secret)).rejects.toThrow();
+  });
+
+  it('keeps login, fleet and data over a restart, and the session of the browser', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'sitecast-app-'));
+    await using test = await postgres.createDatabase();
+    try {
+      let cookie = '';
+      {
+        await using server = await start({ dataDir, url: test.url });
+        cookie = server.cookie;
+        await server.post('sites', { id: 'yard', name: 'Yard' });
+      }
+      await using server = await start({ dataDir, url: test.url });
+      const me = await fetch(`${server.url}/api/v1/sites`, { headers: { cookie } });
+      expect(await me.json()).toMatchObject({ items: [{ id: 'yard', name: 'Yard' }] });
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  it('is ready only while its database answers', async () => {
+    await using server = await start();
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    await postgres.server.close();
+    const down = await fetch(`${server.url}/readyz`);
+    expect(down.status).toBe(503);
+    expect(await down.json()).toMatchObject({ ready: false, checks: { database: false } });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    await postgres.server.restart();
+    await waitFor('the database to be back', async () => (await fetch(`${server.url}/readyz`)).status === 200);
+  });
+
+  it('names the port that is taken, and leaves nothing open', async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    const { port } = squatter.address() as AddressInfo;
+    try {
+      for (const key of ['PORT', 'MQTT_PORT']) {
+        await expect(start({ env: { [key]: String(port) } })).rejects.toMatchObject({
+          code: 'PORT_IN_USE',
+          message: expect.stringContaining(String(port)) as string,
+        });
+      }
+    } finally {
+      squatter.close();
+    }
+  });
+
+  it('refuses to start where its limits do not fit', async () => {
+    await expect(start({ env: { MEMORY_LIMIT_BYTES: String(256 * 1024 ** 2) } })).rejects.toMatchObject({
+      code: 'LIMITS_DO_NOT_FIT',
+    });
+  });
+});
+
+const STATUS = { state: 'online', since: '2026-01-01T00:00:00.000Z', version: '1.2.3', bootId: '01JZ0000000000000000000000' };
+const REPORT = {
+  id: 'front',
+  name: 'Front door',
+  state: 'live',
+  reason: null,
+  detail: null,
+  since: '2026-01-01T00:00:00.000Z',
+  codec: 'avc1.64001f',
+  width: 1280,
+  height: 720,
+  fps: 25,
+  profiles: ['main', 'stills'],
+};
+
+/** Starts the server on free ports and logs in as the first administrator. */
+async function start({ dataDir, url, env = {} }: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
+  const cleanup = new AsyncDisposableStack();
+  try {
+    const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'sitecast-app-')));
+    if (dataDir === undefined) cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+    const databaseUrl = url ?? cleanup.use(await postgres.createDatabase()).url;
+    const config = readConfig({
+      DATABASE_URL: databaseUrl,
+      DATA_DIR: folder,
+      PORT: '0',
+      MQTT_PORT: '0',
+      MEDIA_PORT: '0',
+      ...env,
+    });
+    const app = cleanup.use(await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
+    return await RunningServer.login(app, folder, cleanup);
+  } catch (error) {
+    await cleanup.disposeAsync();
+    throw error;
+  }
+}
+
+class RunningServer {
+  readonly url: string;
+  readonly cookie: string;
+  readonly #app: App;
+  readonly #cleanup: AsyncDisposableStack;
+
+  constructor(app: App, cookie: string, cleanup: AsyncDisposableStack) {
+    this.url = `http://127.0.0.1:${app.ports.http}`;
+    this.cookie = cookie;
+    this.#app = app;
+    this.#cleanup = cleanup;
+  }
+
+  static async login(app: App, dataDir: string, cleanup: AsyncDisposableStack): Promise<RunningServer> {
+    const answer = await fetch(`http://127.0.0.1:${app.ports.http}/api/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: await readFile(join(dataDir, 'first-login.json'), 'utf8'),
+    });
+    expect(answer.status).toBe(200);
+    return new RunningServer(app, answer.headers.getSetCookie()[0]?.split(';')[0] ?? '', cleanup);
+  }
+
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { cookie: this.cookie, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+    return fetch(`${this.url}/api/v1/${path}`, { ...init, headers });
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const answer = await this.fetch(path);
+    expect([path, answer.status]).toEqual([path, 200]);
+    return (await answer.json()) as T;
+  }
+
+  async post<T>(path: string, body: object): Promise<T> {
+    const answer = await this.fetch(path, { method: 'POST', body: JSON.stringify(body) });
+    expect(answer.ok).toBe(true);
+    return (await answer.json()) as T;
+  }
+
+  async agent(): Promise<{ state?: string; version?: string }> {
+    const { items } = await this.get<{ items: object[] }>('agents');
+    return items[0] ?? {};
+  }
+
+  async connect(id: string, password: string): Promise<MqttClient> {
+    const client = await connectAsync({
+      port: this.#app.ports.data,
+      clientId: id,
+      username: id,
+      password,
+      reconnectPeriod: 0,
+      protocolVersion: 4,
+    });
+    client.on('error', () => undefined);
+    this.#cleanup.defer(() => void client.end(true));
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cleanup.disposeAsync();
+  }
+}

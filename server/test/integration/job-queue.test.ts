@@ -1,0 +1,216 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requireTool } from '../../../shared/test/require-tool.ts';
+import { openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
+import { testLogger, useTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+interface Work {
+  n: number;
+}
+
+type Home = () => Promise<{ redisUrl?: string; databaseUrl: string }>;
+
+describe('a job queue on PostgreSQL', () => {
+  const postgres = useTestPostgres();
+  behavesLikeAQueue(async () => ({ databaseUrl: await databaseOf(postgres) }));
+
+  it('goes on after PostgreSQL was killed and came back', async () => {
+    const queue = await open({ databaseUrl: await databaseOf(postgres) });
+    const done: number[] = [];
+    queue.process(2, async ({ n }) => void done.push(n));
+    await queue.add('first', { n: 1 });
+    await waitFor('the first job', () => done.includes(1));
+    process.kill(postgres.server.pid, 'SIGKILL');
+    await waitFor('the end of PostgreSQL', () => !postgres.server.isRunning);
+    await expect(queue.add('second', { n: 2 })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+    });
+    await postgres.server.restart();
+    await waitFor('the queue', () =>
+      queue.add('third', { n: 3 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await waitFor('the third job', () => done.includes(3), 40_000);
+  });
+});
+
+describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queue on Redis', () => {
+  behavesLikeAQueue(async () => ({ databaseUrl: 'postgres://unused', redisUrl: await startRedis() }));
+
+  it('refuses quickly while Redis is away, and goes on when it is back', async () => {
+    const port = await freePort();
+    const first = await launchRedis(port);
+    const queue = await open({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: '' });
+    const done: number[] = [];
+    queue.process(1, async ({ n }) => void done.push(n));
+    await first.end();
+    const startedMs = performance.now();
+    await expect(queue.add('during', { n: 1 })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    await launchRedis(port);
+    await waitFor('the queue', () =>
+      queue.add('after', { n: 2 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await waitFor('the job', () => done.includes(2), 40_000);
+  });
+
+  it('is refused on a Redis that may evict jobs', async () => {
+    const redisUrl = await startRedis(['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru']);
+    await expect(
+      openQueue({ name: 'q', redisUrl, databaseUrl: '', logger: testLogger }),
+    ).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('allkeys-lru'),
+    });
+  });
+
+  it('says so when there is no Redis, without its password', async () => {
+    const redisUrl = `redis://:hush@127.0.0.1:${await freePort()}`;
+    const opening = openQueue({ name: 'q', redisUrl, databaseUrl: '', logger: testLogger });
+    await expect(opening).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.not.stringContaining('hush'),
+    });
+  });
+});
+
+function behavesLikeAQueue(home: Home): void {
+  it('runs each job once, at most as many at once as asked', async () => {
+    const queue = await open(await home());
+    const ran: number[] = [];
+    let [now, most] = [0, 0];
+    queue.process(2, async ({ n }) => {
+      most = Math.max(most, (now += 1));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      now -= 1;
+      ran.push(n);
+    });
+    await Promise.all(Array.from({ length: 20 }, (_, n) => queue.add(`job-${n}`, { n })));
+    await waitFor('all jobs', () => ran.length >= 20);
+    expect([...ran].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(most).toBe(2);
+  });
+
+  it('holds its bound exactly, also when many add at once, and takes jobs again after some are done', async () => {
+    const queue = await open(await home(), 5);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, n) => queue.add(`job-${n}`, { n })),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused).toHaveLength(7);
+    expect(refused[0]?.reason).toMatchObject({ code: 'QUEUE_FULL', retryable: true });
+    expect(await queue.counts()).toEqual({ waiting: 5, active: 0 });
+    queue.process(1, async () => undefined);
+    await waitFor('room', async () => (await queue.counts()).waiting === 0);
+    await queue.add('one-more', { n: 99 });
+    expect(queue.counters).toMatchObject({ jobsAdded: 6, jobsRefused: 7 });
+  });
+
+  it('keeps one job an id while it waits, and takes the id again once it is done', async () => {
+    const queue = await open(await home());
+    await queue.add('same', { n: 1 });
+    await queue.add('same', { n: 2 });
+    const ran: number[] = [];
+    queue.process(1, async ({ n }) => void ran.push(n));
+    await waitFor('the job', () => ran.length > 0);
+    await waitFor('an empty queue', async () =>
+      Object.values(await queue.counts()).every((count) => count === 0),
+    );
+    await queue.add('same', { n: 3 });
+    await waitFor('the same id again', () => ran.includes(3));
+    expect(ran).toEqual([1, 3]);
+  });
+
+  it('tries a job again that failed', async () => {
+    const queue = await open(await home());
+    let tries = 0;
+    queue.process(1, async () => {
+      tries += 1;
+      if (tries === 1) throw new Error('not yet');
+    });
+    await queue.add('flaky', { n: 1 });
+    await waitFor('the second try', () => queue.counters.jobsDone === 1);
+    expect(queue.counters.attemptsFailed).toBe(1);
+  });
+
+  it('waits for a running job when it closes, and is refused afterwards', async () => {
+    const queue = await open(await home());
+    let isDone = false;
+    queue.process(1, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      isDone = true;
+    });
+    await queue.add('slow', { n: 1 });
+    await waitFor('the job to start', async () => (await queue.counts()).active === 1);
+    await queue.close();
+    expect(isDone).toBe(true);
+    await expect(queue.add('late', { n: 2 })).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+
+  it('finds the jobs of the process before it', async () => {
+    const shared = await home();
+    const before = await open(shared);
+    await before.add('left', { n: 7 });
+    await before.close();
+    const ran: number[] = [];
+    const after = await open(shared);
+    after.process(1, async ({ n }) => void ran.push(n));
+    await waitFor('the job left behind', () => ran.includes(7));
+  });
+}
+
+async function open(home: Awaited<ReturnType<Home>>, maxWaiting?: number): Promise<JobQueue<Work>> {
+  const queue = await openQueue<Work>({ name: 'test', ...home, maxWaiting, logger: testLogger });
+  onTestFinished(() => queue.close());
+  return queue;
+}
+
+async function databaseOf(postgres: TestPostgres): Promise<string> {
+  const db = await postgres.createDatabase();
+  onTestFinished(() => db[Symbol.asyncDispose]());
+  return db.url;
+}
+
+async function startRedis(args: string[] = []): Promise<string> {
+  const port = await freePort();
+  await launchRedis(port, args);
+  return `redis://127.0.0.1:${port}`;
+}
+
+async function launchRedis(port: number, args: string[] = []): Promise<{ end(): Promise<void> }> {
+  const dir = await mkdtemp(join(tmpdir(), 'sitecast-redis-'));
+  const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
+  const redis = spawn('redis-server', [...listen, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const exited = once(redis, 'exit');
+  const end = async (): Promise<void> => {
+    redis.kill();
+    await exited;
+    await rm(dir, { recursive: true, force: true });
+  };
+  onTestFinished(end);
+  let log = '';
+  redis.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  await waitFor('Redis', () => log.includes('Ready to accept connections'));
+  return { end };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

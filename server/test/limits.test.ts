@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readLimitsConfig, SETTING_NAMES } from '../src/config.ts';
+import { checkFit, limitRows, limitsAsMarkdown, sumOf } from '../src/limits.ts';
+
+const defaults = limitRows(readLimitsConfig({}));
+const CONTAINER_BYTES = 1.5 * 1024 ** 3;
+
+describe('the limits', () => {
+  it('are those of the table in LIMITS.md', () => {
+    const document = readFileSync(new URL('../LIMITS.md', import.meta.url), 'utf8');
+    expect(tableOf(document)).toEqual(tableOf(limitsAsMarkdown(defaults)));
+  });
+
+  it('all together fit the container of the design, and the document says by how much', () => {
+    const sumBytes = sumOf(defaults);
+    expect(sumBytes).toBeLessThan(CONTAINER_BYTES);
+    const document = readFileSync(new URL('../LIMITS.md', import.meta.url), 'utf8');
+    expect(document).toContain(`${(sumBytes / 1024 ** 2).toFixed(1)} MiB`);
+  });
+
+  it('have names of their own, and settings that exist', () => {
+    expect(new Set(defaults.map(({ name }) => name)).size).toBe(defaults.length);
+    for (const { env } of defaults) if (env !== null) expect(SETTING_NAMES).toContain(env);
+  });
+
+  it('follow the settings', () => {
+    const smaller = limitRows(readLimitsConfig({ MAX_VIEWERS: '10', MAX_VIEWERS_PER_STREAM: '10', MAX_STREAMS: '1' }));
+    expect(sumOf(smaller)).toBeLessThan(sumOf(defaults));
+    expect(smaller.find(({ name }) => name === 'live streams')).toMatchObject({ value: 1, env: 'MAX_STREAMS' });
+  });
+
+  it('that do not fit are refused with the largest of them', () => {
+    const memory = { bytes: 256 * 1024 ** 2, source: 'container' } as const;
+    expect(() => checkFit(defaults, memory)).toThrow(
+      expect.objectContaining({
+        code: 'LIMITS_DO_NOT_FIT',
+        message: expect.stringMatching(/the container allows 256\.0 MiB[\s\S]*WS_MAX_PAYLOAD_BYTES/) as string,
+      }),
+    );
+    expect(() => checkFit(defaults, { ...memory, bytes: CONTAINER_BYTES })).not.toThrow();
+  });
+});
+
+/** Cells without the padding that a formatter adds. */
+function tableOf(markdown: string): string[][] {
+  return markdown
+    .split('\n')
+    .filter((line) => line.startsWith('|') && !/^\|[\s:|-]+\|$/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+}

@@ -1,0 +1,126 @@
+// The HTTP side on a real database, without broker, relay and queues: those are plain functions here.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import { LoginLimiter } from '../../src/auth/login-limiter.ts';
+import { Passwords } from '../../src/auth/passwords.ts';
+import type { Role } from '../../src/auth/principal.ts';
+import { Sessions } from '../../src/auth/sessions.ts';
+import { Tokens } from '../../src/auth/tokens.ts';
+import { Users } from '../../src/auth/users.ts';
+import { Devices } from '../../src/fleet/devices.ts';
+import { Fleet } from '../../src/fleet/fleet.ts';
+import { Sites } from '../../src/fleet/sites.ts';
+import { UpdateHub } from '../../src/fleet/updates.ts';
+import { EventStore } from '../../src/ingest/event-store.ts';
+import { SnapshotStore } from '../../src/ingest/snapshot-store.ts';
+import { MediaStore } from '../../src/media-store/media-store.ts';
+import { Metrics } from '../../src/plugins/metrics.ts';
+import type { Database } from '../../src/postgres/pool.ts';
+import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/routes/http-app.ts';
+import { LatestValues } from '../../src/telemetry/latest-values.ts';
+import { testLogger, type TestPostgres } from './postgres.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+export interface HttpHarness extends AsyncDisposable {
+  app: FastifyInstance;
+  database: Database;
+  services: HttpServices;
+  fleet: Fleet;
+  mediaStore: MediaStore;
+  updates: UpdateHub;
+  dataDir: string;
+  disconnected: string[];
+  /** Makes a user and logs in. @returns the cookie header. */
+  login(role: Role, sites?: string[] | null): Promise<string>;
+  request(cookie: string | null, options: InjectOptions): Promise<LightMyRequestResponse>;
+}
+
+export interface HarnessOptions {
+  services?: Partial<HttpServices>;
+  app?: Partial<HttpAppOptions>;
+}
+
+export async function openHttpHarness(postgres: TestPostgres, options: HarnessOptions = {}): Promise<HttpHarness> {
+  const test = await postgres.createDatabase();
+  const { database } = test;
+  const dataDir = await mkdtemp(join(tmpdir(), 'sitecast-http-'));
+  const passwords = new Passwords();
+  const users = new Users({ database, passwords });
+  const updates = new UpdateHub();
+  const fleet = new Fleet({ database, updates });
+  const mediaStore = await MediaStore.open(join(dataDir, 'media'));
+  const disconnected: string[] = [];
+  const services: HttpServices = {
+    users,
+    sessions: new Sessions({ database }),
+    tokens: new Tokens({ database }),
+    loginLimiter: new LoginLimiter(systemClock),
+    cookieSecret: 'a secret of the tests, 32 characters',
+    publicUrl: undefined,
+    dataDir,
+    sites: new Sites({ database }),
+    devices: new Devices({ database, maxDevices: 5 }),
+    fleet,
+    updates,
+    maxUpdateSockets: 2,
+    snapshots: new SnapshotStore(database),
+    pictures: mediaStore,
+    events: new EventStore(database),
+    metrics: new Metrics({ counters: () => ({ relay: { framesSent: 7 } }), gauges: async () => ({ live_viewers: 2 }) }),
+    latest: new LatestValues(),
+    queryTelemetry: async () => [],
+    isConnected: () => false,
+    disconnect: (id) => disconnected.push(id),
+    restartAgent: async () => undefined,
+    takeSnapshot: async () => ({ snapshotId: '01JZ0000000000000000000000' }),
+    readSystem: () => Promise.reject(new AppError('NOT_FOUND', 'not in this harness')),
+    readiness: async () => ({ database: true }),
+    join: () => Promise.reject(new AppError('AGENT_OFFLINE', 'no agents in this harness')),
+    ...options.services,
+  };
+  const app = await buildHttpApp({
+    services,
+    logger: testLogger,
+    version: '0.0.0-test',
+    trustProxy: false,
+    requestsPerMinute: 100_000,
+    metricsToken: undefined,
+    webSocket: { maxSockets: 3, maxPayloadBytes: 1_000_000, pingIntervalMs: 25_000, pongTimeoutMs: 60_000 },
+    ...options.app,
+  });
+  const request: HttpHarness['request'] = (cookie, given) =>
+    app.inject({ ...given, headers: { ...(cookie === null ? {} : { cookie }), ...given.headers } });
+  return {
+    app,
+    database,
+    services,
+    fleet,
+    mediaStore,
+    updates,
+    dataDir,
+    disconnected,
+    request,
+    login: async (role, sites = null) => {
+      const username = `${role}-${Math.random().toString(36).slice(2, 8)}`;
+      await users.create({ username, password: PASSWORD, role, sites });
+      const answer = await request(null, {
+        method: 'POST',
+        url: '/api/v1/auth/login',
+        payload: { username, password: PASSWORD },
+      });
+      return String(answer.headers['set-cookie']).split(';')[0] ?? '';
+    },
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      updates.close();
+      await test[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

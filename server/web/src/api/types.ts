@@ -1,0 +1,133 @@
+// What the HTTP API answers, as far as the page uses it. Fields that an older or newer server may leave out are optional.
+
+import type { CameraState, AgentHealth } from '@sitecast/shared/protocol/status';
+import type { Profile } from '@sitecast/shared/protocol/frame-header';
+
+export type Role = 'viewer' | 'operator' | 'admin';
+
+export interface User {
+  id: string;
+  username: string;
+  role: Role;
+  sites: string[] | null;
+}
+
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+export interface Site {
+  id: string;
+  name?: string | null;
+}
+
+export interface Camera {
+  site: string;
+  id: string;
+  agent: string;
+  name: string;
+  state: CameraState;
+  reason: string | null;
+  detail: string | null;
+  since: string | null;
+  codec: string | null;
+  width: number | null;
+  height: number | null;
+  fps: number | null;
+  profiles: Profile[];
+  /** The gateway of the camera is connected. */
+  online: boolean;
+  lastSnapshot: { id: string; capturedAt: string } | null;
+}
+
+export interface Agent {
+  site: string;
+  id: string;
+  version: string | null;
+  state: 'online' | 'offline';
+  since: string | null;
+  lastSeenAt: string | null;
+  health?: AgentHealth | null;
+}
+
+export interface SensorMetric {
+  metric: string;
+  unit: string | null;
+  ts: string;
+  value: number;
+}
+
+export interface Sensor {
+  site: string;
+  id: string;
+  name: string | null;
+  lastSeenAt: string | null;
+  metrics: SensorMetric[];
+}
+
+/** A snapshot that was announced by an update carries its first five fields until the list is read again. */
+export interface Snapshot {
+  id: string;
+  site: string;
+  camera: string;
+  capturedAt: string;
+  reason: string;
+  receivedAt?: string;
+  type?: string;
+  width?: number;
+  height?: number;
+  bytes?: number;
+}
+
+export interface Device {
+  id: string;
+  site: string;
+  kind: 'agent' | 'sensor';
+  createdAt: string;
+  lastSeenAt: string | null;
+  revokedAt: string | null;
+  connected: boolean;
+}
+
+export type Tier = 'raw' | '1m' | '1h' | '1d';
+/** `[epochMs, value]`, or of a bucket `[epochMs, avg, min, max, count]`. */
+export type SeriesPoint = readonly number[];
+
+export interface Series {
+  site: string;
+  sensor: string;
+  metric: string;
+  unit: string | null;
+  tier: Tier;
+  points: SeriesPoint[];
+}
+
+export interface LimitRow {
+  name: string;
+  value: number | string;
+  unit?: string | null;
+  policy?: string | null;
+}
+
+export interface ActiveStream {
+  camera: string | { site: string; camera: string };
+  profile: Profile;
+  viewers: number;
+  bytesPerSecond: number;
+}
+
+export interface SystemReport {
+  limits?: LimitRow[];
+  ledger?: { budgetBytes?: number; reservedBytes?: number };
+  pressure?: { level?: string; shedding?: string[] };
+  streams?: { max?: number; active?: ActiveStream[] };
+  viewers?: unknown;
+  queues?: unknown;
+  pool?: unknown;
+  memory?: { rssBytes?: number; limitBytes?: number | null };
+  eventLoop?: { p99Ms?: number };
+  /** Ports of the device listeners, when the server tells them. */
+  endpoints?: { mqttPort?: number; mediaPort?: number };
+  disk?: { freeBytes?: number; totalBytes?: number } | null;
+}

@@ -1,0 +1,71 @@
+// The list of devices.
+
+import type { Device } from '../api/types.ts';
+import { useSiteName, useText } from '../state/hooks.ts';
+import { Button, Chip } from '../ui/primitives.tsx';
+import { Age } from '../ui/time.tsx';
+
+export function DeviceTable({
+  devices,
+  onRevoke,
+}: {
+  devices: Device[];
+  onRevoke: (device: Device) => void;
+}) {
+  const t = useText();
+  return (
+    <div className="card table-scroll">
+      <table className="table table--stack" data-testid="device-table">
+        <thead>
+          <tr>
+            <th scope="col">{t('devices.id')}</th>
+            <th scope="col">{t('devices.kind')}</th>
+            <th scope="col">{t('system.col.state')}</th>
+            <th scope="col">{t('devices.col.lastSeen')}</th>
+            <th scope="col">{t('devices.col.created')}</th>
+            <th scope="col">
+              <span className="visually-hidden">{t('devices.col.actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {devices.map((device) => (
+            <DeviceRow key={device.id} device={device} onRevoke={onRevoke} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function DeviceRow({ device, onRevoke }: { device: Device; onRevoke: (device: Device) => void }) {
+  const t = useText();
+  const siteName = useSiteName(device.site);
+  const state = device.revokedAt !== null ? 'revoked' : device.connected ? 'connected' : 'offline';
+  return (
+    <tr data-testid="device-row" data-device={device.id}>
+      <th scope="row">
+        {device.id} <span className="muted">{siteName}</span>
+      </th>
+      <td>{t(`devices.kind.${device.kind}`)}</td>
+      <td>
+        <Chip tone={state === 'connected' ? 'ok' : state === 'revoked' ? 'bad' : 'idle'}>
+          {t(`devices.state.${state}`)}
+        </Chip>
+      </td>
+      <td data-label={t('devices.col.lastSeen')}>
+        <Age at={device.lastSeenAt} />
+      </td>
+      <td data-label={t('devices.col.created')}>
+        <Age at={device.createdAt} />
+      </td>
+      <td className="table__actions">
+        {device.revokedAt === null ? (
+          <Button look="danger" onClick={() => onRevoke(device)} data-testid="device-revoke">
+            {t('devices.revoke')}
+          </Button>
+        ) : null}
+      </td>
+    </tr>
+  );
+}

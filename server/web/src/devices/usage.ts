@@ -1,0 +1,36 @@
+// How a new device connects: the agent's configuration and a mosquitto_pub line. Pure.
+
+import type { NewDevice } from './secret-dialog.tsx';
+
+/** Where devices connect. */
+export interface DeviceEndpoint {
+  host: string;
+  mqttPort: number;
+  mediaPort: number;
+}
+
+export function agentConfig({ id, site }: NewDevice, { host, mqttPort, mediaPort }: DeviceEndpoint): string {
+  return [
+    `site: ${site}`,
+    `agent: ${id}`,
+    'dataDir: /var/lib/sitecast-agent',
+    'uplink:',
+    `  url: "mqtt://${host}:${mqttPort}"`,
+    `  mediaUrl: "mqtt://${host}:${mediaPort}"`,
+    '  secretFile: ./secret',
+    'cameras:',
+    '  - { id: front, name: Front door, source: "rtsp://user:password@192.168.0.20/stream1" }',
+  ].join('\n');
+}
+
+export function agentCommand(): string {
+  return 'npx sitecast-agent run --config agent.yaml';
+}
+
+export function sensorCommand({ id, site, secret }: NewDevice, { host, mqttPort }: DeviceEndpoint): string {
+  return [
+    `mosquitto_pub -h ${host} -p ${mqttPort} -q 1 -u ${id} -P '${secret}' \\`,
+    `  -t sitecast/v1/${site}/sensors/${id}/telemetry \\`,
+    `  -m '{"values":{"temperature":21.5}}'`,
+  ].join('\n');
+}

@@ -1,0 +1,159 @@
+// One camera's picture with what lies over it: state, delay, notice, and why there is none. Used by tile and large view.
+
+import type { ReactNode } from 'react';
+import { thumbnailUrl } from '../api/endpoints.ts';
+import type { Camera } from '../api/types.ts';
+import { formatLatency } from '../i18n/format.ts';
+import { useLanguage, useText, type Translate } from '../state/hooks.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Button, Chip, type Tone } from '../ui/primitives.tsx';
+import type { StreamNotice, StreamState } from './stream-state.ts';
+import type { Stream } from './use-stream.ts';
+import { whyBlack, type BlackReason } from './why-black.ts';
+
+type ShownState = 'live' | 'connecting' | 'waiting' | 'failed' | 'stopped' | 'offline' | 'paused';
+
+const TONES: Record<ShownState, Tone> = {
+  live: 'ok',
+  connecting: 'info',
+  waiting: 'warn',
+  failed: 'bad',
+  stopped: 'idle',
+  offline: 'idle',
+  paused: 'idle',
+};
+
+/** What the chip says: the camera's state, and while that is live, how far this page has come. */
+function shownState(camera: Camera, stream: StreamState): ShownState {
+  if (!camera.online) return 'offline';
+  if (camera.state !== 'live') return camera.state;
+  if (stream.phase === 'playing') return 'live';
+  if (stream.phase === 'retrying') return stream.error === undefined ? 'connecting' : 'waiting';
+  return stream.phase === 'idle' ? 'paused' : 'connecting';
+}
+
+export function StreamView({
+  camera,
+  stream,
+  children,
+}: {
+  camera: Camera;
+  stream: Stream;
+  children?: ReactNode;
+}) {
+  const t = useText();
+  // Taken apart so that the rule on refs sees that only callbacks are used here.
+  const { state, attachFrame, attachVideo, attachImage, play, retry } = stream;
+  const black = whyBlack(camera, state);
+  const isStills = state.profile === 'stills';
+  const isPlaying = state.phase === 'playing';
+  const shown = shownState(camera, state);
+  return (
+    <div className="stage" ref={attachFrame} data-phase={state.phase}>
+      {camera.lastSnapshot === null || isPlaying ? null : (
+        <img className="stage__poster" src={thumbnailUrl(camera.lastSnapshot.id)} alt="" />
+      )}
+      <video
+        ref={attachVideo}
+        className={isPlaying && !isStills ? 'stage__picture' : 'stage__picture stage__picture--hidden'}
+        data-testid="live-video"
+        aria-label={t('live.videoOf', { name: camera.name })}
+        muted
+        autoPlay
+        playsInline
+        disablePictureInPicture
+      />
+      <img
+        ref={attachImage}
+        className={isPlaying && isStills ? 'stage__picture' : 'stage__picture stage__picture--hidden'}
+        data-testid="stills-image"
+        alt={t('live.videoOf', { name: camera.name })}
+      />
+      {children}
+      <div className="stage__top">
+        <span data-testid="tile-state" data-state={shown}>
+          <Chip tone={TONES[shown]} isBusy={shown === 'connecting'}>
+            {t(`state.${shown}`)}
+          </Chip>
+        </span>
+        <StreamFigures state={state} />
+      </div>
+      {black === undefined ? (
+        <Waiting state={state} t={t} />
+      ) : (
+        <WhyBlack black={black} camera={camera} onRetry={retry} />
+      )}
+      {state.isPlayBlocked ? (
+        <Button className="stage__play" look="primary" icon="play" onClick={play}>
+          {t('live.play')}
+        </Button>
+      ) : null}
+      <Notice notice={state.notice} t={t} />
+    </div>
+  );
+}
+
+function StreamFigures({ state }: { state: StreamState }) {
+  const t = useText();
+  if (state.phase !== 'playing' || state.delay === undefined) return null;
+  const { ms, isApproximate } = state.delay;
+  return (
+    <span
+      className="stage__figure numeric"
+      data-testid="tile-latency"
+      data-latency-ms={Math.round(ms)}
+      title={t(isApproximate ? 'live.latencyApprox' : 'live.latency')}
+    >
+      {isApproximate ? '≈ ' : ''}
+      {formatLatency(ms)}
+    </span>
+  );
+}
+
+function Waiting({ state, t }: { state: StreamState; t: Translate }) {
+  if (state.phase === 'playing' || state.phase === 'idle') return null;
+  return (
+    <p className="stage__waiting">{t(state.phase === 'retrying' ? 'live.reconnecting' : 'live.starting')}</p>
+  );
+}
+
+function WhyBlack({ black, camera, onRetry }: { black: BlackReason; camera: Camera; onRetry: () => void }) {
+  const t = useText();
+  return (
+    <div className="why" data-testid="why-black">
+      <Icon name="dark" />
+      <strong>{t(black.why, { agent: camera.agent })}</strong>
+      <span>{t(black.todo)}</span>
+      {black.detail === undefined ? null : <small className="why__detail">{black.detail}</small>}
+      {black.canRetry ? (
+        <Button icon="play" onClick={onRetry}>
+          {t('common.retry')}
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+function Notice({ notice, t }: { notice: StreamNotice | undefined; t: Translate }) {
+  const language = useLanguage();
+  if (notice === undefined) return null;
+  const text = ((): string => {
+    switch (notice.kind) {
+      case 'queued':
+        return `${language === 'ko' ? notice.messageKo : notice.message} ${t('live.queued')}`;
+      case 'dropped':
+        return t(notice.reason === 'uplink-slow' ? 'live.dropped.uplink' : 'live.dropped.viewer', {
+          n: notice.frames,
+        });
+      case 'stepped-down':
+        return t('live.steppedDown', { profile: t(`live.profile.${notice.profile}`) });
+      case 'codec':
+        return t('live.codecFallback');
+    }
+  })();
+  return (
+    <p className="stage__notice" role="status" data-testid="stream-notice" data-notice={notice.kind}>
+      {text}
+    </p>
+  );
+}

@@ -1,0 +1,64 @@
+// A modal dialog on the browser's own <dialog>: focus stays inside, Escape closes, focus returns to where it was.
+
+import { useEffect, useId, useRef, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
+import { useText } from '../state/hooks.ts';
+import { Button } from './primitives.tsx';
+
+export interface DialogProps {
+  title: ReactNode;
+  onClose: () => void;
+  children: ReactNode;
+  className?: string;
+  testId?: string;
+  onKeyDown?: (event: KeyboardEvent) => void;
+  /** A click beside the dialog does not close it: what it shows would be lost. */
+  isSticky?: boolean;
+}
+
+export function Dialog({
+  title,
+  onClose,
+  children,
+  className = '',
+  testId,
+  onKeyDown,
+  isSticky,
+}: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const t = useText();
+
+  useEffect(() => {
+    const dialog = element.current;
+    if (dialog === null || dialog.open) return;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
+
+  const closeFromBeside = (event: MouseEvent): void => {
+    if (event.target === element.current && isSticky !== true) onClose();
+  };
+
+  return (
+    <dialog
+      ref={element}
+      className={`dialog ${className}`}
+      aria-labelledby={titleId}
+      data-testid={testId}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={closeFromBeside}
+      onKeyDown={onKeyDown}
+    >
+      <header className="dialog__head">
+        <h2 id={titleId} className="truncate">
+          {title}
+        </h2>
+        <Button look="quiet" icon="close" iconOnlyLabel={t('common.close')} onClick={onClose} />
+      </header>
+      {children}
+    </dialog>
+  );
+}
