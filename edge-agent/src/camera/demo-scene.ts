@@ -79,7 +79,7 @@ function backgroundPlane(
 ): string {
   // Chroma planes have half the size, so their coordinates count double.
   const [x, y] = index === 0 ? ['X', 'Y'] : ['(2*X)', '(2*Y)'];
-  const at = (expression: string): string => expression.replaceAll('{x}', x!).replaceAll('{y}', y!);
+  const at = (expression: string): string => expression.replaceAll('{x}', x).replaceAll('{y}', y);
   const value = (colour: Rgb): number => yuv(colour)[index];
   const glow = at(`min(1,1.5*exp(-(({x}-${sunX})^2+({y}-130)^2)/2600))`);
   const top = value(theme.skyTop);

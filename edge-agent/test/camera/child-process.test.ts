@@ -34,8 +34,8 @@ describe('ChildProcess', () => {
   it('hands over each output pipe and tells how the process ended', async () => {
     const output = { 1: '', 3: '' };
     const onOutput = {
-      1: (chunk: Buffer) => void (output[1] += chunk),
-      3: (chunk: Buffer) => void (output[3] += chunk),
+      1: (chunk: Buffer) => void (output[1] += chunk.toString()),
+      3: (chunk: Buffer) => void (output[3] += chunk.toString()),
     };
     const child = await shell('cat; echo pictures >&3; exit 7', { stdin: 'video', onOutput });
     expect(await child.start()).toMatchObject({ code: 7, signal: null, spawnError: undefined });
@@ -68,7 +68,7 @@ describe('ChildProcess', () => {
 
   it('kills what does not heed the polite signal, with everything that it started', async () => {
     let grandchild = '';
-    const onOutput = { 1: (chunk: Buffer) => void (grandchild += chunk) };
+    const onOutput = { 1: (chunk: Buffer) => void (grandchild += chunk.toString()) };
     const child = await shell('trap "" TERM; sleep 60 & echo $!; wait; sleep 60', {
       killAfterMs: 100,
       onOutput,
@@ -106,7 +106,7 @@ describe('sweepOrphans', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
-    agent.stdout.on('data', (chunk: Buffer) => void (output += chunk));
+    agent.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
     const pid = Number(await waitFor(() => output.trim() || undefined, 'the capture to start'));
     const gone = new Promise((resolve) => agent.once('close', resolve));
     agent.kill('SIGKILL');

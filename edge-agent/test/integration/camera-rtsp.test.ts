@@ -119,10 +119,14 @@ describe.each(ffmpegs)('Sources that make trouble, with ffmpeg $version', (ffmpe
     });
   });
 
-  it('gives up a camera that accepts and then says nothing, within its deadline', async () => {
-    const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${await startSilentServer()}/live`);
-    expect(await untilState('waiting', PATIENCE_MS)).toMatchObject({ reason: 'SOURCE_UNREACHABLE' });
-  });
+  // The deadline is ours, so one ffmpeg is enough for its ten seconds.
+  it.runIf(ffmpeg === bundled)(
+    'gives up a camera that accepts and then says nothing, within its deadline',
+    async () => {
+      const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${await startSilentServer()}/live`);
+      expect(await untilState('waiting', PATIENCE_MS)).toMatchObject({ reason: 'SOURCE_UNREACHABLE' });
+    },
+  );
 
   it('ends its capture when it is closed while connecting', async () => {
     const { camera } = await startCamera(ffmpeg, `rtsp://u:p@127.0.0.1:${await startSilentServer()}/live`);
@@ -160,7 +164,7 @@ function startProgram(path: string, args: string[]): { output: () => string } {
   const program = spawn(path, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const gone = new Promise((resolve) => program.once('close', resolve));
   let output = '';
-  program.stdout.on('data', (chunk: Buffer) => void (output += chunk));
+  program.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   onTestFinished(async () => {
     program.kill('SIGKILL');
     await gone;

@@ -32,7 +32,7 @@ export async function startGstreamerCamera(...options: string[]): Promise<Gstrea
   const server = spawn(PYTHON, [SCRIPT, ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = new Promise<void>((resolve) => server.once('close', () => resolve()));
   let output = '';
-  server.stdout.on('data', (chunk: Buffer) => void (output += chunk));
+  server.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   const kill = async (): Promise<void> => {
     server.kill('SIGKILL');
     await gone;

@@ -124,8 +124,10 @@ export class ReadingBatcher {
   /** Idempotent. Stores what was taken in. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#startWriting();
-    await this.#writing;
+    while (this.#queue.length > 0 || this.#writing) {
+      this.#startWriting();
+      await this.#writing;
+    }
   }
 
   #expectRecent(readings: Reading[]): void {
@@ -145,7 +147,11 @@ export class ReadingBatcher {
   #startWriting(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined));
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+      // Came in after the last look at the queue: whoever was acknowledged may send again at once.
+      if (this.#queue.length > 0) this.#wake();
+    });
   }
 
   /** What comes in during a write makes the next batch, so batches grow with the load. */

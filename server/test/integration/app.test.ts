@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { command, type Command } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { App } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
@@ -108,12 +109,18 @@ describe('the server', () => {
   it('is ready only while its database answers', async () => {
     await using server = await start();
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
-    await postgres.server.close();
-    const down = await fetch(`${server.url}/readyz`);
-    expect(down.status).toBe(503);
-    expect(await down.json()).toMatchObject({ ready: false, checks: { database: false } });
-    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-    await postgres.server.restart();
+    try {
+      // Immediate shutdown: PostgreSQL ends with all its connections, as in a crash.
+      process.kill(postgres.server.pid, 'SIGQUIT');
+      await waitFor('the server to notice', async () => {
+        const answer = await fetch(`${server.url}/readyz`);
+        const { checks } = (await answer.json()) as { checks: { database: boolean } };
+        return answer.status === 503 && !checks.database;
+      });
+      expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    } finally {
+      await postgres.server.restart();
+    }
     await waitFor('the database to be back', async () => (await fetch(`${server.url}/readyz`)).status === 200);
   });
 
@@ -157,11 +164,14 @@ const REPORT = {
 
 /** Starts the server on free ports and logs in as the first administrator. */
 async function start({ dataDir, url, env = {} }: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
-  const cleanup = new AsyncDisposableStack();
+  const cleanup = new Lifetime({
+    closeTimeoutMs: 20_000,
+    onCloseError: (name, error) => console.error(`${name} did not close`, error),
+  });
   try {
     const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'sitecast-app-')));
-    if (dataDir === undefined) cleanup.defer(() => rm(folder, { recursive: true, force: true }));
-    const databaseUrl = url ?? cleanup.use(await postgres.createDatabase()).url;
+    if (dataDir === undefined) cleanup.onClose('folder', () => rm(folder, { recursive: true, force: true }));
+    const databaseUrl = url ?? (await createDatabase(cleanup));
     const config = readConfig({
       DATABASE_URL: databaseUrl,
       DATA_DIR: folder,
@@ -170,28 +180,34 @@ async function start({ dataDir, url, env = {} }: { dataDir?: string; url?: strin
       MEDIA_PORT: '0',
       ...env,
     });
-    const app = cleanup.use(await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
+    const app = cleanup.own('server', await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
     return await RunningServer.login(app, folder, cleanup);
   } catch (error) {
-    await cleanup.disposeAsync();
+    await cleanup.close();
     throw error;
   }
+}
+
+async function createDatabase(cleanup: Lifetime): Promise<string> {
+  const test = await postgres.createDatabase();
+  cleanup.onClose('database', () => test[Symbol.asyncDispose]());
+  return test.url;
 }
 
 class RunningServer {
   readonly url: string;
   readonly cookie: string;
   readonly #app: App;
-  readonly #cleanup: AsyncDisposableStack;
+  readonly #cleanup: Lifetime;
 
-  constructor(app: App, cookie: string, cleanup: AsyncDisposableStack) {
+  constructor(app: App, cookie: string, cleanup: Lifetime) {
     this.url = `http://127.0.0.1:${app.ports.http}`;
     this.cookie = cookie;
     this.#app = app;
     this.#cleanup = cleanup;
   }
 
-  static async login(app: App, dataDir: string, cleanup: AsyncDisposableStack): Promise<RunningServer> {
+  static async login(app: App, dataDir: string, cleanup: Lifetime): Promise<RunningServer> {
     const answer = await fetch(`http://127.0.0.1:${app.ports.http}/api/v1/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -233,11 +249,11 @@ class RunningServer {
       protocolVersion: 4,
     });
     client.on('error', () => undefined);
-    this.#cleanup.defer(() => void client.end(true));
+    this.#cleanup.onClose(id, () => void client.end(true));
     return client;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cleanup.disposeAsync();
+    await this.#cleanup.close();
   }
 }

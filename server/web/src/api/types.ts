@@ -27,6 +27,8 @@ export interface Camera {
   id: string;
   agent: string;
   name: string;
+  /** A name given on the server; it stands before the gateway's. */
+  customName?: string | null;
   state: CameraState;
   reason: string | null;
   detail: string | null;
@@ -86,7 +88,8 @@ export interface Device {
   kind: 'agent' | 'sensor';
   createdAt: string;
   lastSeenAt: string | null;
-  revokedAt: string | null;
+  /** Missing where revoked devices are not listed. */
+  revokedAt?: string | null;
   connected: boolean;
 }
 

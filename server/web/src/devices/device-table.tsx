@@ -41,7 +41,8 @@ export function DeviceTable({
 function DeviceRow({ device, onRevoke }: { device: Device; onRevoke: (device: Device) => void }) {
   const t = useText();
   const siteName = useSiteName(device.site);
-  const state = device.revokedAt !== null ? 'revoked' : device.connected ? 'connected' : 'offline';
+  const isRevoked = typeof device.revokedAt === 'string';
+  const state = isRevoked ? 'revoked' : device.connected ? 'connected' : 'offline';
   return (
     <tr data-testid="device-row" data-device={device.id}>
       <th scope="row">
@@ -60,7 +61,7 @@ function DeviceRow({ device, onRevoke }: { device: Device; onRevoke: (device: De
         <Age at={device.createdAt} />
       </td>
       <td className="table__actions">
-        {device.revokedAt === null ? (
+        {!isRevoked ? (
           <Button look="danger" onClick={() => onRevoke(device)} data-testid="device-revoke">
             {t('devices.revoke')}
           </Button>

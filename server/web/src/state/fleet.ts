@@ -73,7 +73,16 @@ function applyCamera(fleet: Fleet, update: Extract<UpdateMessage, { type: 'camer
   const key = keyOf(site, id);
   const known = fleet.cameras[key];
   const online = fleet.agents[keyOf(site, agent)]?.state !== 'offline';
-  const camera: Camera = { lastSnapshot: known?.lastSnapshot ?? null, ...report, site, id, agent, online };
+  const camera: Camera = {
+    ...report,
+    name: known?.customName ?? report.name,
+    customName: known?.customName ?? null,
+    lastSnapshot: known?.lastSnapshot ?? null,
+    site,
+    id,
+    agent,
+    online,
+  };
   return { ...withSite(fleet, site), cameras: { ...fleet.cameras, [key]: camera } };
 }
 

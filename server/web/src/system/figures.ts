@@ -27,7 +27,10 @@ export function figuresOf(report: SystemReport): SystemFigures {
   const idle = numberIn(pool, 'idle', 'idleCount') ?? 0;
   return {
     streams: { value: streamed.length, max: report.streams?.max },
-    viewers: { value: viewersOf(report), max: limitOf(report, 'MAX_VIEWERS') },
+    viewers: {
+      value: viewersOf(report),
+      max: numberIn(recordOf(report.viewers), 'max') ?? limitOf(report, 'MAX_VIEWERS'),
+    },
     queue: { value: waitingOf(report.queues), max: limitOf(report, 'IMAGE_QUEUE_MAX') },
     memory: { value: report.memory?.rssBytes ?? 0, max: report.memory?.limitBytes ?? undefined },
     pool: {

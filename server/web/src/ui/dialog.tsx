@@ -1,6 +1,6 @@
 // A modal dialog on the browser's own <dialog>: focus stays inside, Escape closes, focus returns to where it was.
 
-import { useEffect, useId, useRef, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
+import { useId, useLayoutEffect, useRef, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
 import { useText } from '../state/hooks.ts';
 import { Button } from './primitives.tsx';
 
@@ -28,7 +28,7 @@ export function Dialog({
   const titleId = useId();
   const t = useText();
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
     if (dialog === null || dialog.open) return;
     dialog.showModal();
