@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact } from '@sitecast/shared/node/logger';
+import { stopSignal } from '@sitecast/shared/node/stop-signal';
 
-/** sysexits.h, as DESIGN.md section 4 asks. */
+/** By their meaning in sysexits.h. */
 const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 /** Supervisors give ten seconds before they kill. */
 const STOP_DEADLINE_MS = 9_000;
@@ -13,13 +14,7 @@ const STOP_DEADLINE_MS = 9_000;
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
-const stopping = new AbortController();
-
-function stop(): void {
-  if (stopping.signal.aborted) process.exit(EXIT.failure);
-  stopping.abort();
-  setTimeout(() => process.exit(EXIT.failure), STOP_DEADLINE_MS).unref();
-}
+const stopping = stopSignal({ deadlineMs: STOP_DEADLINE_MS });
 
 function fail(error: unknown): never {
   process.stderr.write(`sitecast-agent: ${redact(messageOf(error))}\n`);
@@ -60,10 +55,9 @@ Exit codes: 0 stopped, or restart asked for by the server; 1 failure; 64 wrong u
   .action(async ({ config, logLevel }: { config: string; logLevel: string }) => {
     // Only now: help and version need neither sharp nor mqtt.
     const { run } = await import('./commands/run.ts');
-    await run({ configPath: config, logLevel, env: process.env, version, signal: stopping.signal });
+    await run({ configPath: config, logLevel, env: process.env, version, signal: stopping });
   });
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 

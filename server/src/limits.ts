@@ -18,11 +18,11 @@ import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from '.
 import type { MemoryLimit } from './guard/memory-limit.ts';
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
+import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
 import { POOL_WAITING_MAX } from './postgres/pool.ts';
 import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
-import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './routes/http-app.ts';
 import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
@@ -47,7 +47,7 @@ export interface LimitRow {
   worstCaseBytes: number;
 }
 
-/** Code, heap and stacks of the idle server with its libraries; measured 95 MiB of RSS, rounded up. */
+/** Code, heap and stacks of the idle server with its libraries; measured 115 MiB of RSS, rounded up. */
 const PROCESS_BYTES = 128 * MIB;
 /** Socket, parser and session of one MQTT connection; measured about 20 KiB. */
 const CONNECTION_BYTES = 32 * KIB;
@@ -139,7 +139,9 @@ function relayRows({ live }: ServerConfig): LimitRow[] {
       env: 'MAX_VIEWERS_PER_STREAM',
       counter: refused,
     }),
-    row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', { counter: 'relay_frames_dropped' }),
+    row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', {
+      counter: 'relay_frames_dropped',
+    }),
     row('un-presented at one viewer', viewerMaxUnpresentedMs, 'ms', 'drop-to-keyframe', {
       counter: 'relay_frames_dropped',
     }),
@@ -178,8 +180,12 @@ function telemetryRows(): LimitRow[] {
       // The queue, and the batch that is being written.
       bytes: 2 * BATCH_QUEUE_MAX_BYTES,
     }),
-    row('series of one device', SERIES_PER_DEVICE_MAX, 'series', 'reject', { counter: 'telemetry_series_refused' }),
-    row('cached series', 2 * SERIES_CACHE_MAX, 'series', 'drop-oldest', { bytes: 2 * SERIES_CACHE_MAX * 300 }),
+    row('series of one device', SERIES_PER_DEVICE_MAX, 'series', 'reject', {
+      counter: 'telemetry_series_refused',
+    }),
+    row('cached series', 2 * SERIES_CACHE_MAX, 'series', 'drop-oldest', {
+      bytes: 2 * SERIES_CACHE_MAX * 300,
+    }),
     row('newest values', LATEST_VALUES_MAX, 'series', 'reject', {
       counter: 'telemetry_series_left_out',
       bytes: LATEST_VALUES_MAX * 300,
@@ -240,7 +246,9 @@ function identityRows(): LimitRow[] {
     row('password hashes at once', MAX_HASHES_AT_ONCE, 'hashes', 'block', {
       bytes: MAX_HASHES_AT_ONCE * HASH_MEMORY_BYTES,
     }),
-    row('logins waiting for a hash', MAX_HASHES_WAITING, 'logins', 'reject', { counter: 'auth_hashes_refused' }),
+    row('logins waiting for a hash', MAX_HASHES_WAITING, 'logins', 'reject', {
+      counter: 'auth_hashes_refused',
+    }),
     row('failed logins of one address', MAX_FAILURES_PER_ADDRESS, 'in 5 min', 'slow', {
       counter: 'auth_logins_refused',
       bytes: MAX_TRACKED * ENTRY_BYTES,
@@ -260,7 +268,9 @@ function identityRows(): LimitRow[] {
 function fleetRows({ maxDevices }: ServerConfig): LimitRow[] {
   return [
     row('devices', maxDevices, 'devices', 'reject', { env: 'MAX_DEVICES', bytes: maxDevices * DEVICE_BYTES }),
-    row('sensors of one site', MAX_SENSORS_PER_SITE, 'sensors', 'reject', { counter: 'fleet_sensors_refused' }),
+    row('sensors of one site', MAX_SENSORS_PER_SITE, 'sensors', 'reject', {
+      counter: 'fleet_sensors_refused',
+    }),
     row('sites', MAX_SITES, 'sites', 'reject'),
   ];
 }
@@ -274,7 +284,9 @@ export function checkFit(limits: readonly LimitRow[], memory: MemoryLimit): void
   const sumBytes = sumOf(limits);
   if (sumBytes <= memory.bytes) return;
   const largest = limits.toSorted((a, b) => b.worstCaseBytes - a.worstCaseBytes).slice(0, 8);
-  const lines = largest.map(({ name, env, worstCaseBytes }) => `  ${toMib(worstCaseBytes)} MiB  ${name}  ${env ?? ''}`);
+  const lines = largest.map(
+    ({ name, env, worstCaseBytes }) => `  ${toMib(worstCaseBytes)} MiB  ${name}  ${env ?? ''}`,
+  );
   throw new AppError(
     'LIMITS_DO_NOT_FIT',
     `the limits together take ${toMib(sumBytes)} MiB, the ${memory.source} allows ${toMib(memory.bytes)} MiB; the largest:\n${lines.join('\n')}`,
@@ -304,7 +316,11 @@ function row(
   value: number,
   unit: string,
   policy: Policy,
-  { env = null, counter = null, bytes = 0 }: { env?: string | null; counter?: string | null; bytes?: number } = {},
+  {
+    env = null,
+    counter = null,
+    bytes = 0,
+  }: { env?: string | null; counter?: string | null; bytes?: number } = {},
 ): LimitRow {
   return { name, env, value, unit, policy, counter, worstCaseBytes: bytes };
 }

@@ -3,24 +3,18 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@sitecast/shared/node/logger';
+import { stopSignal } from '@sitecast/shared/node/stop-signal';
 import { runProgram } from './commands/program.ts';
 
 /** Below the 10 s that Docker and systemd commonly wait. */
 const STOP_WITHIN_MS = 9_000;
 
 const logger = createLogger({ name: 'server' });
-const stopping = new AbortController();
+const stopping = stopSignal({
+  deadlineMs: STOP_WITHIN_MS,
+  onDeadline: () => logger.error(`not stopped within ${STOP_WITHIN_MS} ms: exiting at once`),
+});
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stopping.signal.aborted) process.exit(1);
-    stopping.abort();
-    setTimeout(() => {
-      logger.error(`not stopped within ${STOP_WITHIN_MS} ms: exiting at once`);
-      process.exit(1);
-    }, STOP_WITHIN_MS).unref();
-  });
-}
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     logger.fatal({ err: error }, event);
@@ -28,16 +22,16 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
-const { version } = JSON.parse(
-  await readFile(new URL('../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 process.exitCode = await runProgram(
   process.argv.slice(2),
   {
     env: process.env,
     logger,
-    stopping: stopping.signal,
+    stopping,
     print: (output) => void process.stdout.write(output),
     readInput: () => text(process.stdin),
   },

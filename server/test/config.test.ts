@@ -10,7 +10,12 @@ describe('settings', () => {
     const config = readConfig({ DATABASE_URL });
     expect(config.http).toMatchObject({ host: '127.0.0.1', port: 8080, trustProxy: false });
     expect(config.mqtt).toEqual({ host: '127.0.0.1', dataPort: 1883, mediaPort: 1884 });
-    expect(config.live).toEqual({ maxStreams: 5, maxStillsStreams: 20, maxViewers: 100, maxViewersPerStream: 50 });
+    expect(config.live).toEqual({
+      maxStreams: 5,
+      maxStillsStreams: 20,
+      maxViewers: 100,
+      maxViewersPerStream: 50,
+    });
     expect(config.webSocket).toMatchObject({
       maxPayloadBytes: 1_000_000,
       pingIntervalMs: 25_000,
@@ -26,8 +31,13 @@ describe('settings', () => {
   });
 
   it('report every problem at once, with its key, and no value that may hold a password', () => {
-    const problem = problemOf({ PORT: '99999', REDIS_URL: 'http://user:hunter2@redis', TRUST_PROXY: 'perhaps' });
-    for (const key of ['DATABASE_URL', 'PORT', 'REDIS_URL', 'TRUST_PROXY']) expect(problem).toContain(`"${key}"`);
+    const problem = problemOf({
+      PORT: '99999',
+      REDIS_URL: 'http://user:hunter2@redis',
+      TRUST_PROXY: 'perhaps',
+    });
+    for (const key of ['DATABASE_URL', 'PORT', 'REDIS_URL', 'TRUST_PROXY'])
+      expect(problem).toContain(`"${key}"`);
     expect(problem).not.toContain('hunter2');
   });
 
@@ -42,7 +52,10 @@ describe('settings', () => {
 
   it('are all in .env.example, with the same defaults, and no other is', () => {
     const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
-    const listed = [...example.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, key = '', value = '']) => [key, value]);
+    const listed = [...example.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, key = '', value = '']) => [
+      key,
+      value,
+    ]);
     expect(listed.map(([key]) => key).sort()).toEqual([...SETTING_NAMES].sort());
     expect(readConfig(Object.fromEntries(listed) as Record<string, string>)).toEqual(
       readConfig({ DATABASE_URL: Object.fromEntries(listed).DATABASE_URL }),

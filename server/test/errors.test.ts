@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { errorBody, httpStatusOf, isServerErrorCode, SERVER_ERROR_CODES, serverSentencesOf } from '../src/errors.ts';
+import {
+  errorBody,
+  httpStatusOf,
+  isServerErrorCode,
+  SERVER_ERROR_CODES,
+  serverSentencesOf,
+} from '../src/errors.ts';
 
 describe('error codes', () => {
   it('are those of the table in README.md, each with its HTTP status', () => {

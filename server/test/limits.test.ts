@@ -25,9 +25,14 @@ describe('the limits', () => {
   });
 
   it('follow the settings', () => {
-    const smaller = limitRows(readLimitsConfig({ MAX_VIEWERS: '10', MAX_VIEWERS_PER_STREAM: '10', MAX_STREAMS: '1' }));
+    const smaller = limitRows(
+      readLimitsConfig({ MAX_VIEWERS: '10', MAX_VIEWERS_PER_STREAM: '10', MAX_STREAMS: '1' }),
+    );
     expect(sumOf(smaller)).toBeLessThan(sumOf(defaults));
-    expect(smaller.find(({ name }) => name === 'live streams')).toMatchObject({ value: 1, env: 'MAX_STREAMS' });
+    expect(smaller.find(({ name }) => name === 'live streams')).toMatchObject({
+      value: 1,
+      env: 'MAX_STREAMS',
+    });
   });
 
   it('that do not fit are refused with the largest of them', () => {
@@ -35,7 +40,9 @@ describe('the limits', () => {
     expect(() => checkFit(defaults, memory)).toThrow(
       expect.objectContaining({
         code: 'LIMITS_DO_NOT_FIT',
-        message: expect.stringMatching(/the container allows 256\.0 MiB[\s\S]*WS_MAX_PAYLOAD_BYTES/) as string,
+        message: expect.stringMatching(
+          /the container allows 256\.0 MiB[\s\S]*WS_MAX_PAYLOAD_BYTES/,
+        ) as string,
       }),
     );
     expect(() => checkFit(defaults, { ...memory, bytes: CONTAINER_BYTES })).not.toThrow();

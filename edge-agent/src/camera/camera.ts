@@ -19,8 +19,8 @@ import { parseSource, type Source } from './source.ts';
 
 export type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
 
-export const RETRY_FIRST_MS = 1_000;
-export const RETRY_MAX_MS = 5 * 60_000;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 5 * 60_000;
 /** One try in this time after a refused password (cameras lock out) or a codec that somebody has to change. */
 export const RECHECK_MS = 30 * 60_000;
 /** Live for so long, a camera starts over with short delays. */

@@ -13,11 +13,11 @@ import { resolveHost, type Source } from './source.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** From the start to the init segment. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** From the init segment to the first keyframe: cameras with long GOPs do not all send one at PLAY. */
-export const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
+const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
 /** Between two access units. */
-export const NO_DATA_TIMEOUT_MS = 10_000;
+const NO_DATA_TIMEOUT_MS = 10_000;
 
 export interface CaptureOptions {
   source: Source;

@@ -11,9 +11,9 @@ import { recordProcess } from './process-record.ts';
 
 /** Policy: drop the oldest line, cut a longer line. LIMITS.md. */
 export const STDERR_LINES = 20;
-export const STDERR_LINE_CHARACTERS = 400;
+const STDERR_LINE_CHARACTERS = 400;
 /** SIGTERM lets ffmpeg say TEARDOWN to the camera, some of which hold a dead session's slot for a minute; then SIGKILL. */
-export const KILL_AFTER_MS = 3_000;
+const KILL_AFTER_MS = 3_000;
 
 export interface ChildProcessOptions {
   path: string;

@@ -12,7 +12,7 @@ import {
 } from './fmp4-boxes.ts';
 
 /** Policy: reject (the capture ends as FRAME_MALFORMED). One box; a capture holds at most two of them at a time. LIMITS.md. */
-export const MAX_BOX_BYTES = 4 * 1024 * 1024;
+const MAX_BOX_BYTES = 4 * 1024 * 1024;
 
 export interface SplitInit extends Movie {
   bytes: Uint8Array;

@@ -1,23 +1,14 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../support.ts';
-import { bundled, runningCaptures, ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { bundled, ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 import { requireGstreamer, startGstreamerCamera } from './gstreamer-camera.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
+import { freePort, startUdpOnlyCamera } from './udp-only-camera.ts';
 
 const PASSWORD = 'p@ss:w/rd%';
 const ESCAPED = 'p%40ss%3Aw%2Frd%25';
 const PATIENCE_MS = 40_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe.skipIf(!requireGstreamer()).each(ffmpegs)(
   "GStreamer's RTSP server with ffmpeg $version",
@@ -97,7 +88,7 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
 
 describe.each(ffmpegs)('Sources that make trouble, with ffmpeg $version', (ffmpeg) => {
   it('goes to UDP when the camera refuses TCP, with and without a password in the URL', async () => {
-    const path = await startUdpOnlyServer();
+    const path = await startUdpOnlyCamera();
     for (const userInfo of ['', 'u:p@']) {
       const { camera, pictures, fragments, untilState } = await startCamera(
         ffmpeg,
@@ -142,32 +133,4 @@ async function startSilentServer(): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
   return (server.address() as AddressInfo).port;
-}
-
-/** It answers 461 to TCP; the bundled ffmpeg pushes a picture into it. @returns the URL of that. */
-async function startUdpOnlyServer(): Promise<string> {
-  const [pushPort, clientPort] = [await freePort(), await freePort()];
-  const rtpPort = 20_000 + 2 * Math.floor(Math.random() * 5_000);
-  const script = fileURLToPath(new URL('udp-only-server.js', import.meta.url));
-  const server = startProgram(process.execPath, [script, ...[pushPort, clientPort, rtpPort].map(String)]);
-  await waitFor(() => server.output().includes('up'), 'the RTSP server', PATIENCE_MS);
-  const encoder = ['-c:v', 'libx264', '-tune', 'zerolatency', '-preset', 'ultrafast', '-g', '15'];
-  const scene = ['-re', '-f', 'lavfi', '-i', 'testsrc=s=320x240:r=15', '-pix_fmt', 'yuv420p'];
-  startProgram(bundled.path, [...scene, ...encoder, '-f', 'rtsp', `rtsp://127.0.0.1:${pushPort}/live`]);
-  // The stream is known once its pusher has announced it.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  return `rtsp://127.0.0.1:${clientPort}/live`;
-}
-
-/** Killed when the test ends. */
-function startProgram(path: string, args: string[]): { output: () => string } {
-  const program = spawn(path, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  const gone = new Promise((resolve) => program.once('close', resolve));
-  let output = '';
-  program.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  onTestFinished(async () => {
-    program.kill('SIGKILL');
-    await gone;
-  });
-  return { output: () => output };
 }

@@ -119,6 +119,7 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
   it('comes back by itself when its capture is killed', async () => {
     const { camera, fragments, untilState } = await startCamera(ffmpeg, 'demo:gate');
     await untilState('live');
+    await waitFor(() => fragments.length > 0, 'an access unit', PATIENCE_MS);
     const [capture] = await runningCaptures();
     process.kill(capture!.pid, 'SIGKILL');
     await waitFor(

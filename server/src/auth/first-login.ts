@@ -6,7 +6,7 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { newSecret } from './secrets.ts';
 import type { Users } from './users.ts';
 
-export const FIRST_USERNAME = 'admin';
+const FIRST_USERNAME = 'admin';
 
 export function firstLoginPath(dataDir: string): string {
   return join(dataDir, 'first-login.json');

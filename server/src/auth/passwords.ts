@@ -8,8 +8,8 @@ const ARGON2ID: Options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 export const HASH_MEMORY_BYTES = 19_456 * 1024;
 export const MAX_HASHES_AT_ONCE = 2;
 export const MAX_HASHES_WAITING = 32;
-export const MIN_PASSWORD_LENGTH = 10;
-export const MAX_PASSWORD_LENGTH = 200;
+const MIN_PASSWORD_LENGTH = 10;
+const MAX_PASSWORD_LENGTH = 200;
 
 // Compared against when the user does not exist, so that the answer takes as long as for one that does.
 const NOBODY =

@@ -8,9 +8,9 @@ export interface CommandContext {
   /** Aborted by the first signal. */
   stopping: AbortSignal;
   /** To standard output. */
-  print(text: string): void;
+  print: (text: string) => void;
   /** Standard input up to its end. */
-  readInput(): Promise<string>;
+  readInput: () => Promise<string>;
 }
 
 /** One answer for both readers: `--json` for programs, lines for people. */
@@ -25,7 +25,9 @@ export function printAnswer(
 
 /** Columns as wide as their widest cell; numbers to the right. */
 export function table(rows: (string | number)[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => String(row[column]).length)),
+  );
   return rows.map((row) =>
     row
       .map((cell, column) => {

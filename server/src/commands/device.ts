@@ -12,7 +12,12 @@ export async function listDevices(context: CommandContext, options: { json?: boo
   printAnswer(context, options, { devices }, () =>
     table([
       ['SITE', 'DEVICE', 'KIND', 'LAST SEEN'],
-      ...devices.map(({ site, id, kind, lastSeenAt }) => [site, id, kind, lastSeenAt?.toISOString() ?? 'never']),
+      ...devices.map(({ site, id, kind, lastSeenAt }) => [
+        site,
+        id,
+        kind,
+        lastSeenAt?.toISOString() ?? 'never',
+      ]),
     ]),
   );
 }
@@ -30,9 +35,15 @@ export async function createDeviceCommand(
   printAnswer(context, options, made, () => [`${made.id}: ${made.secret}`]);
 }
 
-export async function revokeDevice(context: CommandContext, id: string, options: { json?: boolean }): Promise<void> {
+export async function revokeDevice(
+  context: CommandContext,
+  id: string,
+  options: { json?: boolean },
+): Promise<void> {
   const { maxDevices } = readConfig(context.env);
-  const isRevoked = await withDatabase(context, (database) => new Devices({ database, maxDevices }).revoke(id));
+  const isRevoked = await withDatabase(context, (database) =>
+    new Devices({ database, maxDevices }).revoke(id),
+  );
   if (!isRevoked) throw new AppError('NOT_FOUND', `there is no device ${id}`);
   printAnswer(context, options, { id, revoked: true }, () => [`${id}: revoked`]);
 }

@@ -23,7 +23,7 @@ export async function runProgram(
   version: string,
   printError: (text: string) => void,
 ): Promise<number> {
-  const program = buildProgram(context, version);
+  const program = buildProgram(context, version, printError);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return 0;
@@ -37,12 +37,14 @@ export async function runProgram(
   }
 }
 
-function buildProgram(context: CommandContext, version: string): Command {
+function buildProgram(context: CommandContext, version: string, printError: (text: string) => void): Command {
   const program = new Command('sitecast-server')
-    .description('Sitecast server: broker, relay, store and dashboard. Settings are environment variables (.env.example).')
+    .description(
+      'Sitecast server: broker, relay, store and dashboard. Settings are environment variables (.env.example).',
+    )
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => context.print(text) });
+    .configureOutput({ writeOut: context.print, writeErr: printError });
   program.helpCommand(false);
 
   program
@@ -52,9 +54,9 @@ function buildProgram(context: CommandContext, version: string): Command {
   withJson(program.command('migrate').description('bring the database up to date and end')).action(
     (options: JsonOption) => migrateCommand(context, options),
   );
-  withJson(program.command('limits').description('print every limit and what all of them cost at the worst')).action(
-    (options: JsonOption) => printLimits(context, options),
-  );
+  withJson(
+    program.command('limits').description('print every limit and what all of them cost at the worst'),
+  ).action((options: JsonOption) => printLimits(context, options));
   addUserVerbs(program.command('user').description('people who log in'), context);
   addDeviceVerbs(program.command('device').description('agents and sensors'), context);
   return program;
@@ -75,11 +77,15 @@ function addUserVerbs(user: Command, context: CommandContext): void {
     .addOption(new Option('--role <role>').choices(ROLES).default('viewer'))
     .option('--sites <sites>', 'comma-separated; every site when left out')
     .option('--password-stdin', 'read the password from standard input')
-    .action((username: string, options: Parameters<typeof createUser>[2]) => createUser(context, username, options));
+    .action((username: string, options: Parameters<typeof createUser>[2]) =>
+      createUser(context, username, options),
+    );
   withJson(user.command('password <username>'))
     .description('set a new password and end all sessions of the user')
     .option('--password-stdin', 'read the password from standard input')
-    .action((username: string, options: Parameters<typeof setPassword>[2]) => setPassword(context, username, options));
+    .action((username: string, options: Parameters<typeof setPassword>[2]) =>
+      setPassword(context, username, options),
+    );
 }
 
 function addDeviceVerbs(device: Command, context: CommandContext): void {

@@ -20,7 +20,9 @@ interface CreateOptions extends PasswordOptions {
 }
 
 export async function listUsers(context: CommandContext, options: { json?: boolean }): Promise<void> {
-  const users = await withDatabase(context, (database) => new Users({ database, passwords: new Passwords() }).list());
+  const users = await withDatabase(context, (database) =>
+    new Users({ database, passwords: new Passwords() }).list(),
+  );
   printAnswer(context, options, { users }, () =>
     table([
       ['USER', 'ROLE', 'SITES'],
@@ -29,19 +31,35 @@ export async function listUsers(context: CommandContext, options: { json?: boole
   );
 }
 
-export async function createUser(context: CommandContext, username: string, options: CreateOptions): Promise<void> {
+export async function createUser(
+  context: CommandContext,
+  username: string,
+  options: CreateOptions,
+): Promise<void> {
   if (!USERNAME_PATTERN.test(username)) {
-    throw new AppError('BAD_REQUEST', `user name ${JSON.stringify(username)}: a-z, 0-9, ".", "_", "@" and "-" only`);
+    throw new AppError(
+      'BAD_REQUEST',
+      `user name ${JSON.stringify(username)}: a-z, 0-9, ".", "_", "@" and "-" only`,
+    );
   }
   const password = await choosePassword(context, options);
   const sites = options.sites === undefined ? null : options.sites.split(',').filter(Boolean);
   const user = await withDatabase(context, (database) =>
-    new Users({ database, passwords: new Passwords() }).create({ username, password, role: options.role, sites }),
+    new Users({ database, passwords: new Passwords() }).create({
+      username,
+      password,
+      role: options.role,
+      sites,
+    }),
   );
   tellPassword(context, options, user.username, password);
 }
 
-export async function setPassword(context: CommandContext, username: string, options: PasswordOptions): Promise<void> {
+export async function setPassword(
+  context: CommandContext,
+  username: string,
+  options: PasswordOptions,
+): Promise<void> {
   const password = await choosePassword(context, options);
   await withDatabase(context, async (database) => {
     const userId = await new Users({ database, passwords: new Passwords() }).setPassword(username, password);
@@ -55,7 +73,12 @@ async function choosePassword(context: CommandContext, { passwordStdin }: Passwo
 }
 
 /** A password that the operator typed is not repeated. */
-function tellPassword(context: CommandContext, options: PasswordOptions, username: string, password: string): void {
+function tellPassword(
+  context: CommandContext,
+  options: PasswordOptions,
+  username: string,
+  password: string,
+): void {
   const generated = options.passwordStdin ? {} : { password };
   printAnswer(context, options, { username, ...generated }, () =>
     options.passwordStdin ? [`${username}: done`] : [`${username}: ${password}`],

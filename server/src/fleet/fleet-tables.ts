@@ -4,7 +4,7 @@ import type { Address } from '@sitecast/shared/protocol/ids';
 import type { AgentHealth, CameraReport } from '@sitecast/shared/protocol/status';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import type { Database } from '../postgres/pool.ts';
-import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet.ts';
+import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet-records.ts';
 
 interface AgentRow {
   site: string;

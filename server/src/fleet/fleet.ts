@@ -15,43 +15,9 @@ import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Database } from '../postgres/pool.ts';
+import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet-records.ts';
 import { FleetTables } from './fleet-tables.ts';
 import type { UpdateHub } from './updates.ts';
-
-export interface Agent {
-  site: string;
-  id: string;
-  isConnected: boolean;
-  since: Date;
-  version: string | null;
-  bootId: string | null;
-  health: AgentHealth | null;
-  lastSeenAt: Date;
-}
-
-export interface Camera {
-  site: string;
-  id: string;
-  agent: string;
-  customName: string | null;
-  /** As the agent gave it; {@link Fleet.camera} answers with what is true while the agent is away. */
-  report: CameraReport;
-  updatedAt: Date;
-}
-
-export interface NewestSnapshot {
-  id: string;
-  capturedAt: Date;
-}
-
-export interface Sensor {
-  site: string;
-  id: string;
-  /** null when the sensor speaks for itself. */
-  agent: string | null;
-  name: string;
-  lastSeenAt: Date;
-}
 
 export const MAX_SENSORS_PER_SITE = 1_000;
 /** A sensor's row says when it was last seen, this exactly. */

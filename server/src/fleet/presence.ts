@@ -47,7 +47,10 @@ export class Presence {
 
   #inBackground(what: string, work: Promise<void>): void {
     work.catch((error: unknown) => {
-      this.#options.logger.warn({ what, reason: messageOf(error) }, 'a change of a connection could not be stored');
+      this.#options.logger.warn(
+        { what, reason: messageOf(error) },
+        'a change of a connection could not be stored',
+      );
     });
   }
 }

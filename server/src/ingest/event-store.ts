@@ -27,7 +27,7 @@ export interface EventQuery {
   from?: Date;
   /** Began before. */
   to?: Date;
-  /** 1 to PAGE_MAX. */
+  /** At least 1. */
   limit: number;
   cursor?: string;
 }

@@ -2,8 +2,6 @@
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
-export const PAGE_MAX = 500;
-
 export interface Page<Item> {
   items: Item[];
   /** For the next page; null on the last. */

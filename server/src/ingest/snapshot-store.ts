@@ -44,7 +44,7 @@ export interface SnapshotQuery {
   /** Captured before. */
   to?: Date;
   reason?: SnapshotReason;
-  /** 1 to PAGE_MAX. */
+  /** At least 1. */
   limit: number;
   cursor?: string;
 }

@@ -13,6 +13,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const IDLE_CONNECTION_MS = 30_000;
 /** The server cancels a statement first; this is for a server that no longer answers. */
 const SILENCE_GRACE_MS = 1_000;
+const INT8_OID: number = pg.types.builtins.INT8;
 
 export interface PoolOptions {
   url: string;
@@ -189,7 +190,7 @@ async function queryOn<Row extends object>(
 }
 
 /** int8 as a number: ours are counts and ids, far below 2^53. */
-const getTypeParser: typeof pg.types.getTypeParser = ((oid: number, format: 'text' | 'binary') =>
-  oid === pg.types.builtins.INT8 && format !== 'binary'
+const getTypeParser = ((oid: number, format?: 'text' | 'binary'): unknown =>
+  oid === INT8_OID && format !== 'binary'
     ? Number
-    : (pg.types.getTypeParser(oid, format as 'text') as unknown)) as typeof pg.types.getTypeParser;
+    : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser;

@@ -7,7 +7,7 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { postgresBackend, redisBackend, type Consumer, type Producer, type QueueBackend } from './backend.ts';
 import { refuseEviction } from './redis-policy.ts';
 
-export const QUEUE_MAX_WAITING = 500;
+const QUEUE_MAX_WAITING = 500;
 export const MAX_JOB_BYTES = 8 * 1024;
 /** Callers of `add` at once: they are served one after the other, so that the bound holds exactly. */
 export const QUEUE_ADDS_PENDING_MAX = 200;
@@ -217,8 +217,11 @@ export class JobQueue<Payload extends object> {
     await settledWithin(DISCONNECT_TIMEOUT_MS, this.#consumer?.pause(true));
     await settledWithin(DRAIN_TIMEOUT_MS, Promise.allSettled(this.#running));
     // Not forced when nothing runs, so that the last job is marked done; `close(true)` after `close()` would do nothing.
-    const closing = [this.#consumer?.close(this.#running.size > 0), this.#parts.producer.close()];
-    await settledWithin(DISCONNECT_TIMEOUT_MS, Promise.allSettled(closing));
+    const closing = Promise.allSettled([
+      this.#consumer?.close(this.#running.size > 0) ?? Promise.resolve(),
+      this.#parts.producer.close(),
+    ]);
+    await settledWithin(DISCONNECT_TIMEOUT_MS, closing);
     await settledWithin(DISCONNECT_TIMEOUT_MS, this.#parts.producer.disconnect());
   }
 

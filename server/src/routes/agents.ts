@@ -6,7 +6,8 @@ import { agentHealth } from '@sitecast/shared/protocol/status';
 import { formatAddress } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
-import type { Agent, Fleet } from '../fleet/fleet.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Agent } from '../fleet/fleet-records.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { address, answers, id, listOf, noContent, pageOf, pageQuery, time } from './schemas.ts';
 

@@ -7,7 +7,8 @@ import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import { cameraReport } from '@sitecast/shared/protocol/status';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
-import type { Camera, Fleet } from '../fleet/fleet.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Camera } from '../fleet/fleet-records.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import {
   address,

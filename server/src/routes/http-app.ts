@@ -6,6 +6,7 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
 import { dashboard } from '../plugins/dashboard.ts';
 import { errorAnswers } from '../plugins/errors.ts';
+import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
 import { requestRateLimit } from '../plugins/rate-limit.ts';
@@ -27,9 +28,6 @@ import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
 import { tokenRoutes } from './tokens.ts';
 import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
 
-/** Larger than any JSON that the API takes. */
-export const BODY_MAX_BYTES = 64 * 1024;
-export const MAX_HTTP_CONNECTIONS = 512;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** What the routes need, each for its own; nothing here is opened or closed by the HTTP side. */
@@ -66,9 +64,11 @@ export interface HttpAppOptions {
 
 /** Does not listen. `close()` of the instance ends WebSockets with 1001 and waits for requests. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
-  const { services, logger, version } = options;
+  const { services, version } = options;
+  // As the type that plugins know it by.
+  const baseLogger: FastifyBaseLogger = options.logger;
   const app = Fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance: baseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: options.trustProxy,
     bodyLimit: BODY_MAX_BYTES,

@@ -33,8 +33,7 @@ export function answers<S extends z.ZodType, Status extends 200 | 201 | 202 = 20
   schema: S,
   status: Status = 200 as Status,
 ): Record<Status, S> & Record<'4xx' | '5xx', typeof errorAnswer> {
-  return { [status]: schema, '4xx': errorAnswer, '5xx': errorAnswer } as Record<Status, S> &
-    Record<'4xx' | '5xx', typeof errorAnswer>;
+  return { [status]: schema, '4xx': errorAnswer, '5xx': errorAnswer };
 }
 
 /** For answers without a body. */

@@ -40,7 +40,10 @@ const filterQuery = pageQuery.extend({
 const IMMUTABLE = 'private, max-age=31536000, immutable';
 const picture = { 200: z.custom<Readable>().describe('The picture'), 304: z.null() };
 
-export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = async (app, { snapshots, pictures }) => {
+export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = async (
+  app,
+  { snapshots, pictures },
+) => {
   app.get(
     '/snapshots',
     {
@@ -114,7 +117,11 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = asyn
     },
     async (request, reply) => {
       const { sha256, thumbnail, thumbnailPath } = await find(request, request.params.id);
-      return send(request, reply, { etag: `"${sha256}-thumbnail"`, type: thumbnail.type, path: thumbnailPath });
+      return send(request, reply, {
+        etag: `"${sha256}-thumbnail"`,
+        type: thumbnail.type,
+        path: thumbnailPath,
+      });
     },
   );
 };

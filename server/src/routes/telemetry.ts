@@ -57,12 +57,14 @@ export const telemetryRoutes: FastifyPluginAsyncZod<TelemetryRoutesOptions> = as
     async (request) => {
       const { site, sensor } = request.query;
       if (site !== undefined) expectSite(request, site);
-      const items = latest.all().filter(
-        (value) =>
-          seesSite(principalOf(request), value.site) &&
-          (site === undefined || value.site === site) &&
-          (sensor === undefined || value.sensor === sensor),
-      );
+      const items = latest
+        .all()
+        .filter(
+          (value) =>
+            seesSite(principalOf(request), value.site) &&
+            (site === undefined || value.site === site) &&
+            (sensor === undefined || value.sensor === sensor),
+        );
       return { items, nextCursor: null };
     },
   );

@@ -216,7 +216,7 @@ async function createCluster(dir: string, { binaries, pgData, account }: Home): 
   } catch (cause) {
     throw new AppError('POSTGRES_FAILED', `initdb could not make a database cluster in ${partial}`, {
       cause,
-      detail: { stderr: String((cause as { stderr?: unknown }).stderr ?? '').slice(-2_000) },
+      detail: { stderr: (cause as { stderr?: string }).stderr?.slice(-2_000) },
     });
   }
   await rename(partial, pgData);

@@ -106,6 +106,7 @@ export class Launcher {
       pids: this.#pids,
     };
     this.#announce();
+    if (readyFile !== undefined) this.#lifetime.onClose('ready file', () => removeReadyFile(readyFile));
   }
 
   async #claimPorts(): Promise<Ports> {

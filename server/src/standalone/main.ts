@@ -3,27 +3,27 @@
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { createLogger } from '@sitecast/shared/node/logger';
+import { stopSignal } from '@sitecast/shared/node/stop-signal';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { Launcher } from './launcher.ts';
 import { parseOptions, type StandaloneOptions } from './options.ts';
 import type { Ready } from './ready-file.ts';
 
 const EX_USAGE = 64;
-const SIGNAL_ECHO_MS = 1_000;
+const STOP_DEADLINE_MS = 9_500;
 const DEFAULT_DATA_DIR = fileURLToPath(new URL('../../../.sitecast', import.meta.url));
 
 const options = readOptions();
 const logger = createLogger({ name: 'launcher', level: 'warn' });
-const stopping = new AbortController();
-let stoppingSinceMs = 0;
-const opening = Launcher.open({ ...options, env: process.env, logger, signal: stopping.signal });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+const stopping = stopSignal({ deadlineMs: STOP_DEADLINE_MS });
+const opening = Launcher.open({ ...options, env: process.env, logger, signal: stopping });
+stopping.addEventListener('abort', () => void stop());
 
 try {
   const launcher = await opening;
-  if (!stopping.signal.aborted) process.stdout.write(welcome(launcher.ready, options.dataDir));
+  if (!stopping.aborted) process.stdout.write(welcome(launcher.ready, options.dataDir));
 } catch (error) {
-  if (!stopping.signal.aborted) {
+  if (!stopping.aborted) {
     process.stderr.write(
       `\nSitecast could not start: ${error instanceof AppError ? error.message : String(error)}\n`,
     );
@@ -31,20 +31,11 @@ try {
   }
 }
 
-/** The first signal ends everything in order; a second one does not wait for it. */
 async function stop(): Promise<void> {
-  if (stopping.signal.aborted) return exitUnlessEcho();
-  stopping.abort();
-  stoppingSinceMs = performance.now();
   process.stdout.write('\nStopping ...\n');
   // A launcher that was still opening has closed what it opened when `opening` rejects.
   await opening.then((launcher) => launcher.close()).catch(() => undefined);
   process.exit(0);
-}
-
-// One Ctrl-C arrives twice below npm: from the terminal, and passed on by npm.
-function exitUnlessEcho(): void {
-  if (performance.now() - stoppingSinceMs > SIGNAL_ECHO_MS) process.exit(1);
 }
 
 function readOptions(): StandaloneOptions {

@@ -1,9 +1,9 @@
 // Who runs the embedded PostgreSQL, and where it may keep its files. PostgreSQL refuses to run as root.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chownSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
 /** What root keeps for the account that cannot look into root's folders: binaries, data directories. */
@@ -51,24 +51,24 @@ export function canReach(account: PostgresAccount, dir: string): boolean {
 }
 
 /**
- * Makes the folder of the embedded server, mode 0700: `<dataDir>/postgres`, or one under {@link SYSTEM_DIR} named after
- * `dataDir` where the account cannot reach that. A folder that holds data already is kept whatever the rights are now.
+ * Makes the folder of the embedded server, mode 0700: `<dataDir>/postgres`, or one under {@link SYSTEM_DIR} where the account
+ * cannot reach that. A note in `dataDir` says which: it moves along with `dataDir`, and goes with it.
  */
 export function preparePostgresHome(dataDir: string, account: PostgresAccount | undefined): string {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const own = join(resolve(dataDir), 'postgres');
-  const system = join(
-    SYSTEM_DIR,
-    `data-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 16)}`,
-  );
-  const isOwnUsable = !account || canReach(account, dirname(own));
-  const home = account && (holdsData(system) || !isOwnUsable) ? system : own;
-  mkdirSync(dirname(home), { recursive: true, mode: 0o755 });
+  const home = account ? homeFor(account, resolve(dataDir)) : join(resolve(dataDir), 'postgres');
   mkdirSync(home, { recursive: true, mode: 0o700 });
   if (account) chownSync(home, account.uid, account.gid);
   return home;
 }
 
-function holdsData(home: string): boolean {
-  return statSync(join(home, 'data/PG_VERSION'), { throwIfNoEntry: false }) !== undefined;
+function homeFor(account: PostgresAccount, dataDir: string): string {
+  const own = join(dataDir, 'postgres');
+  const note = join(dataDir, 'postgres-home');
+  if (existsSync(note)) return readFileSync(note, 'utf8').trim();
+  if (canReach(account, dataDir)) return own;
+  mkdirSync(SYSTEM_DIR, { recursive: true, mode: 0o755 });
+  const home = join(SYSTEM_DIR, `data-${randomBytes(8).toString('hex')}`);
+  writeFileSync(note, `${home}\n`, { mode: 0o600 });
+  return home;
 }

@@ -11,14 +11,14 @@ import type { Series, SeriesCatalogue } from './series-catalogue.ts';
 import type { TelemetryStore, ValueColumns } from './telemetry-store.ts';
 
 /** Values of one statement; one message that has more makes a statement of its own. */
-export const BATCH_MAX_ROWS = 1_000;
+const BATCH_MAX_ROWS = 1_000;
 /** Messages, and the bytes that they hold, which wait for the writer; above either `add` rejects (`reject`). */
 export const BATCH_QUEUE_MAX_MESSAGES = 10_000;
 export const BATCH_QUEUE_MAX_BYTES = 8 * 1024 * 1024;
 /** How long the first value of a batch waits for company. */
 const LINGER_MS = 20;
 /** Older values are refused, which bounds the partitions that a device can make. */
-export const LATE_MAX_DAYS = 400;
+const LATE_MAX_DAYS = 400;
 const LATE_MAX_MS = LATE_MAX_DAYS * 86_400_000;
 
 // Measured in V8: an object with its slots, a boxed double with its share of the map, and a pending promise.

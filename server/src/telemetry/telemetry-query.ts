@@ -8,7 +8,7 @@ export const QUERY_POINTS_MAX = 5_000;
 /** Of one answer, shared by its series. */
 export const QUERY_TOTAL_POINTS_MAX = 50_000;
 /** Metrics of one sensor in one answer; the first ones by name. */
-export const QUERY_SERIES_MAX = 100;
+const QUERY_SERIES_MAX = 100;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

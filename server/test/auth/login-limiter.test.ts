@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { LoginLimiter, MAX_FAILURES_PER_ADDRESS, MAX_FAILURES_PER_USERNAME } from '../../src/auth/login-limiter.ts';
+import {
+  LoginLimiter,
+  MAX_FAILURES_PER_ADDRESS,
+  MAX_FAILURES_PER_USERNAME,
+} from '../../src/auth/login-limiter.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 describe('LoginLimiter', () => {
   it('refuses an address after ten failures, and says when to come back', () => {
     const limiter = new LoginLimiter(new ManualClock());
-    for (let attempt = 0; attempt < MAX_FAILURES_PER_ADDRESS; attempt += 1) limiter.begin('10.0.0.1', `user-${attempt}`);
+    for (let attempt = 0; attempt < MAX_FAILURES_PER_ADDRESS; attempt += 1)
+      limiter.begin('10.0.0.1', `user-${attempt}`);
     expect(() => limiter.begin('10.0.0.1', 'another')).toThrow(
       expect.objectContaining({ code: 'RATE_LIMITED', detail: { retryAfterMs: 300_000 } }),
     );
@@ -24,7 +29,8 @@ describe('LoginLimiter', () => {
 
   it('refuses a user name that many addresses guess at', () => {
     const limiter = new LoginLimiter(new ManualClock());
-    for (let attempt = 0; attempt < MAX_FAILURES_PER_USERNAME; attempt += 1) limiter.begin(`10.0.1.${attempt}`, 'admin');
+    for (let attempt = 0; attempt < MAX_FAILURES_PER_USERNAME; attempt += 1)
+      limiter.begin(`10.0.1.${attempt}`, 'admin');
     expect(() => limiter.begin('10.0.2.1', 'admin')).toThrow(/this user/);
     expect(() => limiter.begin('10.0.2.1', 'kim')).not.toThrow();
   });
@@ -39,7 +45,8 @@ describe('LoginLimiter', () => {
 
   it('takes the addresses of one IPv6 network as one', () => {
     const limiter = new LoginLimiter(new ManualClock());
-    for (let host = 0; host < MAX_FAILURES_PER_ADDRESS; host += 1) limiter.begin(`2001:db8:1:2::${host}`, `user-${host}`);
+    for (let host = 0; host < MAX_FAILURES_PER_ADDRESS; host += 1)
+      limiter.begin(`2001:db8:1:2::${host}`, `user-${host}`);
     expect(() => limiter.begin('2001:db8:1:2:ffff::1', 'x')).toThrow(/this address/);
     expect(() => limiter.begin('2001:db8:1:3::1', 'x')).not.toThrow();
   });

@@ -12,7 +12,9 @@ describe('Passwords', () => {
 
   it('hashes the same password differently each time', async () => {
     const passwords = new Passwords();
-    expect(await passwords.hash('correct horse battery')).not.toBe(await passwords.hash('correct horse battery'));
+    expect(await passwords.hash('correct horse battery')).not.toBe(
+      await passwords.hash('correct horse battery'),
+    );
   });
 
   it('works as long for a user who does not exist, and refuses', async () => {

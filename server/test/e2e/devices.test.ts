@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { connect, createConnection } from 'node:net';
+import { connect as connectDevice } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { createDevice, type DeviceLogin } from './support/device.ts';
@@ -110,31 +111,18 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
     });
 
     it('a revoked device is disconnected and may not come back', async () => {
-      const listener = spawn('mosquitto_sub', [
-        '-h',
-        '127.0.0.1',
-        '-p',
-        String(sitecast.ready.mqttPort),
-        '-u',
-        other.id,
-        '-P',
-        other.secret,
-        '-t',
-        `sitecast/v1/local/sensors/other/errors`,
-        '-d',
-      ]);
-      let said = '';
-      listener.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      const gone = new Promise<void>((resolve) => listener.once('exit', () => resolve()));
-      try {
-        await waitFor(() => said.includes('Subscribed'), 10_000, 'the subscription');
-        expect((await session.fetch('devices/other', { method: 'DELETE' })).status).toBe(204);
-        expect(await publish(other, topicOf('other'), '1')).not.toBe(0);
-        await waitFor(() => /CONNECT[\s\S]*CONNECT/.test(said), 15_000, 'the old connection to be cut');
-      } finally {
-        listener.kill();
-        await gone;
-      }
+      const client = connectDevice({
+        port: sitecast.ready.mqttPort,
+        username: other.id,
+        password: other.secret,
+        reconnectPeriod: 0,
+      });
+      const gone = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      await new Promise<void>((resolve) => client.once('connect', () => resolve()));
+      expect((await session.fetch('devices/other', { method: 'DELETE' })).status).toBe(204);
+      await gone;
+      expect(await publish(other, topicOf('other'), '1')).not.toBe(0);
+      await client.endAsync(true);
     });
 
     const topicOf = (sensor: string): string => `sitecast/v1/local/sensors/${sensor}/telemetry`;
@@ -181,7 +169,8 @@ async function publishOversized(port: number, { id, secret }: DeviceLogin, bytes
   socket.on('drain', pump);
   pump();
   await closed;
-  expect(socket.bytesWritten).toBeLessThan(bytes);
+  // What this side had handed to its kernel when the line was cut, not what the server read.
+  expect(socket.bytesWritten).toBeLessThan(16 * 1024 * 1024);
 }
 
 /** MQTT 3.1.1 3.1: protocol name and level, clean session, keep alive 30 s, client id, user name, password. */

@@ -11,7 +11,9 @@ const ARRIVED_MS = Date.UTC(2026, 0, 1);
 describe('DeviceMessages', () => {
   it('passes readings on with the time of arrival, and the sensor becomes known first', async () => {
     const { messages, calls } = wired();
-    await messages.onMessage(message(SENSOR, 'sitecast/v1/yard/sensors/boiler/telemetry', Buffer.from('21.5')));
+    await messages.onMessage(
+      message(SENSOR, 'sitecast/v1/yard/sensors/boiler/telemetry', Buffer.from('21.5')),
+    );
     expect(calls).toEqual([
       ['sensorSeen', { site: 'yard', id: 'boiler' }, null],
       ['readings', 'yard', 'boiler', SENSOR, [{ tsMs: ARRIVED_MS, values: { value: 21.5 } }]],
@@ -20,7 +22,9 @@ describe('DeviceMessages', () => {
 
   it('names the agent of readings that come through one', async () => {
     const { messages, calls } = wired();
-    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/telemetry/climate', encodeJson({ t: 1 })));
+    await messages.onMessage(
+      message(AGENT, 'sitecast/v1/yard/gateway/telemetry/climate', encodeJson({ t: 1 })),
+    );
     expect(calls[0]).toEqual(['sensorSeen', { site: 'yard', id: 'climate' }, 'gateway']);
   });
 

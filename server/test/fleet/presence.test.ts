@@ -8,7 +8,9 @@ describe('Presence', () => {
   it('tells fleet, relay and commands of an agent that comes and goes', () => {
     const heard: unknown[] = [];
     const presence = new Presence({
-      fleet: { connectionChanged: async (agent, isConnected) => void heard.push(['fleet', agent, isConnected]) },
+      fleet: {
+        connectionChanged: async (agent, isConnected) => void heard.push(['fleet', agent, isConnected]),
+      },
       devices: { seen: async (id) => void heard.push(['seen', id]) },
       onAgentConnected: (agent) => heard.push(['connected', agent]),
       onAgentGone: (agent) => heard.push(['gone', agent]),

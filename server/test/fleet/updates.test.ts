@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { UpdateMessage } from '@sitecast/shared/protocol/viewer-messages';
-import { MAX_PENDING_KEYS, MAX_SOCKET_QUEUED_BYTES, UpdateHub, type UpdateSocket } from '../../src/fleet/updates.ts';
+import {
+  MAX_PENDING_KEYS,
+  MAX_SOCKET_QUEUED_BYTES,
+  UpdateHub,
+  type UpdateSocket,
+} from '../../src/fleet/updates.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 class RecordingSocket implements UpdateSocket {
@@ -24,7 +29,8 @@ class RecordingSocket implements UpdateSocket {
 describe('UpdateHub', () => {
   it('sends only the newest state of a key, once a flush', () => {
     const { clock, hub, socket } = subscribed();
-    for (let second = 0; second < 10; second += 1) hub.publish(snapshotOf('a', `2026-01-01T00:00:0${second}.000Z`));
+    for (let second = 0; second < 10; second += 1)
+      hub.publish(snapshotOf('a', `2026-01-01T00:00:0${second}.000Z`));
     hub.publish(snapshotOf('b', '2026-01-01T00:00:00.000Z'));
     expect(socket.received).toEqual([]);
     clock.advance(250);
@@ -101,11 +107,26 @@ function subscribed() {
 }
 
 function snapshotOf(camera: string, capturedAt: string): UpdateMessage {
-  return { type: 'snapshot', site: 'home', camera, id: '01JZZZZZZZZZZZZZZZZZZZZZZZ', capturedAt, reason: 'interval' };
+  return {
+    type: 'snapshot',
+    site: 'home',
+    camera,
+    id: '01JZZZZZZZZZZZZZZZZZZZZZZZ',
+    capturedAt,
+    reason: 'interval',
+  };
 }
 
 function eventOf(id: string): UpdateMessage {
-  return { type: 'event', site: 'home', camera: 'a', id, kind: 'motion', at: '2026-01-01T00:00:00.000Z', until: null };
+  return {
+    type: 'event',
+    site: 'home',
+    camera: 'a',
+    id,
+    kind: 'motion',
+    at: '2026-01-01T00:00:00.000Z',
+    until: null,
+  };
 }
 
 function valueOf(sensor: string, value: number) {

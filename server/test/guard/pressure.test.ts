@@ -53,7 +53,9 @@ describe('the memory limit', () => {
     const folder = await mkdtemp(join(tmpdir(), 'sitecast-limit-'));
     try {
       await writeFile(join(folder, 'memory'), content);
-      expect(await findMemoryLimit(undefined, [join(folder, 'missing'), join(folder, 'memory')])).toEqual(expected);
+      expect(await findMemoryLimit(undefined, [join(folder, 'missing'), join(folder, 'memory')])).toEqual(
+        expected,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -22,11 +22,20 @@ const GATEWAY = { site: 'yard', agent: 'gateway' };
 describe('the server', () => {
   it('takes in a reading and a snapshot of a device that an admin made, and shows both', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'gateway', kind: 'agent' });
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
     const agent = await server.connect('gateway', secret);
     await waitFor('the agent to be online', async () => (await server.agent()).state === 'online');
-    await agent.publishAsync(topics.status(GATEWAY), Buffer.from(encodeJson(STATUS)), { qos: 1, retain: true });
-    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), { qos: 1 });
+    await agent.publishAsync(topics.status(GATEWAY), Buffer.from(encodeJson(STATUS)), {
+      qos: 1,
+      retain: true,
+    });
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
+      qos: 1,
+    });
     await agent.publishAsync(topics.agentTelemetry(GATEWAY, 'climate'), '{"temperature":21.5}', { qos: 1 });
     const { header, envelope, snapshot } = makeSnapshot();
     await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(envelope), { qos: 1 });
@@ -35,16 +44,24 @@ describe('the server', () => {
     expect(await server.get('telemetry/latest')).toMatchObject({
       items: [{ site: 'yard', sensor: 'climate', metric: 'temperature', value: 21.5 }],
     });
-    expect(await server.get('sensors/yard/climate')).toMatchObject({ agent: 'gateway', metrics: [{ value: 21.5 }] });
+    expect(await server.get('sensors/yard/climate')).toMatchObject({
+      agent: 'gateway',
+      metrics: [{ value: 21.5 }],
+    });
     const query = 'telemetry/query?site=yard&sensor=climate&from=2020-01-01T00:00:00Z';
-    expect(await server.get(query)).toMatchObject({ series: [{ metric: 'temperature', points: [[expect.any(Number), 21.5]] }] });
+    expect(await server.get(query)).toMatchObject({
+      series: [{ metric: 'temperature', points: [[expect.any(Number), 21.5]] }],
+    });
     await waitFor('the snapshot to be filed', async () => {
       const { items } = await server.get<{ items: { id: string }[] }>('cameras/yard/front/snapshots');
       return items[0]?.id === header.id;
     });
     const picture = await server.fetch(`snapshots/${header.id}`);
     expect(Buffer.from(await picture.arrayBuffer()).equals(snapshot)).toBe(true);
-    expect(await server.get('cameras/yard/front')).toMatchObject({ state: 'live', lastSnapshot: { id: header.id } });
+    expect(await server.get('cameras/yard/front')).toMatchObject({
+      state: 'live',
+      lastSnapshot: { id: header.id },
+    });
     expect(await server.get('system')).toMatchObject({
       streams: { max: 5, active: [] },
       devices: { connected: 1 },
@@ -54,17 +71,27 @@ describe('the server', () => {
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'gateway', kind: 'agent' });
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
     const agent = await server.connect('gateway', secret);
-    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), { qos: 1 });
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
+      qos: 1,
+    });
     const snapshotId = '01JZ0000000000000000000000';
     const asked: Command[] = [];
     agent.on('message', (_topic, payload) => {
       const given = decodeMessage(command, payload);
       asked.push(given);
-      agent.publish(topics.reply(GATEWAY), Buffer.from(encodeJson({ id: given.id, ok: true, result: { snapshotId } })), {
-        qos: 1,
-      });
+      agent.publish(
+        topics.reply(GATEWAY),
+        Buffer.from(encodeJson({ id: given.id, ok: true, result: { snapshotId } })),
+        {
+          qos: 1,
+        },
+      );
     });
     await agent.subscribeAsync(topics.command(GATEWAY), { qos: 1 });
     expect(await server.post('cameras/yard/front/snapshot', {})).toEqual({ snapshotId });
@@ -75,14 +102,21 @@ describe('the server', () => {
     const refused = await server.fetch('cameras/yard/front/snapshot', { method: 'POST', body: '{}' });
     expect(refused.status).toBe(409);
     expect(await refused.json()).toMatchObject({ error: { code: 'AGENT_OFFLINE' } });
-    expect(await server.get('cameras/yard/front')).toMatchObject({ state: 'waiting', reason: 'AGENT_OFFLINE' });
+    expect(await server.get('cameras/yard/front')).toMatchObject({
+      state: 'waiting',
+      reason: 'AGENT_OFFLINE',
+    });
   });
 
   it('cuts off a device that is revoked, and does not let it in again', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', { site: 'yard', id: 'boiler', kind: 'sensor' });
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'boiler',
+      kind: 'sensor',
+    });
     const sensor = await server.connect('boiler', secret);
-    const closed = new Promise((resolve) => sensor.once('close', resolve));
+    const closed = new Promise<void>((resolve) => sensor.once('close', () => resolve()));
     expect((await server.fetch('devices/boiler', { method: 'DELETE' })).status).toBe(204);
     await closed;
     await expect(server.connect('boiler', secret)).rejects.toThrow();
@@ -121,7 +155,10 @@ describe('the server', () => {
     } finally {
       await postgres.server.restart();
     }
-    await waitFor('the database to be back', async () => (await fetch(`${server.url}/readyz`)).status === 200);
+    await waitFor(
+      'the database to be back',
+      async () => (await fetch(`${server.url}/readyz`)).status === 200,
+    );
   });
 
   it('names the port that is taken, and leaves nothing open', async () => {
@@ -147,7 +184,12 @@ describe('the server', () => {
   });
 });
 
-const STATUS = { state: 'online', since: '2026-01-01T00:00:00.000Z', version: '1.2.3', bootId: '01JZ0000000000000000000000' };
+const STATUS = {
+  state: 'online',
+  since: '2026-01-01T00:00:00.000Z',
+  version: '1.2.3',
+  bootId: '01JZ0000000000000000000000',
+};
 const REPORT = {
   id: 'front',
   name: 'Front door',
@@ -163,7 +205,11 @@ const REPORT = {
 };
 
 /** Starts the server on free ports and logs in as the first administrator. */
-async function start({ dataDir, url, env = {} }: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
+async function start({
+  dataDir,
+  url,
+  env = {},
+}: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
   const cleanup = new Lifetime({
     closeTimeoutMs: 20_000,
     onCloseError: (name, error) => console.error(`${name} did not close`, error),
@@ -190,7 +236,7 @@ async function start({ dataDir, url, env = {} }: { dataDir?: string; url?: strin
 
 async function createDatabase(cleanup: Lifetime): Promise<string> {
   const test = await postgres.createDatabase();
-  cleanup.onClose('database', () => test[Symbol.asyncDispose]());
+  cleanup.onClose('database', async () => test[Symbol.asyncDispose]());
   return test.url;
 }
 

@@ -82,6 +82,7 @@ describe('the embedded PostgreSQL', () => {
       await mkdir(dataDir);
       await chmod(parent, 0o700);
       const home = preparePostgresHome(dataDir, choosePostgresAccount());
+      expect(preparePostgresHome(dataDir, choosePostgresAccount())).toBe(home);
       onTestFinished(() => rm(home, { recursive: true, force: true }));
       const first = await open(dataDir);
       await query(first.url, 'create table kept (id int)');

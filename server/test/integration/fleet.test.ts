@@ -25,9 +25,16 @@ describe('Fleet', () => {
 
     const after = await openFleet(test.database);
     expect(after.agents()).toEqual([
-      { ...before.agent({ site: 'yard', id: 'gateway' }), isConnected: false, since: expect.any(Date) as Date },
+      {
+        ...before.agent({ site: 'yard', id: 'gateway' }),
+        isConnected: false,
+        since: expect.any(Date) as Date,
+      },
     ]);
-    expect(after.agent({ site: 'yard', id: 'gateway' })).toMatchObject({ version: '1.2.3', isConnected: false });
+    expect(after.agent({ site: 'yard', id: 'gateway' })).toMatchObject({
+      version: '1.2.3',
+      isConnected: false,
+    });
     expect(after.camera({ site: 'yard', id: 'front' })).toMatchObject({
       customName: '정문',
       agent: 'gateway',
@@ -77,7 +84,11 @@ describe('Fleet', () => {
     const front = { site: 'yard', id: 'front' };
     await fleet.applyInventory(GATEWAY, { cameras: [report('front')] });
     const store = (id: string, minute: number) =>
-      fleet.snapshotStored(front, { id, capturedAt: new Date(Date.UTC(2026, 0, 1, 0, minute)), reason: 'interval' });
+      fleet.snapshotStored(front, {
+        id,
+        capturedAt: new Date(Date.UTC(2026, 0, 1, 0, minute)),
+        reason: 'interval',
+      });
     store('new', 10);
     store('late', 5);
     expect(fleet.newestSnapshotOf(front)).toMatchObject({ id: 'new' });
@@ -91,7 +102,9 @@ describe('Fleet', () => {
     const fleet = await openFleet(test.database, clock);
     const boiler = { site: 'yard', id: 'boiler' };
     const seenAt = async () =>
-      (await test.database.query<{ at: Date }>('select last_seen_at as at from sensors', []))[0]?.at.getTime();
+      (
+        await test.database.query<{ at: Date }>('select last_seen_at as at from sensors', [])
+      )[0]?.at.getTime();
     await fleet.sensorSeen(boiler, null);
     const first = await seenAt();
     clock.advance(59_000);
@@ -126,11 +139,17 @@ describe('Devices', () => {
     const devices = new Devices({ database, maxDevices: 10 });
     const first = await createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway' });
     expect(await devices.authenticate('gateway', first.secret)).toBeDefined();
-    await expect(createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway' })).rejects.toMatchObject({
+    await expect(
+      createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway' }),
+    ).rejects.toMatchObject({
       code: 'CONFLICT',
     });
     const second = await createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway', renew: true });
-    expect(await devices.authenticate('gateway', second.secret)).toEqual({ kind: 'agent', site: 'yard', id: 'gateway' });
+    expect(await devices.authenticate('gateway', second.secret)).toEqual({
+      kind: 'agent',
+      site: 'yard',
+      id: 'gateway',
+    });
     expect(await devices.authenticate('gateway', first.secret)).toBeUndefined();
   });
 
@@ -138,8 +157,13 @@ describe('Devices', () => {
     await using test = await postgres.createDatabase();
     await createDevice(test.database, { kind: 'agent', site: 'yard', id: 'gateway' });
     const renew = { id: 'gateway', renew: true } as const;
-    for (const other of [{ kind: 'agent', site: 'farm' } as const, { kind: 'sensor', site: 'yard' } as const]) {
-      await expect(createDevice(test.database, { ...renew, ...other })).rejects.toMatchObject({ code: 'CONFLICT' });
+    for (const other of [
+      { kind: 'agent', site: 'farm' } as const,
+      { kind: 'sensor', site: 'yard' } as const,
+    ]) {
+      await expect(createDevice(test.database, { ...renew, ...other })).rejects.toMatchObject({
+        code: 'CONFLICT',
+      });
     }
   });
 
@@ -149,8 +173,7 @@ describe('Devices', () => {
     let isAway = false;
     const database: Database = {
       ...test.database,
-      query: (sql, values) =>
-        isAway ? Promise.reject(new Error('away')) : test.database.query(sql, values),
+      query: (sql, values) => (isAway ? Promise.reject(new Error('away')) : test.database.query(sql, values)),
     };
     const devices = new Devices({ database, maxDevices: 10, clock });
     const { secret } = await createDevice(test.database, { kind: 'sensor', site: 'yard', id: 'boiler' });

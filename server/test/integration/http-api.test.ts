@@ -32,11 +32,16 @@ describe('access', () => {
     ['admin', 409, 201],
   ] as const)('of a %s: command answers %i, new device %i', async (role, command, device) => {
     await using harness = await openHttpHarness(postgres, {
-      services: { takeSnapshot: () => Promise.reject(new AppError('AGENT_OFFLINE', 'gateway is not connected')) },
+      services: {
+        takeSnapshot: () => Promise.reject(new AppError('AGENT_OFFLINE', 'gateway is not connected')),
+      },
     });
     await addCamera(harness);
     const cookie = await harness.login(role);
-    const snapshot = await harness.request(cookie, { method: 'POST', url: '/api/v1/cameras/yard/front/snapshot' });
+    const snapshot = await harness.request(cookie, {
+      method: 'POST',
+      url: '/api/v1/cameras/yard/front/snapshot',
+    });
     expect(snapshot.statusCode).toBe(command);
     const made = await harness.request(cookie, {
       method: 'POST',
@@ -131,7 +136,9 @@ describe('errors', () => {
       retryable: true,
       detail: { sqlState: '57P01', retryAfterMs: 1500 },
     });
-    await using harness = await openHttpHarness(postgres, { services: { queryTelemetry: () => Promise.reject(outage) } });
+    await using harness = await openHttpHarness(postgres, {
+      services: { queryTelemetry: () => Promise.reject(outage) },
+    });
     const answer = await harness.request(await harness.login('viewer'), {
       url: '/api/v1/telemetry/query?site=yard&sensor=x&from=2026-01-01T00:00:00Z',
     });
@@ -143,13 +150,22 @@ describe('errors', () => {
     ['an unknown path', { url: '/api/v1/nothing' }, 404, 'NOT_FOUND'],
     [
       'broken JSON',
-      { method: 'POST', url: '/api/v1/auth/login', headers: { 'content-type': 'application/json' }, payload: '{' },
+      {
+        method: 'POST',
+        url: '/api/v1/auth/login',
+        headers: { 'content-type': 'application/json' },
+        payload: '{',
+      },
       400,
       'BAD_REQUEST',
     ],
     [
       'a body that is too large',
-      { method: 'POST', url: '/api/v1/auth/login', payload: { username: 'x'.repeat(100_000), password: 'y' } },
+      {
+        method: 'POST',
+        url: '/api/v1/auth/login',
+        payload: { username: 'x'.repeat(100_000), password: 'y' },
+      },
       413,
       'PAYLOAD_TOO_LARGE',
     ],
@@ -185,11 +201,18 @@ describe('devices', () => {
     expect(await devices.authenticate(id, secret)).toEqual({ kind: 'sensor', site: 'yard', id: 'boiler' });
     expect(await devices.authenticate(id, `${secret}x`)).toBeUndefined();
     const list = await harness.request(cookie, { url: '/api/v1/devices' });
-    expect(list.json()).toMatchObject({ items: [{ id: 'boiler', site: 'yard', connected: false }], nextCursor: null });
+    expect(list.json()).toMatchObject({
+      items: [{ id: 'boiler', site: 'yard', connected: false }],
+      nextCursor: null,
+    });
     expect(list.body).not.toContain(secret);
-    expect((await harness.request(cookie, { url: '/api/v1/sites' })).json()).toMatchObject({ items: [{ id: 'yard' }] });
+    expect((await harness.request(cookie, { url: '/api/v1/sites' })).json()).toMatchObject({
+      items: [{ id: 'yard' }],
+    });
 
-    expect((await harness.request(cookie, { method: 'DELETE', url: '/api/v1/devices/boiler' })).statusCode).toBe(204);
+    expect(
+      (await harness.request(cookie, { method: 'DELETE', url: '/api/v1/devices/boiler' })).statusCode,
+    ).toBe(204);
     expect(harness.disconnected).toEqual(['boiler']);
     expect(await devices.authenticate(id, secret)).toBeUndefined();
     const again = await harness.request(cookie, { method: 'DELETE', url: '/api/v1/devices/boiler' });
@@ -214,8 +237,14 @@ describe('cameras', () => {
     await using harness = await openHttpHarness(postgres);
     await addCamera(harness);
     const cookie = await harness.login('operator');
-    const get = async () => (await harness.request(cookie, { url: '/api/v1/cameras/yard/front' })).json<object>();
-    expect(await get()).toMatchObject({ name: 'Front door', state: 'live', online: true, lastSnapshot: null });
+    const get = async () =>
+      (await harness.request(cookie, { url: '/api/v1/cameras/yard/front' })).json<object>();
+    expect(await get()).toMatchObject({
+      name: 'Front door',
+      state: 'live',
+      online: true,
+      lastSnapshot: null,
+    });
 
     const renamed = await harness.request(cookie, {
       method: 'PATCH',
@@ -224,7 +253,12 @@ describe('cameras', () => {
     });
     expect(renamed.json()).toMatchObject({ name: '정문', customName: '정문' });
     await harness.fleet.connectionChanged({ site: 'yard', agent: 'gateway' }, false);
-    expect(await get()).toMatchObject({ name: '정문', state: 'waiting', reason: 'AGENT_OFFLINE', online: false });
+    expect(await get()).toMatchObject({
+      name: '정문',
+      state: 'waiting',
+      reason: 'AGENT_OFFLINE',
+      online: false,
+    });
   });
 
   it('are listed in pages', async () => {
@@ -234,7 +268,9 @@ describe('cameras', () => {
     const ids: string[] = [];
     let cursor = '';
     do {
-      const answer = await harness.request(cookie, { url: `/api/v1/cameras?limit=2${cursor && `&cursor=${cursor}`}` });
+      const answer = await harness.request(cookie, {
+        url: `/api/v1/cameras?limit=2${cursor && `&cursor=${cursor}`}`,
+      });
       const page = answer.json<{ items: { id: string }[]; nextCursor: string | null }>();
       ids.push(...page.items.map(({ id }) => id));
       cursor = page.nextCursor ?? '';
@@ -292,7 +328,9 @@ describe('outside the API', () => {
 
   it('metrics need the token, or this machine without a proxy between', async () => {
     const token = 'a token for prometheus';
-    await using harness = await openHttpHarness(postgres, { app: { metricsToken: token.replaceAll(' ', '-') } });
+    await using harness = await openHttpHarness(postgres, {
+      app: { metricsToken: token.replaceAll(' ', '-') },
+    });
     const scrape = (headers: Record<string, string>, remoteAddress: string) =>
       harness.request(null, { url: '/metrics', headers, remoteAddress });
     const own = await scrape({}, '127.0.0.1');
@@ -301,8 +339,12 @@ describe('outside the API', () => {
     expect(own.body).toContain('sitecast_live_viewers 2');
     expect((await scrape({}, '10.0.0.7')).statusCode).toBe(401);
     expect((await scrape({ 'x-forwarded-for': '203.0.113.5' }, '127.0.0.1')).statusCode).toBe(401);
-    expect((await scrape({ authorization: 'Bearer a-token-for-prometheus' }, '10.0.0.7')).statusCode).toBe(200);
-    expect((await scrape({ authorization: 'Bearer a-token-for-prometheux' }, '10.0.0.7')).statusCode).toBe(401);
+    expect((await scrape({ authorization: 'Bearer a-token-for-prometheus' }, '10.0.0.7')).statusCode).toBe(
+      200,
+    );
+    expect((await scrape({ authorization: 'Bearer a-token-for-prometheux' }, '10.0.0.7')).statusCode).toBe(
+      401,
+    );
   });
 
   it('every answer forbids foreign scripts and frames', async () => {
@@ -346,6 +388,12 @@ async function addSnapshot({ mediaStore, services }: HttpHarness) {
   const made = makeSnapshot();
   const paths = await mediaStore.put('yard', made);
   const snapshots = services.snapshots as unknown as { insert(given: object): Promise<unknown> };
-  await snapshots.insert({ site: 'yard', agent: 'gateway', receivedAt: new Date(), header: made.header, ...paths });
+  await snapshots.insert({
+    site: 'yard',
+    agent: 'gateway',
+    receivedAt: new Date(),
+    header: made.header,
+    ...paths,
+  });
   return { id: made.header.id, ...made };
 }

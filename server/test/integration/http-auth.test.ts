@@ -32,7 +32,11 @@ describe('the first start', () => {
     const users = new Users({ database: harness.database, passwords: new Passwords() });
     await ensureFirstAdmin({ users, dataDir: harness.dataDir, logger: testLogger });
     const login = JSON.parse(await readFile(firstLoginPath(harness.dataDir), 'utf8')) as { password: string };
-    const { headers } = await harness.request(null, { method: 'POST', url: '/api/v1/auth/login', payload: login });
+    const { headers } = await harness.request(null, {
+      method: 'POST',
+      url: '/api/v1/auth/login',
+      payload: login,
+    });
     const changed = await harness.request(String(headers['set-cookie']).split(';')[0] ?? '', {
       method: 'POST',
       url: '/api/v1/auth/password',
@@ -46,7 +50,12 @@ describe('the first start', () => {
 describe('login', () => {
   it('gives a signed, HttpOnly, SameSite cookie that works until logout', async () => {
     await using harness = await openHttpHarness(postgres);
-    await harness.services.users.create({ username: 'kim', password: PASSWORD, role: 'viewer', sites: ['yard'] });
+    await harness.services.users.create({
+      username: 'kim',
+      password: PASSWORD,
+      role: 'viewer',
+      sites: ['yard'],
+    });
     const login = await harness.request(null, {
       method: 'POST',
       url: '/api/v1/auth/login',
@@ -82,7 +91,11 @@ describe('login', () => {
     await harness.services.users.create({ username: 'kim', password: PASSWORD, role: 'viewer', sites: null });
     const [wrong, unknown] = await Promise.all(
       ['kim', 'nobody'].map((username) =>
-        harness.request(null, { method: 'POST', url: '/api/v1/auth/login', payload: { username, password: 'guess' } }),
+        harness.request(null, {
+          method: 'POST',
+          url: '/api/v1/auth/login',
+          payload: { username, password: 'guess' },
+        }),
       ),
     );
     expect(wrong?.statusCode).toBe(401);
@@ -96,7 +109,11 @@ describe('login', () => {
   it('is refused with 429 and Retry-After after ten failures', async () => {
     await using harness = await openHttpHarness(postgres);
     const attempt = (username: string) =>
-      harness.request(null, { method: 'POST', url: '/api/v1/auth/login', payload: { username, password: 'guess' } });
+      harness.request(null, {
+        method: 'POST',
+        url: '/api/v1/auth/login',
+        payload: { username, password: 'guess' },
+      });
     for (let index = 0; index < 10; index += 1) expect((await attempt(`user-${index}`)).statusCode).toBe(401);
     const refused = await attempt('user-11');
     expect(refused.statusCode).toBe(429);
@@ -111,15 +128,23 @@ describe('login', () => {
     await using harness = await openHttpHarness(postgres);
     const answer = await harness.request(cookie, { url: '/api/v1/auth/me' });
     expect(answer.statusCode).toBe(401);
-    expect(answer.json()).toMatchObject({ error: { code: 'UNAUTHORIZED', messageKo: '로그인이 필요합니다.' } });
+    expect(answer.json()).toMatchObject({
+      error: { code: 'UNAUTHORIZED', messageKo: '로그인이 필요합니다.' },
+    });
   });
 
   it('ends the oldest session of a user who has too many', async () => {
     await using harness = await openHttpHarness(postgres);
     const { sessions, users } = harness.services;
-    const { userId } = await users.create({ username: 'kim', password: PASSWORD, role: 'viewer', sites: null });
+    const { userId } = await users.create({
+      username: 'kim',
+      password: PASSWORD,
+      role: 'viewer',
+      sites: null,
+    });
     const secrets: string[] = [];
-    for (let index = 0; index <= MAX_SESSIONS_PER_USER; index += 1) secrets.push(await sessions.begin(userId));
+    for (let index = 0; index <= MAX_SESSIONS_PER_USER; index += 1)
+      secrets.push(await sessions.begin(userId));
     const alive = await Promise.all(secrets.map((secret) => sessions.authenticate(secret)));
     expect(alive.map(Boolean)).toEqual([false, ...Array.from({ length: MAX_SESSIONS_PER_USER }, () => true)]);
   });
@@ -129,7 +154,12 @@ describe('a change of password', () => {
   it('needs the current one, ends other sessions, and keeps this one', async () => {
     await using harness = await openHttpHarness(postgres);
     const { users, sessions } = harness.services;
-    const { userId } = await users.create({ username: 'kim', password: PASSWORD, role: 'viewer', sites: null });
+    const { userId } = await users.create({
+      username: 'kim',
+      password: PASSWORD,
+      role: 'viewer',
+      sites: null,
+    });
     const other = await sessions.begin(userId);
     const login = await harness.request(null, {
       method: 'POST',
@@ -140,7 +170,9 @@ describe('a change of password', () => {
     const change = (current: string, next: string) =>
       harness.request(cookie, { method: 'POST', url: '/api/v1/auth/password', payload: { current, next } });
 
-    expect((await change('wrong', 'another password')).json()).toMatchObject({ error: { code: 'LOGIN_FAILED' } });
+    expect((await change('wrong', 'another password')).json()).toMatchObject({
+      error: { code: 'LOGIN_FAILED' },
+    });
     expect((await change(PASSWORD, 'short')).json()).toMatchObject({ error: { code: 'PASSWORD_WEAK' } });
     expect((await change(PASSWORD, 'another password')).statusCode).toBe(204);
     expect(await sessions.authenticate(other)).toBeUndefined();
@@ -153,7 +185,11 @@ describe('tokens', () => {
   it('act as their user, are shown once, and stop when revoked', async () => {
     await using harness = await openHttpHarness(postgres);
     const cookie = await harness.login('operator', ['yard']);
-    const made = await harness.request(cookie, { method: 'POST', url: '/api/v1/tokens', payload: { name: 'export' } });
+    const made = await harness.request(cookie, {
+      method: 'POST',
+      url: '/api/v1/tokens',
+      payload: { name: 'export' },
+    });
     expect(made.statusCode).toBe(201);
     const { id, token } = made.json<{ id: string; token: string }>();
     expect(token).toMatch(/^sct_[\w-]{43}$/);
@@ -165,14 +201,21 @@ describe('tokens', () => {
     expect(list.json()).toMatchObject({ items: [{ id, name: 'export' }] });
     expect(list.body).not.toContain(token);
 
-    expect((await harness.request(cookie, { method: 'DELETE', url: `/api/v1/tokens/${id}` })).statusCode).toBe(204);
+    expect(
+      (await harness.request(cookie, { method: 'DELETE', url: `/api/v1/tokens/${id}` })).statusCode,
+    ).toBe(204);
     expect((await harness.request(null, { url: '/api/v1/auth/me', headers })).statusCode).toBe(401);
   });
 
   it('do not work after they expire', async () => {
     await using harness = await openHttpHarness(postgres);
     const { users, tokens } = harness.services;
-    const { userId } = await users.create({ username: 'kim', password: PASSWORD, role: 'viewer', sites: null });
+    const { userId } = await users.create({
+      username: 'kim',
+      password: PASSWORD,
+      role: 'viewer',
+      sites: null,
+    });
     const { secret } = await tokens.create(userId, { name: 'old', expiresAt: new Date(Date.now() - 1000) });
     expect(await tokens.authenticate(secret)).toBeUndefined();
   });

@@ -11,7 +11,12 @@ import { useTestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const postgres = useTestPostgres();
-const SUBSCRIBE = JSON.stringify({ type: 'subscribe', camera: 'yard/front', profile: 'main', codecs: ['avc1.640029'] });
+const SUBSCRIBE = JSON.stringify({
+  type: 'subscribe',
+  camera: 'yard/front',
+  profile: 'main',
+  codecs: ['avc1.640029'],
+});
 
 describe('a WebSocket', () => {
   it.each(['live', 'updates'])('to %s needs a login, from our own origin', async (path) => {
@@ -19,10 +24,12 @@ describe('a WebSocket', () => {
     const url = await listen(harness);
     const cookie = await harness.login('viewer');
     expect(await refusal(new WebSocket(`${url}/${path}`))).toBe(401);
-    expect(await refusal(new WebSocket(`${url}/${path}`, { headers: { cookie, origin: 'https://evil.example' } }))).toBe(
-      403,
-    );
-    const own = new WebSocket(`${url}/${path}`, { headers: { cookie, origin: url.replace('ws', 'http').slice(0, -7) } });
+    expect(
+      await refusal(new WebSocket(`${url}/${path}`, { headers: { cookie, origin: 'https://evil.example' } })),
+    ).toBe(403);
+    const own = new WebSocket(`${url}/${path}`, {
+      headers: { cookie, origin: url.replace('ws', 'http').slice(0, -7) },
+    });
     await once(own, 'open');
     own.terminate();
   });
@@ -53,7 +60,9 @@ describe('a WebSocket', () => {
 
   it('that sends more than a megabyte at once is closed with 1009', async () => {
     await using harness = await openHttpHarness(postgres);
-    const socket = new WebSocket(`${await listen(harness)}/live`, { headers: { cookie: await harness.login('viewer') } });
+    const socket = new WebSocket(`${await listen(harness)}/live`, {
+      headers: { cookie: await harness.login('viewer') },
+    });
     await once(socket, 'open');
     socket.send(Buffer.alloc(1_000_001));
     expect((await once(socket, 'close'))[0]).toBe(1009);
@@ -77,7 +86,10 @@ describe('a WebSocket', () => {
     await using harness = await openHttpHarness(postgres);
     const url = await listen(harness);
     const headers = { cookie: await harness.login('viewer') };
-    const [good, frozen] = [new WebSocket(`${url}/updates`, { headers }), new WebSocket(`${url}/updates`, { headers })];
+    const [good, frozen] = [
+      new WebSocket(`${url}/updates`, { headers }),
+      new WebSocket(`${url}/updates`, { headers }),
+    ];
     await Promise.all([once(good, 'open'), once(frozen, 'open')]);
     frozen.pause();
     const closed = once(good, 'close');
@@ -91,13 +103,21 @@ describe('a WebSocket', () => {
 
 describe('live', () => {
   it.each([
-    [new AppError('STREAM_LIMIT', '5 of 5', { retryable: true, detail: { limit: 5, active: 5, retryAfterMs: 5_000 } }), 1013],
+    [
+      new AppError('STREAM_LIMIT', '5 of 5', {
+        retryable: true,
+        detail: { limit: 5, active: 5, retryAfterMs: 5_000 },
+      }),
+      1013,
+    ],
     [new AppError('AGENT_OFFLINE', 'gateway is away'), 4001],
     [new AppError('PROFILE_UNSUPPORTED', 'no low'), 1008],
     [new AppError('SHUTTING_DOWN', 'closing'), 1001],
     [new TypeError('a mistake with rtsp://user:hunter2@camera in it'), 1013],
   ])('tells the reason of a refusal in both languages, then closes: %s', async (error, closeCode) => {
-    await using harness = await openHttpHarness(postgres, { services: { join: () => Promise.reject(error) } });
+    await using harness = await openHttpHarness(postgres, {
+      services: { join: () => Promise.reject(error) },
+    });
     const { messages, closed } = await subscribe(harness);
     expect(await closed).toBe(closeCode);
     expect(messages).toHaveLength(1);
@@ -160,7 +180,11 @@ describe('live', () => {
     });
     const { socket } = await subscribe(harness);
     await waitFor('the join', () => asked.length === 1);
-    expect(asked[0]).toMatchObject({ camera: { site: 'yard', id: 'front' }, profile: 'main', codecs: ['avc1.640029'] });
+    expect(asked[0]).toMatchObject({
+      camera: { site: 'yard', id: 'front' },
+      profile: 'main',
+      codecs: ['avc1.640029'],
+    });
     socket.terminate();
     await waitFor('the socket to end', () => harness.app.websocketServer.clients.size === 0);
     expect(isGivenBack).toBe(false);
@@ -194,7 +218,12 @@ describe('updates', () => {
     await harness.fleet.connectionChanged({ site: 'yard', agent: 'gateway' }, true);
     await waitFor('the update', () => messages.length > 0);
     expect(messages).toEqual([
-      expect.objectContaining({ type: 'agent', site: 'yard', id: 'gateway', status: expect.anything() as unknown }),
+      expect.objectContaining({
+        type: 'agent',
+        site: 'yard',
+        id: 'gateway',
+        status: expect.anything() as unknown,
+      }),
     ]);
     socket.terminate();
     await waitFor('the end of the subscription', () => harness.updates.subscribers === 0);

@@ -46,7 +46,10 @@ export interface HarnessOptions {
   app?: Partial<HttpAppOptions>;
 }
 
-export async function openHttpHarness(postgres: TestPostgres, options: HarnessOptions = {}): Promise<HttpHarness> {
+export async function openHttpHarness(
+  postgres: TestPostgres,
+  options: HarnessOptions = {},
+): Promise<HttpHarness> {
   const test = await postgres.createDatabase();
   const { database } = test;
   const dataDir = await mkdtemp(join(tmpdir(), 'sitecast-http-'));
@@ -72,7 +75,10 @@ export async function openHttpHarness(postgres: TestPostgres, options: HarnessOp
     snapshots: new SnapshotStore(database),
     pictures: mediaStore,
     events: new EventStore(database),
-    metrics: new Metrics({ counters: () => ({ relay: { framesSent: 7 } }), gauges: async () => ({ live_viewers: 2 }) }),
+    metrics: new Metrics({
+      counters: () => ({ relay: { framesSent: 7 } }),
+      gauges: async () => ({ live_viewers: 2 }),
+    }),
     latest: new LatestValues(),
     queryTelemetry: async () => [],
     isConnected: () => false,

@@ -29,7 +29,9 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {
-      const [next] = [...this.#pending].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs);
+      const [next] = [...this.#pending]
+        .filter(({ dueMs }) => dueMs <= untilMs)
+        .sort((a, b) => a.dueMs - b.dueMs);
       if (!next) break;
       this.#pending.delete(next);
       this.#nowMs = next.dueMs;

@@ -13,7 +13,8 @@ describe('chooseBucketMs', () => {
     ['a week in 600 points', 7 * DAY, 600, 30 * MINUTE],
     ['a month in 600 points', 30 * DAY, 600, 2 * HOUR],
     ['two years in 600 points', 730 * DAY, 600, 2 * DAY],
-    ['a day in one point', DAY / 4, 1, 12 * HOUR],
+    ['an afternoon in one point', DAY / 4, 1, 6 * HOUR],
+    ['a night in one point', DAY / 2 + 1, 1, 4 * DAY],
   ])('%s', (_, rangeMs, maxPoints, expected) => {
     expect(chooseBucketMs(NOON, NOON + rangeMs, maxPoints, 0)).toBe(expected);
   });

@@ -20,7 +20,7 @@ const QUIET_FLAGS = [
 export interface BrowserSession {
   page: Page;
   context: BrowserContext;
-  /** What the page wrote to its console as an error, and what it threw. */
+  /** What the page wrote to its console as an error, what it threw, what it was refused (but `auth/me` before login). */
   errors: string[];
   close(): Promise<void>;
 }
@@ -38,7 +38,15 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
   const page = context.pages()[0] ?? (await context.newPage());
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  // A failed request is told with its address by `response`; the console only says that there was one.
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      errors.push(message.text());
+  });
+  page.on('response', (response) => {
+    const asksWhoIsThere = response.status() === 401 && response.url().endsWith('/auth/me');
+    if (response.status() >= 400 && !asksWhoIsThere) errors.push(`${response.status()} ${response.url()}`);
+  });
   const close = async (): Promise<void> => {
     await context.close();
     rmSync(profile, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { TakeSnapshot } from '../snapshots/take-snapshot.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Button, Empty, Skeleton } from '../ui/primitives.tsx';
 import type { StreamState } from './stream-state.ts';
-import { StreamView } from './stream-view.tsx';
+import { StateChip, StreamFigures, StreamView } from './stream-view.tsx';
 import { useStream } from './use-stream.ts';
 import { mayHavePicture } from './why-black.ts';
 
@@ -82,6 +82,12 @@ function CameraView({ camera, address }: { camera: Camera; address: string }) {
           aria-label={camera.name}
         >
           <StreamView camera={camera} stream={stream} />
+          <div className="tile__caption">
+            <StateChip camera={camera} state={stream.state} />
+            <p className="tile__line muted">
+              <StreamFigures state={stream.state} />
+            </p>
+          </div>
         </article>
       </section>
       <aside className="overview__side" aria-label={t('live.details')}>

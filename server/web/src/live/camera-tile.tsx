@@ -6,7 +6,7 @@ import { keyOf } from '../state/fleet.ts';
 import { useSiteName, useText } from '../state/hooks.ts';
 import { Icon } from '../ui/icon.tsx';
 import { TakeSnapshot } from '../snapshots/take-snapshot.tsx';
-import { StreamView } from './stream-view.tsx';
+import { StateChip, StreamFigures, StreamView } from './stream-view.tsx';
 import { useStream } from './use-stream.ts';
 import { mayHavePicture } from './why-black.ts';
 
@@ -19,7 +19,6 @@ export function CameraTile({ camera }: { camera: Camera }) {
     isAvailable: mayHavePicture(camera),
     isLive: camera.online && camera.state === 'live',
   });
-  const { profile } = stream.state;
   return (
     <article className="tile" data-testid="camera-tile" data-camera={address} aria-label={camera.name}>
       <StreamView camera={camera} stream={stream}>
@@ -28,13 +27,12 @@ export function CameraTile({ camera }: { camera: Camera }) {
       <div className="tile__caption">
         <div className="tile__names">
           <h2 className="truncate">{camera.name}</h2>
-          <p className="truncate muted">{siteName}</p>
+          <p className="tile__line muted">
+            <span className="truncate">{siteName}</span>
+            <StreamFigures state={stream.state} />
+          </p>
         </div>
-        {profile === undefined ? null : (
-          <span className="tile__profile" data-testid="tile-profile" data-profile={profile}>
-            {t(`live.profile.${profile}`)}
-          </span>
-        )}
+        <StateChip camera={camera} state={stream.state} />
         <div className="tile__actions">
           <TakeSnapshot camera={camera} isCompact />
           <Link

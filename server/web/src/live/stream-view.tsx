@@ -1,4 +1,4 @@
-// One camera's picture with what lies over it: state, delay, notice, and why there is none. Used by tile and large view.
+// One camera's picture with what lies over it: a notice, and why there is none; and the chip and figures that stand beside it.
 
 import type { ReactNode } from 'react';
 import { thumbnailUrl } from '../api/endpoints.ts';
@@ -47,7 +47,6 @@ export function StreamView({
   const black = whyBlack(camera, state);
   const isStills = state.profile === 'stills';
   const isPlaying = state.phase === 'playing';
-  const shown = shownState(camera, state);
   return (
     <div className="stage" ref={attachFrame} data-phase={state.phase}>
       {camera.lastSnapshot === null || isPlaying ? null : (
@@ -70,14 +69,6 @@ export function StreamView({
         alt={t('live.videoOf', { name: camera.name })}
       />
       {children}
-      <div className="stage__top">
-        <span data-testid="tile-state" data-state={shown}>
-          <Chip tone={TONES[shown]} isBusy={shown === 'connecting'}>
-            {t(`state.${shown}`)}
-          </Chip>
-        </span>
-        <StreamFigures state={state} />
-      </div>
       {black === undefined ? (
         <Waiting state={state} t={t} />
       ) : (
@@ -93,20 +84,42 @@ export function StreamView({
   );
 }
 
-function StreamFigures({ state }: { state: StreamState }) {
+/** The state as a chip. It stands beside the picture, not on it: cameras write their name and the time into the corners. */
+export function StateChip({ camera, state }: { camera: Camera; state: StreamState }) {
   const t = useText();
-  if (state.phase !== 'playing' || state.delay === undefined) return null;
-  const { ms, isApproximate } = state.delay;
+  const shown = shownState(camera, state);
   return (
-    <span
-      className="stage__figure numeric"
-      data-testid="tile-latency"
-      data-latency-ms={Math.round(ms)}
-      title={t(isApproximate ? 'live.latencyApprox' : 'live.latency')}
-    >
-      {isApproximate ? '≈ ' : ''}
-      {formatLatency(ms)}
+    <span data-testid="tile-state" data-state={shown}>
+      <Chip tone={TONES[shown]} isBusy={shown === 'connecting'}>
+        {t(`state.${shown}`)}
+      </Chip>
     </span>
+  );
+}
+
+/** What is shown, and how late it is: "Video · 420 ms". */
+export function StreamFigures({ state }: { state: StreamState }) {
+  const t = useText();
+  const { profile, delay } = state;
+  return (
+    <>
+      {profile === undefined ? null : (
+        <span data-testid="tile-profile" data-profile={profile}>
+          {t(`live.profile.${profile}`)}
+        </span>
+      )}
+      {state.phase !== 'playing' || delay === undefined ? null : (
+        <span
+          className="numeric"
+          data-testid="tile-latency"
+          data-latency-ms={Math.round(delay.ms)}
+          title={t(delay.isApproximate ? 'live.latencyApprox' : 'live.latency')}
+        >
+          {delay.isApproximate ? '≈ ' : ''}
+          {formatLatency(delay.ms)}
+        </span>
+      )}
+    </>
   );
 }
 

@@ -155,7 +155,8 @@ function GatewayRow({ agent }: { agent: Agent }) {
 function Limits({ rows }: { rows: LimitRow[] }) {
   const t = useText();
   return (
-    <div className="system__limits">
+    <details className="system__limits">
+      <summary>{t('system.limits')}</summary>
       <TableCard
         title={t('system.limits')}
         head={[t('system.col.limit'), t('system.col.value'), t('system.col.policy')]}
@@ -170,7 +171,7 @@ function Limits({ rows }: { rows: LimitRow[] }) {
           </tr>
         ))}
       </TableCard>
-    </div>
+    </details>
   );
 }
 

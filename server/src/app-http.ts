@@ -1,0 +1,159 @@
+// The last steps of the start: the system report, and the HTTP server on top of everything.
+
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { snapshotResult, type SnapshotResult } from '@sitecast/shared/protocol/commands';
+import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import { LoginLimiter } from './auth/login-limiter.ts';
+import { DeviceBroker } from './broker/device-broker.ts';
+import { AgentCommands } from './fleet/agent-commands.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { Presence } from './fleet/presence.ts';
+import { UpdateHub } from './fleet/updates.ts';
+import { countersOf, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
+import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
+import { EventStore } from './ingest/event-store.ts';
+import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
+import { SnapshotStore } from './ingest/snapshot-store.ts';
+import { MediaStore } from './media-store/media-store.ts';
+import { Metrics } from './plugins/metrics.ts';
+import { type Database } from './postgres/pool.ts';
+import { type JobQueue } from './queues/job-queue.ts';
+import { StreamHub } from './relay/stream-hub.ts';
+import { LatestValues } from './telemetry/latest-values.ts';
+import { ReadingBatcher } from './telemetry/reading-batcher.ts';
+import { queryTelemetry } from './telemetry/telemetry-query.ts';
+import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
+import type { Opening } from './app-opening.ts';
+
+const TELL_SYSTEM_MS = 5_000;
+/** Requests that are being answered may finish within this. */
+const HTTP_GRACE_MS = 1_500;
+
+type SystemNeeds = MeteredParts &
+  Pick<SystemReporterOptions, 'limits' | 'pressure'> & {
+    relay: StreamHub;
+    presence: Presence;
+    mediaStore: MediaStore;
+    queue: JobQueue<SnapshotJob>;
+    intake: SnapshotIntake;
+    readings: ReadingBatcher;
+    updates: UpdateHub;
+    database: Database;
+  };
+
+export function openSystem({ config, lifetime, version }: Opening, needs: SystemNeeds): SystemReporter {
+  const { broker, relay, presence, queue, intake, readings, updates, database, mediaStore } = needs;
+  const system = new SystemReporter({
+    ...needs,
+    version,
+    relay: () => relay.snapshot(),
+    areas: () => ({
+      gopCaches: relay.snapshot().cachedBytes,
+      brokerData: broker.heldBytes.data,
+      brokerMedia: broker.heldBytes.media,
+      readings: readings.stats.bytes,
+    }),
+    queues: async () => ({
+      snapshots: { ...(await queue.counts()), ...intake.stats },
+      readings: readings.stats,
+    }),
+    pool: () => database.stats(),
+    devices: () => ({ connected: presence.connected, max: config.maxDevices }),
+    disk: () => mediaStore.disk(),
+    clock: systemClock,
+  });
+  // Pages see pressure rise without asking.
+  const timer = setInterval(
+    () => updates.publish({ type: 'system', system: { ...system.readBrief() } }),
+    TELL_SYSTEM_MS,
+  );
+  lifetime.onClose('system updates', () => clearInterval(timer));
+  return system;
+}
+
+type HttpNeeds = SystemNeeds &
+  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites'> & {
+    loginLimiter: LoginLimiter;
+    fleet: Fleet;
+    latest: LatestValues;
+    snapshots: SnapshotStore;
+    events: EventStore;
+    commands: AgentCommands;
+    broker: DeviceBroker;
+    system: SystemReporter;
+  };
+
+/**
+ * Last: whoever finds the port open finds a server that works.
+ * @returns the port.
+ */
+export async function openHttp(
+  { config, lifetime, logger, version }: Opening,
+  needs: HttpNeeds,
+): Promise<number> {
+  const { http, webSocket } = config;
+  const { broker, relay, presence, commands, fleet, system, mediaStore } = needs;
+  const app = await buildHttpApp({
+    services: {
+      ...needs,
+      dataDir: config.dataDir,
+      publicUrl: http.publicUrl,
+      maxUpdateSockets: webSocket.maxUpdateSockets,
+      pictures: mediaStore,
+      queryTelemetry: (query) => queryTelemetry(needs.database, query),
+      isConnected: (id) => presence.isConnected(id),
+      disconnect: (id) => broker.disconnectDevice(id),
+      restartAgent: (agent) => commands.request(agent, 'restart', {}),
+      takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
+      join: (request) => relay.join(request),
+      readSystem: () => system.read(),
+      readiness: () => readiness(needs),
+      metrics: new Metrics({ counters: () => countersOf(needs), gauges: () => gaugesOf(needs) }),
+    },
+    logger,
+    version,
+    trustProxy: http.trustProxy,
+    requestsPerMinute: http.requestsPerMinute,
+    metricsToken: http.metricsToken,
+    webSocket: { ...webSocket, maxSockets: config.live.maxViewers + webSocket.maxUpdateSockets },
+  });
+  lifetime.onClose('http', () => closeHttp(app));
+  return listen(app, http);
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new AppError('PORT_IN_USE', `port ${port} (PORT) is taken by another program`, {
+      cause,
+      detail: { port },
+    });
+  }
+  return (app.server.address() as AddressInfo).port;
+}
+
+async function closeHttp(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), HTTP_GRACE_MS);
+  await app.close();
+  clearTimeout(timer);
+}
+
+async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentCommands): Promise<SnapshotResult> {
+  const agent = fleet.agentOf(camera);
+  if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
+  return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
+}
+
+async function readiness({ database, queue }: { database: Database; queue: JobQueue<SnapshotJob> }) {
+  const works = (check: Promise<unknown>): Promise<boolean> =>
+    check.then(
+      () => true,
+      () => false,
+    );
+  return { database: await works(database.query('select 1')), queue: await works(queue.counts()) };
+}

@@ -1,0 +1,38 @@
+// What the fleet knows of one agent, camera or sensor.
+
+import type { AgentHealth, CameraReport } from '@sitecast/shared/protocol/status';
+
+export interface Agent {
+  site: string;
+  id: string;
+  isConnected: boolean;
+  since: Date;
+  version: string | null;
+  bootId: string | null;
+  health: AgentHealth | null;
+  lastSeenAt: Date;
+}
+
+export interface Camera {
+  site: string;
+  id: string;
+  agent: string;
+  customName: string | null;
+  /** As the agent gave it; `Fleet.camera` answers with what is true while the agent is away. */
+  report: CameraReport;
+  updatedAt: Date;
+}
+
+export interface NewestSnapshot {
+  id: string;
+  capturedAt: Date;
+}
+
+export interface Sensor {
+  site: string;
+  id: string;
+  /** null when the sensor speaks for itself. */
+  agent: string | null;
+  name: string;
+  lastSeenAt: Date;
+}
