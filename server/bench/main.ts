@@ -1,13 +1,8 @@
 // `npm run bench -- NAME [--json] [--seconds N]`. Without a name it lists what there is.
 
 import { parseArgs } from 'node:util';
+import type { BenchOptions } from './options.ts';
 import { smoke } from './smoke.ts';
-
-export interface BenchOptions {
-  json: boolean;
-  /** Length of each measured window, s. */
-  seconds: number;
-}
 
 interface Bench {
   says: string;

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LiveViewer } from '../test/e2e/support/live-viewer.ts';
 import { descendantsOf, Sitecast, waitFor, type ApiSession } from '../test/e2e/support/sitecast.ts';
-import type { BenchOptions } from './main.ts';
+import type { BenchOptions } from './options.ts';
 import { usageOf, type Usage } from './process-usage.ts';
 
 const CAMERAS = ['a', 'b', 'c', 'd', 'e'];

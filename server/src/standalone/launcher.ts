@@ -9,7 +9,7 @@ import { Backoff } from '@sitecast/shared/runtime/backoff';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { firstLoginPath } from '../auth/first-login.ts';
-import { createDevice } from '../fleet/devices.ts';
+import { createDevice, Devices } from '../fleet/devices.ts';
 import { openPool, type Database } from '../postgres/pool.ts';
 import { LOCAL_AGENT, writeAgentFiles, type AgentFiles } from './agent-files.ts';
 import { lockDataDir } from './data-dir-lock.ts';
@@ -231,9 +231,11 @@ interface Supervised {
   ends: number;
 }
 
+/** The secret of an earlier start is kept while the server still knows it: the database may be another one by now. */
 async function ensureSecret(files: AgentFiles, database: Database): Promise<void> {
-  if (files.secret !== undefined) return;
   const { site, agent: id } = LOCAL_AGENT;
+  const devices = new Devices({ database, maxDevices: 1 });
+  if (files.secret !== undefined && (await devices.authenticate(id, files.secret))) return;
   files.writeSecret((await createDevice(database, { kind: 'agent', site, id, renew: true })).secret);
 }
 

@@ -43,31 +43,45 @@ describe('foreign cameras', () => {
 
   const isThere = requireGstreamer();
 
-  it.skipIf(!isThere)('over TCP: watched, and watched again by itself after the camera was killed', async () => {
-    const camera = await startGstreamerCamera('--transport', 'tcp', '--user', 'admin', '--password', 'hunter2');
-    const session = await start(`rtsp://admin:hunter2@127.0.0.1:${camera.port}/cam`);
-    await untilState(session, 'camera-1', 'live');
-    const viewer = new LiveViewer(session, 'local/camera-1');
-    try {
-      expect(await viewer.answer()).toMatchObject({ type: 'ready', width: 640, height: 360 });
-      const [init] = await viewer.framesAfter(0, 20);
-      await camera.kill();
-      await untilState(session, 'camera-1', 'waiting');
-      const restartedAtMs = performance.now();
-      await startGstreamerCamera(
-        ...['--port', String(camera.port), '--user', 'admin', '--password', 'hunter2'],
+  it.skipIf(!isThere)(
+    'over TCP: watched, and watched again by itself after the camera was killed',
+    async () => {
+      const camera = await startGstreamerCamera(
+        '--transport',
+        'tcp',
+        '--user',
+        'admin',
+        '--password',
+        'hunter2',
       );
-      const again = await waitFor(
-        () => viewer.frames.find(({ header, atMs }) => atMs > restartedAtMs && header.epoch !== init!.header.epoch),
-        60_000,
-        'the picture to return to the same viewer',
-      );
-      await viewer.framesAfter(again.atMs, 20);
-    } finally {
-      viewer.close();
-    }
-    await expectNoTrace(session, 'hunter2');
-  }, 180_000);
+      const session = await start(`rtsp://admin:hunter2@127.0.0.1:${camera.port}/cam`);
+      await untilState(session, 'camera-1', 'live');
+      const viewer = new LiveViewer(session, 'local/camera-1');
+      try {
+        expect(await viewer.answer()).toMatchObject({ type: 'ready', width: 640, height: 360 });
+        const [init] = await viewer.framesAfter(0, 20);
+        await camera.kill();
+        await untilState(session, 'camera-1', 'waiting');
+        const restartedAtMs = performance.now();
+        await startGstreamerCamera(
+          ...['--port', String(camera.port), '--user', 'admin', '--password', 'hunter2'],
+        );
+        const again = await waitFor(
+          () =>
+            viewer.frames.find(
+              ({ header, atMs }) => atMs > restartedAtMs && header.epoch !== init!.header.epoch,
+            ),
+          60_000,
+          'the picture to return to the same viewer',
+        );
+        await viewer.framesAfter(again.atMs, 20);
+      } finally {
+        viewer.close();
+      }
+      await expectNoTrace(session, 'hunter2');
+    },
+    180_000,
+  );
 
   it('over UDP only: watched, with snapshots', async () => {
     const session = await start(await startUdpOnlyCamera());
@@ -86,18 +100,24 @@ describe('foreign cameras', () => {
     );
   }, 120_000);
 
-  it.skipIf(!isThere)('wrong password: failed with its reason, asked once in a minute, told to nobody', async () => {
-    const camera = await startGstreamerCamera('--user', 'admin', '--password', 'right');
-    const session = await start(`rtsp://admin:wr0ngpass@127.0.0.1:${camera.port}/cam`);
-    expect(await untilState(session, 'camera-1', 'failed')).toMatchObject({ reason: 'SOURCE_UNAUTHORIZED' });
-    const asked = camera.clients();
-    await new Promise((resolve) => setTimeout(resolve, 60_000));
-    expect(camera.clients()).toBe(asked);
-    const viewer = new LiveViewer(session, 'local/camera-1');
-    expect(await viewer.answer()).toMatchObject({ type: 'error', code: 'CAMERA_OFFLINE' });
-    viewer.close();
-    await expectNoTrace(session, 'wr0ngpass');
-  }, 180_000);
+  it.skipIf(!isThere)(
+    'wrong password: failed with its reason, asked once in a minute, told to nobody',
+    async () => {
+      const camera = await startGstreamerCamera('--user', 'admin', '--password', 'right');
+      const session = await start(`rtsp://admin:wr0ngpass@127.0.0.1:${camera.port}/cam`);
+      expect(await untilState(session, 'camera-1', 'failed')).toMatchObject({
+        reason: 'SOURCE_UNAUTHORIZED',
+      });
+      const asked = camera.clients();
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      expect(camera.clients()).toBe(asked);
+      const viewer = new LiveViewer(session, 'local/camera-1');
+      expect(await viewer.answer()).toMatchObject({ type: 'error', code: 'CAMERA_OFFLINE' });
+      viewer.close();
+      await expectNoTrace(session, 'wr0ngpass');
+    },
+    180_000,
+  );
 
   /** Not in a log, not in an answer of the API, not in the database. */
   async function expectNoTrace(session: ApiSession, password: string): Promise<void> {

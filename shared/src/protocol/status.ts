@@ -68,6 +68,10 @@ export const agentHealth = z.object({
     acked: count,
     liveBytesSent: count,
     liveFramesDropped: count,
+    /** Messages above a limit of the wire or the queue, never sent. */
+    messagesRefused: count.default(0),
+    /** Messages that the server acknowledged and dropped, as it told. */
+    noticesReceived: count.default(0),
   }),
   cameras: z
     .array(

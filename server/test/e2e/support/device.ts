@@ -28,7 +28,7 @@ const JPEG = Buffer.from(
 );
 
 /** A snapshot that differs from every other one: the id is in the bytes behind the end-of-image marker. */
-export function snapshotEnvelope(camera: string): { id: string; sha256: string; bytes: Buffer } {
+function snapshotEnvelope(camera: string): { id: string; sha256: string; bytes: Buffer } {
   const id = ulid();
   const snapshot = Buffer.concat([JPEG, Buffer.from(id)]);
   const sha256 = createHash('sha256').update(snapshot).digest('hex');

@@ -57,9 +57,8 @@ export class Sitecast {
       await waitFor(() => sitecast.#isUp(), 90_000, 'the ready file');
     } catch (error) {
       await sitecast.close();
-      throw new Error(
-        `${(error as Error).message}\n${sitecast.output}\n${sitecast.log('server')}\n${sitecast.log('agent')}`,
-      );
+      const logs = [sitecast.output, sitecast.log('server'), sitecast.log('agent')].join('\n');
+      throw new Error(`${(error as Error).message}\n${logs}`, { cause: error });
     }
     return sitecast;
   }
