@@ -34,6 +34,7 @@ const HTTP_GRACE_MS = 1_500;
 
 type SystemNeeds = MeteredParts &
   Pick<SystemReporterOptions, 'limits' | 'pressure'> & {
+    broker: DeviceBroker;
     relay: StreamHub;
     presence: Presence;
     mediaStore: MediaStore;
@@ -63,6 +64,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
     disk: () => mediaStore.disk(),
+    endpoints: () => ({ mqttPort: broker.dataPort, mediaPort: broker.mediaPort }),
     clock: systemClock,
   });
   // Pages see pressure rise without asking.

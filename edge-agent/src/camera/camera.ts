@@ -14,7 +14,7 @@ import type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
 import { FrameRateMeter } from './frame-rate.ts';
 import { GopRing } from './gop-ring.ts';
 import type { SplitPicture } from './jpeg-splitter.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { parseSource, type Source } from './source.ts';
 
 export type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';

@@ -1,4 +1,4 @@
-// Which ffmpeg is used, and how its version spells the options that changed between 2018 and today (PITFALLS 3).
+// Which ffmpeg is used, and how its version spells the options that changed between 2018 and today.
 
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';

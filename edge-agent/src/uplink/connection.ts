@@ -6,7 +6,7 @@ import { BoundedQueue } from '@sitecast/shared/runtime/bounded-queue';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
 import type { Logger } from '@sitecast/shared/node/logger';
-import { Listeners } from '../camera/listeners.ts';
+import { Listeners } from '@sitecast/shared/runtime/listeners';
 import type { AgentErrorCode } from '../errors.ts';
 import { QuietLog } from '../health/quiet-log.ts';
 import { MqttSession, type Will } from './mqtt-session.ts';

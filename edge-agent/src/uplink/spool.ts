@@ -16,7 +16,7 @@ import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import { parseTopic } from '@sitecast/shared/protocol/topics';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentErrorCode } from '../errors.ts';
-import { Listeners } from '../camera/listeners.ts';
+import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { QuietLog } from '../health/quiet-log.ts';
 import { SpoolLog, type SpoolMessage } from './spool-log.ts';
 import { RECORD_HEADER_BYTES } from './spool-record.ts';

@@ -1,4 +1,4 @@
-// Which topics a device may touch (DESIGN section 5): its own, each on the listener where it belongs, and nothing else.
+// Which topics a device may touch: its own, each on the listener where it belongs, and nothing else.
 
 import { parseTopic, topics, type ParsedTopic } from '@sitecast/shared/protocol/topics';
 import type { DeviceIdentity } from './device.ts';

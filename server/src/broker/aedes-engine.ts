@@ -132,7 +132,7 @@ export class AedesEngine {
       authorizeSubscribe: (client, subscription, done) => {
         done(null, hooks.maySubscribe(client, subscription.topic) ? subscription : null);
       },
-      // One device that does not read would hold up the messages to all others (PITFALLS 1).
+      // One device that does not read would hold up the messages to all others.
       authorizeForward: (client, packet) => {
         if (client.conn.writableLength <= limits.maxQueuedBytesToDevice) return packet;
         hooks.deliveryDropped();

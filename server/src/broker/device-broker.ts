@@ -1,4 +1,4 @@
-// The embedded MQTT 3.1.1 broker: two listeners, one protocol engine, and the rules of DESIGN section 5.
+// The embedded MQTT 3.1.1 broker: two listeners, one protocol engine, and the rules of PROTOCOL.md.
 // Owns the listeners, their sockets and the engine. What devices publish goes to the handlers and is not routed; the only
 // messages that travel through the engine are the server's own, to one device each.
 

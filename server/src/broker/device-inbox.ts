@@ -131,7 +131,7 @@ export class DeviceInbox {
     return publication.qos === 0 ? 'taken' : 'hang-up';
   }
 
-  // Acknowledged, counted, told: closing the connection instead would make a QoS 1 sender repeat it for ever (PITFALLS 1).
+  // Acknowledged, counted, told: closing the connection instead would make a QoS 1 sender repeat it for ever.
   #drop(connection: Connection, publication: Publication, error: unknown): void {
     const { counters, log, publish, clock } = this.#options;
     const code = isAppError(error) ? error.code : 'INTERNAL';

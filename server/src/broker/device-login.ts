@@ -59,7 +59,7 @@ export async function loginDevice(
   return device;
 }
 
-// aedes has no time-out here: its connect timer ends when CONNECT has arrived (PITFALLS 1).
+// aedes has no time-out here: its connect timer ends when CONNECT has arrived.
 function askInTime(
   username: string,
   secret: string,

@@ -56,7 +56,7 @@ export interface PacketGateOptions {
 
 /**
  * Replaces `socket.read`, the one place where aedes takes bytes from. aedes' own backpressure counts packets of a chunk and
- * fails for packets larger than a chunk (PITFALLS 1), its `pause()` forgets buffered packets; so both are left alone: here
+ * fails for packets larger than a chunk, its `pause()` forgets buffered packets; so both are left alone: here
  * `read` answers null while held up, and 'readable' is emitted again when there is room.
  */
 export class PacketGate {

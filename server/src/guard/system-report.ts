@@ -19,6 +19,8 @@ export interface SystemReport {
   memory: { rssBytes: number; limitBytes: number };
   eventLoop: { p99Ms: number };
   disk: { totalBytes: number; freeBytes: number };
+  /** Where devices connect, for the instructions that come with a new one. */
+  endpoints: { mqttPort: number; mediaPort: number };
 }
 
 export interface SystemReporterOptions {
@@ -32,6 +34,7 @@ export interface SystemReporterOptions {
   pool: () => SystemReport['pool'];
   devices: () => SystemReport['devices'];
   disk: () => Promise<SystemReport['disk']>;
+  endpoints: () => SystemReport['endpoints'];
   clock: Clock;
 }
 
@@ -88,6 +91,7 @@ export class SystemReporter {
       pool: pool(),
       devices: devices(),
       disk,
+      endpoints: this.#options.endpoints(),
     };
   }
 }

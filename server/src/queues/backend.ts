@@ -47,7 +47,7 @@ export function redisBackend(url: string): QueueBackend {
   return {
     openProducer: (name) =>
       new Queue(name, {
-        // A producer must fail fast once Redis is away (PITFALLS 7); a consumer must wait for it.
+        // A producer must fail fast once Redis is away; a consumer must wait for it.
         connection: {
           url,
           enableOfflineQueue: false,

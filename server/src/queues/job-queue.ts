@@ -1,5 +1,5 @@
 // A bounded queue of small jobs on BullMQ: on Redis, or without one on PostgreSQL. Jobs carry references, never pictures.
-// A job may run twice (PITFALLS 7, "stalled"), so handlers are idempotent. Owns its connections.
+// A job may run twice, so handlers are idempotent. Owns its connections.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
@@ -264,7 +264,7 @@ async function settledWithin(timeoutMs: number, work: Promise<unknown> | undefin
   waiting.abort();
 }
 
-/** A worker without its store fails many times a second (PITFALLS 7). */
+/** A worker without its store fails many times a second. */
 function throttledErrorLog(logger: Logger, queue: string): (error: Error) => void {
   let lastMs = Number.NEGATIVE_INFINITY;
   let errorsSuppressed = 0;

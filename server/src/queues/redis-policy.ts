@@ -1,4 +1,4 @@
-// A Redis that may evict keys loses jobs without an error (PITFALLS 7): such a one is refused at start.
+// A Redis that may evict keys loses jobs without an error: such a one is refused at start.
 
 import { Redis } from 'ioredis';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';

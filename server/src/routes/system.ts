@@ -41,6 +41,7 @@ const systemAnswer = z.object({
   memory: z.object({ rssBytes: count, limitBytes: count }),
   eventLoop: z.object({ p99Ms: count }),
   disk: z.object({ totalBytes: count, freeBytes: count }),
+  endpoints: z.object({ mqttPort: count, mediaPort: count }),
 });
 
 export interface SystemRoutesOptions {

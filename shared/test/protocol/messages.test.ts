@@ -44,7 +44,15 @@ const health = {
   memory: zeros('rssBytes', 'totalBytes', 'freeBytes'),
   disk: zeros('totalBytes', 'freeBytes'),
   spool: zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
-  uplink: zeros('connects', 'inFlight', 'acked', 'liveBytesSent', 'liveFramesDropped'),
+  uplink: zeros(
+    'connects',
+    'inFlight',
+    'acked',
+    'liveBytesSent',
+    'liveFramesDropped',
+    'messagesRefused',
+    'noticesReceived',
+  ),
   cameras: [
     {
       id: 'front',

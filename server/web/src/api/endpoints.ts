@@ -1,4 +1,4 @@
-// The calls of DESIGN section 7 that the page makes.
+// The calls of the HTTP API that the page makes.
 
 import { API, queryOf, request } from './http.ts';
 import type {

@@ -7,7 +7,7 @@ import type { Device } from '../api/types.ts';
 import { useErrorSentence, useFleet, useSite, useText } from '../state/hooks.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Button, Message, Segments } from '../ui/primitives.tsx';
-import type { NewDevice } from './secret-dialog.tsx';
+import type { NewDevice } from './usage.ts';
 
 export function AddDeviceDialog({
   onClose,

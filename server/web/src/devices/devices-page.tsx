@@ -9,7 +9,8 @@ import { Button, Empty, Message, Skeleton } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddDeviceDialog } from './add-device-dialog.tsx';
 import { DeviceTable } from './device-table.tsx';
-import { SecretDialog, type NewDevice } from './secret-dialog.tsx';
+import { SecretDialog } from './secret-dialog.tsx';
+import type { NewDevice } from './usage.ts';
 
 const REREAD_MS = 10_000;
 

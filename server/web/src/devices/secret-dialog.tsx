@@ -1,18 +1,10 @@
 // Shows a new device's secret, once, and how to connect with it.
 
 import { useState } from 'react';
-import type { Device } from '../api/types.ts';
 import { useFleet, useText } from '../state/hooks.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Button, Message } from '../ui/primitives.tsx';
-import { agentConfig, agentCommand, sensorCommand } from './usage.ts';
-
-export interface NewDevice {
-  id: string;
-  site: string;
-  kind: Device['kind'];
-  secret: string;
-}
+import { agentConfig, agentCommand, sensorCommand, type NewDevice } from './usage.ts';
 
 export function SecretDialog({ device, onClose }: { device: NewDevice; onClose: () => void }) {
   const t = useText();

@@ -1,6 +1,13 @@
 // How a new device connects: the agent's configuration and a mosquitto_pub line. Pure.
 
-import type { NewDevice } from './secret-dialog.tsx';
+import type { Device } from '../api/types.ts';
+
+export interface NewDevice {
+  id: string;
+  site: string;
+  kind: Device['kind'];
+  secret: string;
+}
 
 /** Where devices connect. */
 export interface DeviceEndpoint {

@@ -1,4 +1,4 @@
-// Keeps one camera's picture on screen (DESIGN section 8, "Player"): subscribes, reports progress, falls back to stills when
+// Keeps one camera's picture on screen: subscribes, reports progress, falls back to stills when
 // every slot is taken and asks again by itself, reconnects. Owns its channels, the screen and its timers; borrows the elements.
 
 import type { Frame, Profile } from '@sitecast/shared/protocol/frame-header';
