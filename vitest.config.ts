@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Unit suites share the cores; suites that start real servers and encoders run one file at a time, so that
-// their deadlines mean something on two cores.
+// Unit suites first. Suites that start real servers and encoders mostly wait, so three at a time keep two cores busy
+// and their deadlines still mean something.
 export default defineConfig({
   test: {
     projects: [
@@ -10,13 +10,15 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,edge-agent,server}/test/**/*.test.ts', 'server/web/test/**/*.test.ts'],
           exclude: ['**/integration/**', '**/e2e/**'],
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: 'integration',
           include: ['{shared,edge-agent,server}/test/{integration,e2e}/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -30,7 +30,7 @@ interface Staged {
 
 export interface SnapshotIntakeOptions {
   staging: Staging;
-  queue: JobQueue<SnapshotJob>;
+  queue: Pick<JobQueue<SnapshotJob>, 'add' | 'process'>;
   worker: SnapshotWorker;
   /** Snapshots worked on at once. */
   concurrency: number;
@@ -205,6 +205,10 @@ export class SnapshotIntake {
     if (this.#isClosed || dueMs >= this.#sweepDueMs) return;
     this.#sweepTimer?.cancel();
     this.#sweepDueMs = dueMs;
-    this.#sweepTimer = this.#clock.after(delayMs, () => void this.sweep());
+    this.#sweepTimer = this.#clock.after(delayMs, () => {
+      // Said here as well as by a sweep that begins: one that is under way already only begins its end.
+      this.#sweepDueMs = Number.POSITIVE_INFINITY;
+      void this.sweep();
+    });
   }
 }

@@ -62,9 +62,16 @@ describe('six cameras and five stream slots', () => {
     const viewers = Array.from({ length: 4 }, () => new LiveViewer(session, 'local/f'));
     try {
       for (const viewer of viewers) await viewer.framesAfter(0, 20);
-      expect((await systemOf()).streams.active).toMatchObject([
-        { camera: 'local/f', profile: 'main', viewers: 4 },
-      ]);
+      // The report may be a second old.
+      const watched = await waitFor(
+        async () => {
+          const { active } = (await systemOf()).streams;
+          return active.some(({ viewers: count }) => count === 4) && active;
+        },
+        5_000,
+        'the report of four viewers',
+      );
+      expect(watched).toMatchObject([{ camera: 'local/f', profile: 'main', viewers: 4 }]);
     } finally {
       for (const viewer of viewers) viewer.close();
     }

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { SnapshotIntake } from '../../src/ingest/snapshot-intake.ts';
+import { SnapshotWorker } from '../../src/ingest/snapshot-worker.ts';
+import { Staging } from '../../src/media-store/staging.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { makeSnapshot } from '../support/snapshots.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const FROM = { site: 'seoul', agent: 'gateway', camera: 'front' };
+const AWAY = new AppError('STORE_UNAVAILABLE', 'the store is away', { retryable: true });
+
+/** A queue whose store is away, or hangs, as the test says. */
+class Queue {
+  added: string[] = [];
+  answer: () => Promise<void> = () => Promise.resolve();
+
+  async add(id: string): Promise<void> {
+    await this.answer();
+    this.added.push(id);
+  }
+
+  process(): void {}
+}
+
+describe('sweep of staged snapshots', () => {
+  let folder: string;
+  let clock: ManualClock;
+  let queue: Queue;
+  let intake: SnapshotIntake;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sitecast-intake-'));
+    clock = new ManualClock();
+    queue = new Queue();
+    const staging = await Staging.open(folder);
+    const logger = pino({ level: 'silent' });
+    // Nothing is filed here, so the worker needs no store of its own.
+    const worker = Object.create(SnapshotWorker.prototype) as SnapshotWorker;
+    intake = new SnapshotIntake({ staging, queue, worker, concurrency: 2, maxStaged: 10, logger, clock });
+    await intake.start();
+  });
+  afterEach(async () => {
+    await intake.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const accept = (): Promise<void> =>
+    intake.accept(FROM, makeSnapshot({ capturedAt: new Date(clock.nowMs()).toISOString() }).envelope);
+
+  it('queues 5 s later what could not be queued', async () => {
+    queue.answer = () => Promise.reject(AWAY);
+    await accept();
+    queue.answer = () => Promise.resolve();
+    await waitFor('the snapshot to be queued', () => {
+      clock.advance(5_000);
+      return queue.added.length === 1;
+    });
+  });
+
+  it('goes on when a timer fired while a sweep was stuck in a store that hung', async () => {
+    queue.answer = () => Promise.reject(AWAY);
+    await accept();
+    let release: () => void = () => undefined;
+    let asked = 0;
+    queue.answer = () => {
+      asked += 1;
+      return new Promise<void>((_resolve, reject) => (release = () => reject(AWAY)));
+    };
+    await waitFor('a sweep to hang', () => {
+      clock.advance(5_000);
+      return asked === 1;
+    });
+    queue.answer = () => Promise.reject(AWAY);
+    await accept();
+    clock.advance(10_000);
+    queue.answer = () => Promise.resolve();
+    release();
+    await waitFor('both to be queued by a later sweep', () => {
+      clock.advance(5_000);
+      return queue.added.length >= 2;
+    });
+    expect(new Set(queue.added).size).toBe(2);
+  });
+});
