@@ -46,12 +46,16 @@ export const snapshotHeader = z.object({
     bytes: z.int().min(1).max(MAX_THUMBNAIL_BYTES),
   }),
   /** Version of the privacy mask that was burnt in; 0 when there is none. */
-  maskVersion: z.int().min(0).default(0),
+  maskVersion: z.int32().min(0).default(0),
   previousSha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
-  signature: z.string().max(256).optional(),
+  /** Printable ASCII. */
+  signature: z
+    .string()
+    .regex(/^[\x20-\x7e]{0,256}$/)
+    .optional(),
 });
 
 export type SnapshotHeader = z.output<typeof snapshotHeader>;

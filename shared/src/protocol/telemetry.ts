@@ -8,13 +8,14 @@ import {
   MAX_READING_AHEAD_MS,
   MAX_READINGS_PER_MESSAGE,
   MAX_TELEMETRY_PAYLOAD_BYTES,
+  MAX_VALUE_MAGNITUDE,
   MAX_VALUES_PER_READING,
 } from './limits.ts';
 
 export interface Reading {
   /** ms since 1970. */
   tsMs: number;
-  /** Finite numbers by metric. */
+  /** Numbers within MAX_VALUE_MAGNITUDE by metric. */
   values: Record<string, number>;
 }
 
@@ -45,7 +46,7 @@ export function parseReadings(payload: Uint8Array, arrivalMs: number): Reading[]
       `1 to ${MAX_READINGS_PER_MESSAGE} readings a message, got ${items.length}`,
     );
   }
-  if (typeof message === 'number') return [{ tsMs: arrivalMs, values: { value: finite('value', message) } }];
+  if (typeof message === 'number') return [{ tsMs: arrivalMs, values: { value: bounded('value', message) } }];
   return items.map((item) => parseReading(item, arrivalMs));
 }
 
@@ -69,7 +70,7 @@ function numbersOf(values: Record<string, unknown>): Record<string, number> {
     if (typeof number !== 'number') continue;
     if (!METRIC_PATTERN.test(metric))
       throw new AppError('FRAME_MALFORMED', `metric ${quote(metric)} is not a name`);
-    numbers[metric] = finite(metric, number);
+    numbers[metric] = bounded(metric, number);
     kept += 1;
   }
   if (kept === 0) throw new AppError('FRAME_MALFORMED', 'a reading must hold at least one number');
@@ -96,10 +97,12 @@ function parseIsoTime(text: string): number {
   return Date.parse(OFFSET.test(strict) ? strict : `${strict}Z`);
 }
 
-function finite(metric: string, value: number): number {
-  // JSON has no NaN, but 1e999 parses to Infinity.
-  if (!Number.isFinite(value)) throw new AppError('FRAME_MALFORMED', `${metric} is not a finite number`);
-  return value;
+// JSON has no NaN, but 1e999 parses to Infinity.
+function bounded(metric: string, value: number): number {
+  if (Math.abs(value) > MAX_VALUE_MAGNITUDE) {
+    throw new AppError('FRAME_MALFORMED', `${metric} is above ${MAX_VALUE_MAGNITUDE} or below its negative`);
+  }
+  return Math.abs(value) < 1 / MAX_VALUE_MAGNITUDE ? 0 : value;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -99,6 +99,14 @@ describe('snapshot envelope', () => {
     expect(decodeSnapshotEnvelope(bytes).header).toEqual(header);
   });
 
+  it.each([{ maskVersion: 2 ** 31 }, { signature: 'a\u0000b' }, { signature: '서명' }])(
+    'with %j is malformed: the store could not keep it',
+    (change) => {
+      const { header, snapshot, thumbnail } = envelopeOf(jpeg(50), jpeg(40), change);
+      expect(decodeCode(withRawHeader(header, [snapshot, thumbnail]))).toBe('FRAME_MALFORMED');
+    },
+  );
+
   it('cut off is malformed at every byte', () => {
     const bytes = encodeSnapshotEnvelope(envelopeOf(jpeg(40), jpeg(20)));
     for (let length = 0; length < bytes.length; length += 1) {
