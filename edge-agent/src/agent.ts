@@ -7,7 +7,7 @@ import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
-import type { Logger } from '@sitecast/shared/node/logger';
+import { redact, type Logger } from '@sitecast/shared/node/logger';
 import { Camera } from './camera/camera.ts';
 import { findFfmpeg } from './camera/ffmpeg-binary.ts';
 import { GOP_RING_MAX_BYTES } from './camera/gop-ring.ts';
@@ -123,6 +123,15 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   });
   lifetime.onClose('commands', unsubscribe);
   followReports(cameras, inventory, outbox);
+  // After an outage each waits for up to a minute by itself; who sees the site online shall not wait for its pictures.
+  lifetime.onClose(
+    'data after media',
+    media.onOnline(() => data.retryNow()),
+  );
+  lifetime.onClose(
+    'media after data',
+    data.onOnline(() => media.retryNow()),
+  );
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, health, live]) part.start();
@@ -245,6 +254,12 @@ async function createCameras({ config, searchPath, logger }: AgentOptions): Prom
   await sweepOrphans({ runDir, logger });
   const ffmpeg = await findFfmpeg({ configuredPath: config.ffmpegPath, searchPath, dataDir: config.dataDir });
   logger.info({ ffmpeg: ffmpeg.path, version: ffmpeg.version, origin: ffmpeg.origin }, 'ffmpeg found');
+  if (!ffmpeg.canHideUrl && config.cameras.some(({ source }) => redact(source) !== source)) {
+    logger.warn(
+      { version: ffmpeg.version },
+      'with an ffmpeg before 5.0 the passwords of cameras can be seen in the list of processes of this gateway',
+    );
+  }
   const ringMaxBytes = Math.min(GOP_RING_MAX_BYTES, Math.floor(ALL_RINGS_MAX_BYTES / config.cameras.length));
   return config.cameras.map(
     ({ id, name = id, source, transport }) =>

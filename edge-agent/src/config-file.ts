@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { parseConfig, type ConfigProblem } from '@sitecast/shared/node/load-config';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { isSource } from './camera/source.ts';
 import { agentConfigSchema, type AgentConfig, type AgentSettings, type CameraSettings } from './config.ts';
 import type { AgentErrorCode } from './errors.ts';
 
@@ -79,11 +80,14 @@ function resolveSource(
   env: Environment,
   inFolder: (relative: string) => string,
 ): string {
-  if (source.startsWith('file:')) return `file:${inFolder(source.slice('file:'.length))}`;
+  // A file:// URL is absolute, and percent-encoded.
+  if (source.startsWith('file:') && !source.startsWith('file://')) {
+    return `file:${inFolder(source.slice('file:'.length))}`;
+  }
   if (!source.startsWith('env:')) return source;
   const name = source.slice('env:'.length);
   const value = env[name];
-  if (value && /^rtsps?:\/\/\S+$/.test(value)) return value;
+  if (value && /^rtsps?:/i.test(value) && isSource(value)) return value;
   throw new AppError(
     'CONFIG_INVALID',
     `camera "${id}": ${name} must be set to an rtsp:// or rtsps:// address`,

@@ -3,6 +3,7 @@
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import * as z from 'zod';
+import { isSource } from './camera/source.ts';
 
 const MIB = 1024 * 1024;
 const MAX_SENSORS = 64;
@@ -17,7 +18,8 @@ const brokerUrl = z.string().refine(isBrokerUrl, {
   message: 'must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user, password or path',
 });
 const cameraSource = z.string().refine(isCameraSource, {
-  message: 'must be rtsp://..., rtsps://..., file:PATH, demo:NAME or env:VARIABLE',
+  message:
+    'must be rtsp://..., rtsps://..., file:PATH, demo:NAME or env:VARIABLE; the characters / ? # of a password are written %2F %3F %23',
 });
 
 const camera = z.strictObject({
@@ -92,13 +94,9 @@ function isBrokerUrl(text: string): boolean {
 }
 
 function isCameraSource(text: string): boolean {
-  // No URL parser here: a password may hold characters that one refuses, and cameras take them.
-  return (
-    /^rtsps?:\/\/[^\s]+$/.test(text) ||
-    /^file:.+$/.test(text) ||
-    /^demo:[a-z0-9][a-z0-9-]{0,62}$/.test(text) ||
-    /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text)
-  );
+  if (text.startsWith('env:')) return /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text);
+  if (text.startsWith('demo:')) return ID_PATTERN.test(text.slice('demo:'.length));
+  return isSource(text);
 }
 
 function* duplicates(items: { id: string }[]): Generator<{ index: number; first: number; id: string }> {

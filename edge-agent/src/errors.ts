@@ -17,6 +17,7 @@ export const AGENT_ERRORS = {
   SPOOL_CORRUPT: 'A part of the spool could not be read; the valid prefix is kept, the rest set aside.',
   QUEUE_FULL: 'A bounded queue is full; try again shortly.',
   NOT_FOUND: 'No such camera on this agent.',
+  AGENT_OFFLINE: 'The media connection is down, so no live picture can be sent; it comes back by itself.',
   CAMERA_OFFLINE: 'The camera gives no picture at the moment.',
   PROFILE_UNSUPPORTED: 'The camera does not offer this profile.',
   COMMAND_EXPIRED: 'The command came after its expiry; check the clock of the gateway.',

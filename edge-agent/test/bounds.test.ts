@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MAX_CAMERAS_PER_AGENT, MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
 import { ALL_RINGS_MAX_BYTES } from '../src/agent.ts';
+import {
+  STDERR_LINE_CHARACTERS,
+  STDERR_LINES,
+  STDERR_PARTIAL_CHARACTERS,
+} from '../src/camera/child-process.ts';
+import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
+import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
 import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
 import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
@@ -27,6 +34,9 @@ const EXPECTED = {
   'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
   'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
+  'standard error of a capture': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
+  'fMP4 box of a capture': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
+  'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
 };

@@ -92,6 +92,20 @@ cameras:
     expect(error.message).toContain('line 9: "cameras.1.id": "a" is also the id of cameras.0');
   });
 
+  test.each([
+    'rtsp://u:hunter2@camera:99999/x',
+    'rtsp://u:hunter#2@camera/x',
+    'rtsp://:0/x',
+    'file://host/a.mp4',
+  ])('names the line of a source that no camera could be opened with: %s', (source) => {
+    const error = catchError(() =>
+      parseAgentYaml(`${minimal}cameras:\n  - id: a\n    source: '${source}'\n`, 'x'),
+    );
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(error.message).toContain('line 9: "cameras.0.source"');
+    expect(error.message).not.toContain('hunter');
+  });
+
   test('says where YAML itself is broken', () => {
     expect(catchError(() => parseAgentYaml('site: demo\nagent: [', 'x')).message).toMatch(/line [23]: /);
   });
@@ -101,14 +115,18 @@ cameras:
     const path = join(folder, 'agent.yaml');
     await writeFile(
       path,
-      `${minimal}dataDir: ./data\ncameras:\n  - { id: a, source: "env:FRONT" }\n  - { id: b, source: "file:clip.mp4" }\n`,
+      `${minimal}dataDir: ./data\ncameras:\n  - { id: a, source: "env:FRONT" }\n  - { id: b, source: "file:clip.mp4" }\n  - { id: c, source: "file:///media/a%20b.mp4" }\n`,
     );
     const env = { SITECAST_AGENT_SECRET: ' s3cret\n', FRONT: 'rtsp://u:p@h/1', FFMPEG_PATH: '/opt/ffmpeg' };
     expect(await loadAgentConfig(path, env)).toMatchObject({
       dataDir: join(folder, 'data'),
       ffmpegPath: '/opt/ffmpeg',
       secret: 's3cret',
-      cameras: [{ source: 'rtsp://u:p@h/1' }, { source: `file:${join(folder, 'clip.mp4')}` }],
+      cameras: [
+        { source: 'rtsp://u:p@h/1' },
+        { source: `file:${join(folder, 'clip.mp4')}` },
+        { source: 'file:///media/a%20b.mp4' },
+      ],
     });
   });
 
@@ -124,6 +142,12 @@ cameras:
       'a variable that is no address',
       'cameras: [{ id: a, source: "env:FRONT" }]',
       { SITECAST_AGENT_SECRET: 'x', FRONT: 'hunter2' },
+      'FRONT',
+    ],
+    [
+      'a variable with a port that is none',
+      'cameras: [{ id: a, source: "env:FRONT" }]',
+      { SITECAST_AGENT_SECRET: 'x', FRONT: 'rtsp://u:hunter2@h:99999/x' },
       'FRONT',
     ],
   ])('refuses %s by name, not by value', async (_, extra, env, name) => {

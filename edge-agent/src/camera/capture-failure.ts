@@ -52,6 +52,11 @@ const RULES: readonly Rule[] = [
   { pattern: /No route to host|unreachable/i, error: () => unreachable('the camera cannot be reached') },
   { pattern: /timed out|ETIMEDOUT/i, error: () => unreachable('the camera did not answer in time') },
   { pattern: /resolve hostname/, error: () => unreachable("the camera's host is not known") },
+  {
+    pattern: /Invalid data found when processing input|Is a directory/,
+    error: () => unreachable('what is at this address is no video that ffmpeg can read'),
+  },
+  { pattern: /Permission denied/, error: () => unreachable('the agent may not read the file') },
   { pattern: /No such file or directory/, error: () => unreachable('the file does not exist') },
 ];
 

@@ -47,11 +47,15 @@ export class Capture implements CaptureRun {
   #ended: Promise<AppError> | undefined;
   /** Why we ended it; else the process tells. */
   #reason: AppError | undefined;
+  /** Settles with `#reason`: a look-up of a name cannot be cancelled, only left behind. */
+  readonly #stopped: Promise<undefined>;
+  #tellStopped: () => void = () => {};
   #isLive = false;
 
   constructor(options: CaptureOptions) {
     this.#options = options;
     this.#watchdog = new Watchdog(options.clock);
+    this.#stopped = new Promise((resolve) => (this.#tellStopped = () => resolve(undefined)));
   }
 
   start(): Promise<AppError> {
@@ -62,6 +66,7 @@ export class Capture implements CaptureRun {
   /** Resolves when the process is gone. Idempotent. */
   async close(): Promise<void> {
     this.#reason ??= new AppError('SHUTTING_DOWN', 'the capture was closed');
+    this.#tellStopped();
     await this.#child?.close();
     await this.#ended;
   }
@@ -75,8 +80,9 @@ export class Capture implements CaptureRun {
       this.#watchdog.expect(CONNECT_TIMEOUT_MS, () =>
         this.#stop(unreachable(`the camera gave no picture within ${CONNECT_TIMEOUT_MS / 1000} s`)),
       );
-      const source = await this.#findHost();
-      if (this.#reason) return this.#reason;
+      const source = await Promise.race([this.#findHost(), this.#stopped]);
+      if (this.#reason || !source)
+        return this.#reason ?? new AppError('SHUTTING_DOWN', 'the capture was closed');
       this.#child = this.#newChild(source);
       const exit = await this.#child.start();
       return this.#reason ?? explainExit(exit, this.#isLive);
@@ -141,6 +147,7 @@ export class Capture implements CaptureRun {
 
   #stop(reason: AppError): void {
     this.#reason ??= reason;
+    this.#tellStopped();
     void this.#child?.close();
   }
 }

@@ -9,9 +9,14 @@ import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
 import { recordProcess } from './process-record.ts';
 
-/** Policy: drop the oldest line, cut a longer line. LIMITS.md. */
+/** Policy: drop the oldest line, cut a longer line. Bounds in edge-agent/README.md. */
 export const STDERR_LINES = 20;
-const STDERR_LINE_CHARACTERS = 400;
+export const STDERR_LINE_CHARACTERS = 400;
+/**
+ * Held of a line that has not ended: more than is kept of it by what the longest credentials take, so that these are seen as
+ * a whole before the cut (`redact` looks 1,024 characters far).
+ */
+export const STDERR_PARTIAL_CHARACTERS = 4_096;
 /** SIGTERM lets ffmpeg say TEARDOWN to the camera, some of which hold a dead session's slot for a minute; then SIGKILL. */
 const KILL_AFTER_MS = 3_000;
 
@@ -142,7 +147,7 @@ export class ChildProcess {
 
   #takeStderr(text: string): void {
     const lines = (this.#partialLine + text).split(/[\r\n]+/);
-    this.#partialLine = (lines.pop() ?? '').slice(0, STDERR_LINE_CHARACTERS);
+    this.#partialLine = cutPartial(lines.pop() ?? '');
     for (const line of lines) this.#pushLine(line);
   }
 
@@ -152,4 +157,10 @@ export class ChildProcess {
     this.#stderr.push(redact(line).slice(0, STDERR_LINE_CHARACTERS));
     if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
   }
+}
+
+// An address that the bound cuts goes altogether: without the @ behind it nobody can tell its password from its host.
+function cutPartial(line: string): string {
+  if (line.length <= STDERR_PARTIAL_CHARACTERS) return line;
+  return line.slice(0, STDERR_PARTIAL_CHARACTERS).replace(/:\/\/\S*$/, '://');
 }

@@ -11,8 +11,8 @@ import {
   type MovieFragment,
 } from './fmp4-boxes.ts';
 
-/** Policy: reject (the capture ends as FRAME_MALFORMED). One box; a capture holds at most two of them at a time. LIMITS.md. */
-const MAX_BOX_BYTES = 4 * 1024 * 1024;
+/** Policy: reject (the capture ends as FRAME_MALFORMED). One box; a capture holds at most two of them at a time. Bounds in edge-agent/README.md. */
+export const MAX_BOX_BYTES = 4 * 1024 * 1024;
 
 export interface SplitInit extends Movie {
   bytes: Uint8Array;

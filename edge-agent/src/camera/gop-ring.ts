@@ -2,7 +2,7 @@
 
 import type { Fragment } from './fragment.ts';
 
-/** Policy: drop the oldest GOP as a whole; a newest GOP that is too large by itself keeps its start. LIMITS.md. */
+/** Policy: drop the oldest GOP as a whole; a newest GOP that is too large by itself keeps its start. Bounds in edge-agent/README.md. */
 export const GOP_RING_MAX_BYTES = 16 * 1024 * 1024;
 
 export interface GopRingCounters {

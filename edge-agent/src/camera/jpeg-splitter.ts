@@ -4,8 +4,8 @@
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
-/** Policy: reject (the capture ends as FRAME_MALFORMED). One picture of at most 1280 px width. LIMITS.md. */
-const MAX_PICTURE_BYTES = 4 * 1024 * 1024;
+/** Policy: reject (the capture ends as FRAME_MALFORMED). One picture of at most 1280 px width. Bounds in edge-agent/README.md. */
+export const MAX_PICTURE_BYTES = 4 * 1024 * 1024;
 const START_BUFFER_BYTES = 64 * 1024;
 
 const SOI = 0xd8;

@@ -43,6 +43,16 @@ export function parseSource(text: string): Source {
   throw invalid(text);
 }
 
+/** Whether `parseSource` takes it. */
+export function isSource(text: string): boolean {
+  try {
+    parseSource(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function parseRtsp(text: string): RtspSource {
   const [, scheme = '', userInfo = '', host = '', port, path = '/'] = RTSP_URL.exec(text) ?? [];
   if (host === '' || (port !== undefined && (Number(port) < 1 || Number(port) > 65535))) throw invalid(text);
@@ -77,10 +87,18 @@ function escapeAll(text: string): string {
 }
 
 function filePathOf(text: string): string {
-  if (text.startsWith('file://')) return fileURLToPath(text);
+  if (text.startsWith('file://')) return pathOfFileUrl(text);
   const path = text.slice('file:'.length);
   if (path === '') throw invalid(text);
   return isAbsolute(path) ? path : resolve(path);
+}
+
+function pathOfFileUrl(text: string): string {
+  try {
+    return fileURLToPath(text);
+  } catch {
+    throw invalid(text);
+  }
 }
 
 function invalid(text: string): AppError {

@@ -33,8 +33,8 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       acked: data.counters.acked,
       liveBytesSent: media.counters.liveBytesSent,
       liveFramesDropped: live.framesDropped,
-      // Beyond the schema of today; a server that does not know them leaves them out.
-      ...{ noticesReceived: notices.noticesReceived, messagesRefused: data.counters.messagesRefused },
+      noticesReceived: notices.noticesReceived,
+      messagesRefused: data.counters.messagesRefused,
     },
     cameras: readCameras(sources),
   });

@@ -10,7 +10,7 @@ sharp.cache(false);
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer'] });
 
-/** Policy: reject. Of a picture to be decoded; a bomb of 15,000 x 15,000 would cost 700 MB. LIMITS.md. */
+/** Policy: reject. Of a picture to be decoded; a bomb of 15,000 x 15,000 would cost 700 MB. Bounds in edge-agent/README.md. */
 const MAX_INPUT_PIXELS = 4096 * 2304;
 
 const BEST_QUALITY = 82;

@@ -13,7 +13,7 @@ import type { SnapshotEnvelope, SnapshotReason } from '@sitecast/shared/protocol
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { decodePicture, encodeToFit, type EncodedPicture } from './picture-encoder.ts';
 
-/** Policy: reject with QUEUE_FULL. Requests of snapshots that wait or run. LIMITS.md. */
+/** Policy: reject with QUEUE_FULL. Requests of snapshots that wait or run. Bounds in edge-agent/README.md. */
 export const MAX_SNAPSHOTS_QUEUED = 64;
 
 /** What is needed of a camera's keyframe picture. */

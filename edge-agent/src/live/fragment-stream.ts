@@ -43,15 +43,7 @@ export class FragmentStream implements LiveStream {
 
   start(): void {
     this.#unsubscribe = this.#source.onFragment((fragment) => this.#take(fragment));
-    this.restart();
-  }
-
-  restart(): void {
     this.#sender.restart();
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    this.#sentInit = undefined;
-    this.#needsKeyframe = true;
     for (const fragment of this.#source.ring.fromLastKeyframe()) this.#enqueue(fragment);
     if (!this.#source.ring.isNewestGopComplete) this.#needsKeyframe = true;
     this.#pump();

@@ -47,7 +47,7 @@ export class LeaseBook {
     this.#onEnd(entry.key);
   }
 
-  close(): void {
+  releaseAll(): void {
     for (const { key } of [...this.#timers.values()]) this.release(key);
   }
 }

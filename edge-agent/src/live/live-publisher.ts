@@ -19,7 +19,7 @@ import { StillsStream } from './stills-stream.ts';
 export interface MediaPort {
   readonly isOnline: boolean;
   send(topic: string, payload: Uint8Array): boolean;
-  onOnline(listener: () => void): () => void;
+  onOffline(listener: () => void): () => void;
   onMessage(listener: (message: { topic: string; payload: Uint8Array }) => void): () => void;
 }
 
@@ -66,8 +66,9 @@ export class LivePublisher {
     const { media, address } = this.#options;
     const ackTopic = topics.liveAck(address);
     this.#unsubscribe.push(
-      // What the old connection swallowed nobody knows: each stream starts again from its last keyframe.
-      media.onOnline(() => this.#active.forEach(({ stream }) => stream.restart())),
+      // Who answers next may be another server, which knows no stream and throws away what nobody asked it for. It asks
+      // again for what it wants, and then gets it from the init segment on.
+      media.onOffline(() => this.#leases.releaseAll()),
       media.onMessage(({ topic, payload }) => {
         if (topic === ackTopic) this.#acked(payload);
       }),
@@ -76,7 +77,7 @@ export class LivePublisher {
 
   /**
    * Starts the stream, or prolongs its lease.
-   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED; for a stream that does not run yet CAMERA_OFFLINE, UPLINK_OFFLINE.
+   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE.
    */
   lease(key: LeaseKey, ttlMs: number): LeaseResult {
     const source = this.#sources.get(key.camera);
@@ -86,7 +87,7 @@ export class LivePublisher {
     const result = describe(source, key.profile, this.#options.stillsEpoch) ?? running?.result;
     if (!result) throw offline(source);
     if (!running && !this.#options.media.isOnline) {
-      throw new AppError('UPLINK_OFFLINE', 'the media connection of the site is down', { retryable: true });
+      throw new AppError('AGENT_OFFLINE', 'the media connection of the site is down', { retryable: true });
     }
     this.#leases.grant(key, ttlMs);
     if (running) running.result = result;
@@ -100,7 +101,7 @@ export class LivePublisher {
 
   close(): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    this.#leases.close();
+    this.#leases.releaseAll();
   }
 
   #start(key: LeaseKey, source: LiveSource, result: LeaseResult): void {

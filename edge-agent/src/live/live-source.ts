@@ -12,10 +12,9 @@ export interface LiveSource {
   onPicture(listener: (picture: KeyframePicture) => void): () => void;
 }
 
-/** One leased stream. `start`, `restart` when the media connection is a new one, `close`. */
+/** One leased stream; a new connection or lease gets a new one. */
 export interface LiveStream {
   start(): void;
-  restart(): void;
   /** The server has received up to this frame. */
   acked(sequence: number): void;
   close(): void;

@@ -30,14 +30,9 @@ export class StillsStream implements LiveStream {
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.source.onPicture((picture) => this.#offer(picture));
-    this.restart();
-  }
-
-  restart(): void {
     const { source, sender } = this.#options;
+    this.#unsubscribe = source.onPicture((picture) => this.#offer(picture));
     sender.restart();
-    this.#sentAtMs = Number.NEGATIVE_INFINITY;
     const picture = source.latestPicture();
     if (picture) this.#offer(picture);
   }

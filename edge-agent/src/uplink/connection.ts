@@ -109,6 +109,13 @@ export class MqttConnection {
     this.#connect();
   }
 
+  /** Does not wait any longer for the next try: there is news that the server can be reached. */
+  retryNow(): void {
+    if (this.#state !== 'offline' || this.#session || !this.#timer) return;
+    this.#timer.cancel();
+    this.#connect();
+  }
+
   onOnline(listener: () => void): () => void {
     return this.#onOnline.add(listener);
   }
@@ -169,10 +176,12 @@ export class MqttConnection {
       password,
       subscriptions,
       will: will?.(),
-      onOpen: () => this.#opened(),
+      // A session that `close()` let go of may still open or end.
+      onOpen: () => {
+        if (this.#session === session) this.#opened();
+      },
       onMessage: (topic, payload) => this.#onMessage.emit({ topic, payload }),
       onEnd: (reason) => {
-        // A session that `close()` let go of may still end.
         if (this.#session === session) this.#ended(reason);
       },
     });

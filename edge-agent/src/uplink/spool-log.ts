@@ -115,7 +115,7 @@ export class SpoolLog {
     this.#readOffset = 0;
   }
 
-  /** @returns false when there is nothing to drop. */
+  /** Not while `append` is under way. @returns false when there is nothing to drop. */
   dropOldest(): boolean {
     const [oldest] = this.#segments;
     if (!oldest) return false;
@@ -180,10 +180,9 @@ export class SpoolLog {
       if (!this.#segments.includes(segment)) return undefined;
       // While records are being appended the segment must not shrink; the sender comes back in a second.
       if (!isAppError(error, 'SPOOL_CORRUPT') || this.#isAppending) throw error;
-      const pendingBefore = segment.pendingMessages;
-      await segment.abandonFrom(offset, (sequence) => this.#isAcked(sequence));
+      const messagesLost = await segment.abandonFrom(offset, (sequence) => this.#isAcked(sequence));
       this.counters.corruptTails += 1;
-      this.counters.messagesDropped += pendingBefore - segment.pendingMessages;
+      this.counters.messagesDropped += messagesLost;
       this.#options.onError(error);
       this.#advance();
       return undefined;

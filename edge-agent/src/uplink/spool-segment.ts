@@ -105,12 +105,18 @@ export class SpoolSegment {
     }
   }
 
-  /** Gives up what lies from `offset` on, because it cannot be read, and counts again what is pending before it. */
-  async abandonFrom(offset: number, isAcked: (sequence: number) => boolean): Promise<void> {
-    const content = await readFile(this.path);
+  /**
+   * Gives up what lies from `offset` on, because it cannot be read, and counts again what is pending before it.
+   * @returns how many pending messages are lost.
+   */
+  async abandonFrom(offset: number, isAcked: (sequence: number) => boolean): Promise<number> {
+    // First of all: what is appended while the file is read must not land behind what is given up.
     this.isSealed = true;
+    const content = await readFile(this.path);
+    const pendingBefore = this.pendingMessages;
     this.bytes = 0;
     this.#scan(content.subarray(0, offset), isAcked);
+    return pendingBefore - this.pendingMessages;
   }
 
   #scan(content: Buffer, isAcked: (sequence: number) => boolean): void {

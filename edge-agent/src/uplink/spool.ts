@@ -164,7 +164,7 @@ export class Spool {
     await Promise.resolve();
     while (this.#unwritten.length > 0) {
       const batch = this.#takeBatch().filter((message) => this.#makeRoomOrReject(message));
-      await Promise.all(
+      const isWritten = await Promise.all(
         SPOOL_CLASSES.map((name) =>
           this.#write(
             name,
@@ -172,6 +172,8 @@ export class Spool {
           ),
         ),
       );
+      // A full disk, below our own cap: make room for the next ones. Only now, when no segment is being appended to.
+      for (const [index, name] of SPOOL_CLASSES.entries()) if (!isWritten[index]) this.#evictFor(name);
     }
     // In the same turn as the last look at the queue, or a put in between would wait for the next one.
     this.#writing = undefined;
@@ -188,18 +190,18 @@ export class Spool {
     return batch;
   }
 
-  async #write(spoolClass: SpoolClass, messages: Unwritten[]): Promise<void> {
-    if (messages.length === 0) return;
+  /** @returns false when the disk refused them. */
+  async #write(spoolClass: SpoolClass, messages: Unwritten[]): Promise<boolean> {
+    if (messages.length === 0) return true;
     try {
       await this.#logs[spoolClass].append(messages);
     } catch (cause) {
-      // A full disk, below our own cap: make room for the next one.
-      this.#evictFor(spoolClass);
       for (const { reject } of messages) reject(this.#full('the disk refused to take a message', cause));
-      return;
+      return false;
     }
     for (const { resolve } of messages) resolve();
     this.#onPut.emit(spoolClass);
+    return true;
   }
 
   #makeRoomOrReject(message: Unwritten): boolean {

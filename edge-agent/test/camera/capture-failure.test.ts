@@ -31,6 +31,9 @@ describe('explainExit', () => {
       'SOURCE_UNSUPPORTED',
       /vp8.*H\.264/,
     ],
+    ['rtsp://10.0.0.9/live: Invalid data found when processing input', 'SOURCE_UNREACHABLE', /no video/],
+    ['file:/x: Is a directory', 'SOURCE_UNREACHABLE', /no video/],
+    ['file:/x.mp4: Permission denied', 'SOURCE_UNREACHABLE', /may not read/],
     ['file:/x.mp4: No such file or directory', 'SOURCE_UNREACHABLE', /file/],
     ['something new', 'ENCODER_FAILED', /exit code 1/],
   ])('reads %j as %s', (line, code, message) => {

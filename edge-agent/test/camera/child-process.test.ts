@@ -4,7 +4,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { describe, expect, it } from 'vitest';
-import { ChildProcess, STDERR_LINES, type ChildProcessOptions } from '../../src/camera/child-process.ts';
+import {
+  ChildProcess,
+  STDERR_LINE_CHARACTERS,
+  STDERR_LINES,
+  type ChildProcessOptions,
+} from '../../src/camera/child-process.ts';
 import { recordProcess, sweepOrphans } from '../../src/camera/process-record.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 
@@ -52,6 +57,25 @@ describe('ChildProcess', () => {
     expect(stderr.at(-1)).toBe('end');
     expect(stderr.at(-2)).toMatch(/^line 50 /);
     expect(stderr.join()).not.toContain('hunter2');
+  });
+
+  const long = 'x'.repeat(375);
+  const password = 'SuperSecretPassword';
+  it.each([
+    ['in one piece', `printf '%s rtsp://admin:${password}@cam/live' ${long} >&2`],
+    [
+      'in two pieces',
+      `printf '%s rtsp://admin:SuperSecretPassw' ${long} >&2; sleep 0.2; echo 'ord@cam/live failed' >&2`,
+    ],
+    [
+      'beyond what is held of an unfinished line',
+      `printf 'rtsp://u:%01010d@cam ' 1 2 3 4 5 >&2; printf 'rtsp://admin:%05000d' 7 >&2; sleep 0.2; printf '@cam' >&2`,
+    ],
+  ])('hides a password across the cut of a long line, %s', async (_, script) => {
+    const { stderr } = await (await shell(script)).start();
+    expect(stderr.join()).not.toMatch(/SuperSecret|admin|0000/);
+    expect(stderr.join()).toContain('rtsp://***');
+    expect(stderr[0]!.length).toBeLessThanOrEqual(STDERR_LINE_CHARACTERS);
   });
 
   it('bounds a line that never ends', async () => {

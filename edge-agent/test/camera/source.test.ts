@@ -44,6 +44,8 @@ describe('parseSource', () => {
       'demo:',
       'demo:a,b',
       'file:',
+      'file://host/a.mp4',
+      'file:///a%2Fb.mp4',
       '-i',
     ]) {
       const error = thrownBy(() => parseSource(text));

@@ -61,6 +61,22 @@ const putReadings = (spool: Spool, from: number, to: number): Promise<unknown> =
   );
 
 describe('MqttConnection', () => {
+  test('tries at once when it is told that the server can be reached, and only then', async () => {
+    const broker = await RawBroker.open();
+    broker.returnCode = 3;
+    const connection = connect(broker.url, { random: () => 0.99 });
+    await waitFor(() => broker.connects === 3, 'a wait of four seconds');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    broker.returnCode = 0;
+    const startedMs = performance.now();
+    connection.retryNow();
+    await online(connection);
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    connection.retryNow();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(broker.connects).toBe(4);
+  });
+
   test('never has more un-acked messages than the protocol allows, and sends the rest as places get free', async () => {
     const broker = await RawBroker.open();
     broker.isAcking = false;

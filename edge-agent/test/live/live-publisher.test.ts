@@ -15,7 +15,7 @@ class RecordingMedia implements MediaPort {
   isOnline = true;
   isFull = false;
   frames: { topic: string; frame: Frame }[] = [];
-  #online = new Set<() => void>();
+  #offline = new Set<() => void>();
   #message = new Set<(message: { topic: string; payload: Uint8Array }) => void>();
 
   send(topic: string, payload: Uint8Array): boolean {
@@ -24,9 +24,9 @@ class RecordingMedia implements MediaPort {
     return true;
   }
 
-  onOnline(listener: () => void): () => void {
-    this.#online.add(listener);
-    return () => void this.#online.delete(listener);
+  onOffline(listener: () => void): () => void {
+    this.#offline.add(listener);
+    return () => void this.#offline.delete(listener);
   }
 
   onMessage(listener: (message: { topic: string; payload: Uint8Array }) => void): () => void {
@@ -34,9 +34,9 @@ class RecordingMedia implements MediaPort {
     return () => void this.#message.delete(listener);
   }
 
-  reconnect(): void {
-    this.isOnline = true;
-    for (const listener of this.#online) listener();
+  disconnect(): void {
+    this.isOnline = false;
+    for (const listener of this.#offline) listener();
   }
 
   /** Acknowledges all that was sent. */
@@ -145,15 +145,18 @@ describe('LivePublisher', () => {
     ]);
   });
 
-  test('a new media connection gets the init segment and the last keyframe again', () => {
+  test('sends nothing over a new media connection before it is asked again, and then from the init segment on', () => {
     for (const text of ['I1', 'P1']) camera.emit(text);
     publisher.lease(main, 15_000);
     media.taken();
-    media.isOnline = false;
+    media.disconnect();
     camera.emit('P2');
-    media.reconnect();
+    media.isOnline = true;
+    camera.emit('P3');
+    expect(media.taken()).toEqual([]);
+    publisher.lease(main, 15_000);
     expect(media.frames[0]?.frame.header.isDiscontinuity).toBe(true);
-    expect(media.taken()).toEqual(['init 1', 'I1', 'P1', 'P2']);
+    expect(media.taken()).toEqual(['init 1', 'I1', 'P1', 'P2', 'P3']);
   });
 
   test('waits for acknowledgements when the window is full, and goes on where it was', () => {
@@ -264,7 +267,7 @@ describe('LivePublisher', () => {
   test('refuses a new lease while the media connection is down', () => {
     camera.emit('I1');
     media.isOnline = false;
-    expect(() => publisher.lease(main, 15_000)).toThrow(expect.objectContaining({ code: 'UPLINK_OFFLINE' }));
+    expect(() => publisher.lease(main, 15_000)).toThrow(expect.objectContaining({ code: 'AGENT_OFFLINE' }));
   });
 
   test('renews the lease of a camera that is away for a while', () => {

@@ -1,8 +1,9 @@
 import { appendFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onTestFinished, describe, expect, test } from 'vitest';
+import { onTestFinished, describe, expect, test, vi } from 'vitest';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { MAX_ACKED_AHEAD } from '../../src/uplink/spool-log.ts';
+import { SpoolSegment } from '../../src/uplink/spool-segment.ts';
 import { Spool, type SpoolClass } from '../../src/uplink/spool.ts';
 import { silentLogger, temporaryFolder } from '../support.ts';
 
@@ -23,6 +24,10 @@ async function openSpool(folder: string, maxBytes = 16 * MIB): Promise<Spool> {
 
 const put = (spool: Spool, spoolClass: SpoolClass, payload: string | Uint8Array): Promise<void> =>
   spool.put(spoolClass, topicOf[spoolClass], Buffer.from(payload));
+
+/** As it is before a spy stands around it; to be called with its segment. */
+const methodOf = <K extends 'append' | 'abandonFrom'>(name: K): SpoolSegment[K] =>
+  SpoolSegment.prototype[name];
 
 async function drain(spool: Spool, spoolClass: SpoolClass): Promise<string[]> {
   const payloads: string[] = [];
@@ -124,6 +129,52 @@ describe('Spool', () => {
     await put(spool, 'readings', '4');
     expect(await drain(spool, 'readings')).toEqual(['4']);
     expect(spool.stats().messages).toBe(0);
+  });
+
+  test('keeps what is put while it finds a record that rotted', async () => {
+    const folder = await temporaryFolder();
+    const spool = await openSpool(folder);
+    for (const payload of ['1', '2']) await put(spool, 'readings', payload);
+    const one = await spool.next('readings');
+    const [path = ''] = await segmentPaths(folder, 'readings');
+    const bytes = await readFile(path);
+    bytes[one!.recordBytes + 30]! ^= 0xff;
+    await writeFile(path, bytes);
+
+    const abandonFrom = methodOf('abandonFrom');
+    let meanwhile: Promise<void> | undefined;
+    const abandon = vi.spyOn(SpoolSegment.prototype, 'abandonFrom');
+    onTestFinished(() => abandon.mockRestore());
+    abandon.mockImplementation(async function (this: SpoolSegment, ...args) {
+      const abandoned = abandonFrom.apply(this, args);
+      meanwhile ??= put(spool, 'readings', 'meanwhile');
+      return await abandoned;
+    });
+    const next = await spool.next('readings');
+    await meanwhile;
+    expect(text((next ?? (await spool.next('readings')))?.payload)).toBe('meanwhile');
+    expect(spool.stats()).toMatchObject({ messages: 2, messagesDropped: 1 });
+  });
+
+  test('counts all that it drops when the disk is full while another class is being written', async () => {
+    const spool = await openSpool(await temporaryFolder());
+    await put(spool, 'snapshots', 'earlier');
+    const append = methodOf('append');
+    const appending = vi.spyOn(SpoolSegment.prototype, 'append');
+    onTestFinished(() => appending.mockRestore());
+    appending.mockImplementation(async function (this: SpoolSegment, ...args) {
+      if (this.path.includes('/events/')) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return await append.apply(this, args);
+    });
+    const event = put(spool, 'events', 'refused');
+    const snapshot = put(spool, 'snapshots', 'on its way');
+    await expect(event).rejects.toMatchObject({ code: 'SPOOL_FULL' });
+    await snapshot;
+    // In the turn after that the oldest segment went, which is the one that was written.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const { messages, messagesDropped } = spool.stats();
+    expect([messages, messagesDropped]).toEqual([0, 3]);
   });
 
   test('drops the oldest snapshots first when the cap is reached, and never an event for a snapshot', async () => {

@@ -1,0 +1,26 @@
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import { expect, it, vi } from 'vitest';
+import { Capture } from '../../src/camera/capture.ts';
+import { parseSource } from '../../src/camera/source.ts';
+import { temporaryFolder } from '../support.ts';
+
+// A name server that never answers.
+vi.mock('node:dns/promises', () => ({ lookup: () => new Promise(() => {}) }));
+
+it('a capture closes at once although the look-up of its host hangs', async () => {
+  const capture = new Capture({
+    source: parseSource('rtsp://camera.invalid/live'),
+    transport: 'tcp',
+    probeMs: 1_000,
+    name: 'front',
+    ffmpeg: { path: '/nonexistent/ffmpeg', origin: 'bundled', major: 5 } as never,
+    runDir: await temporaryFolder(),
+    clock: systemClock,
+    onInit: () => {},
+    onFragment: () => {},
+    onPicture: () => {},
+  });
+  const ended = capture.start();
+  await capture.close();
+  expect(await ended).toMatchObject({ code: 'SHUTTING_DOWN' });
+}, 2_000);
