@@ -1,27 +1,50 @@
 // One launcher a data directory: a pid file that survives neither its process nor a reboot.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
 /**
- * Creates `dataDir` (mode 0700) when it is missing.
+ * Root's PostgreSQL runs as another account, which has to pass through here to a folder of its own. It cannot list what is in
+ * here, and whatever we put here is for its owner alone.
+ */
+const DATA_DIR_MODE = process.getuid?.() === 0 ? 0o711 : 0o700;
+
+/**
+ * Creates `dataDir` when it is missing.
  * @returns the release, idempotent.
  * @throws {AppError} DATA_DIR_IN_USE when another launcher that still runs holds it.
  */
 export function lockDataDir(dataDir: string): () => void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  mkdirSync(dataDir, { recursive: true, mode: DATA_DIR_MODE });
   const path = join(dataDir, 'launcher.pid');
-  const holder = readHolder(path);
-  if (holder !== undefined && isRunning(holder)) {
-    throw new AppError(
-      'DATA_DIR_IN_USE',
-      `${dataDir} is in use by process ${holder.pid}; stop it, or choose another folder with --data-dir`,
-    );
-  }
   const own: Holder = { pid: process.pid, startedAt: startTimeOf(process.pid) };
-  writeFileSync(path, JSON.stringify(own), { mode: 0o600 });
+  while (!appears(path, JSON.stringify(own))) {
+    const holder = readHolder(path);
+    if (holder !== undefined && isRunning(holder)) {
+      throw new AppError(
+        'DATA_DIR_IN_USE',
+        `${dataDir} is in use by process ${holder.pid}; stop it, or choose another folder with --data-dir`,
+      );
+    }
+    rmSync(path, { force: true });
+  }
   return () => rmSync(path, { force: true });
+}
+
+/** With its whole content or not at all. @returns false when the file is there already: of two launchers one is first. */
+function appears(path: string, content: string): boolean {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, content, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 interface Holder {

@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -52,6 +52,8 @@ export interface EmbeddedDatabaseOptions {
   logger: Logger;
   /** On top of ours; tests that need no durability switch `fsync` off. */
   settings?: Record<string, string>;
+  /** Aborted while it opens: `open` then rejects with SHUTTING_DOWN as soon as it can. */
+  signal?: AbortSignal;
 }
 
 interface Home {
@@ -87,7 +89,8 @@ export class EmbeddedDatabase {
       port: options.port || (await freePort()),
     };
     await endForgottenPostmaster(home.pgData);
-    if (!existsSync(join(home.pgData, 'PG_VERSION'))) await createCluster(dir, home);
+    if (!existsSync(join(home.pgData, 'PG_VERSION'))) await createCluster(dir, home, options.signal);
+    throwIfAborted(options.signal);
     const embedded = new EmbeddedDatabase(options, home, await startPostmaster(home, options));
     try {
       await ensureDatabase(urlOf(home, 'postgres'), DATABASE);
@@ -193,7 +196,11 @@ function hasLeftovers(error: unknown): boolean {
 }
 
 /** Into a folder beside the final one, so that a start which is killed here leaves nothing half made. */
-async function createCluster(dir: string, { binaries, pgData, account }: Home): Promise<void> {
+async function createCluster(
+  dir: string,
+  { binaries, pgData, account }: Home,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const partial = `${pgData}.partial`;
   await rm(partial, { recursive: true, force: true });
   const args = [
@@ -212,14 +219,21 @@ async function createCluster(dir: string, { binaries, pgData, account }: Home): 
       ...account,
       cwd: dir,
       env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+      ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {
-    throw new AppError('POSTGRES_FAILED', `initdb could not make a database cluster in ${partial}`, {
+    throwIfAborted(signal);
+    const { stderr = '', message } = cause as Error & { stderr?: string };
+    const why = stderr.trim().slice(-2_000) || message;
+    throw new AppError('POSTGRES_FAILED', `initdb could not make a database cluster in ${partial}: ${why}`, {
       cause,
-      detail: { stderr: (cause as { stderr?: string }).stderr?.slice(-2_000) },
     });
   }
   await rename(partial, pgData);
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new AppError('SHUTTING_DOWN', 'stopped while starting');
 }
 
 const passwordPath = (dir: string): string => join(dir, 'password');
@@ -227,8 +241,11 @@ const passwordPath = (dir: string): string => join(dir, 'password');
 function keepPassword(dir: string, account: PostgresAccount | undefined): string {
   const path = passwordPath(dir);
   if (!existsSync(path)) {
-    writeFileSync(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
-    if (account) chownSync(path, account.uid, account.gid);
+    // Appears when it is whole: a start that is killed here must not stop the next one.
+    const draft = `${path}.partial`;
+    writeFileSync(draft, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+    if (account) chownSync(draft, account.uid, account.gid);
+    renameSync(draft, path);
   }
   return readFileSync(path, 'utf8').trim();
 }

@@ -16,7 +16,7 @@ import { lockDataDir } from './data-dir-lock.ts';
 import { EmbeddedDatabase } from './embedded-postgres.ts';
 import { LogFile } from './log-file.ts';
 import type { StandaloneOptions } from './options.ts';
-import { claimPort } from './ports.ts';
+import { claimPorts } from './ports.ts';
 import { removeReadyFile, writeReadyFile, type Ready } from './ready-file.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
@@ -85,12 +85,14 @@ export class Launcher {
 
   async #start(): Promise<void> {
     const { dataDir, readyFile } = this.#options;
-    if (readyFile !== undefined) removeReadyFile(readyFile);
     this.#lifetime.onClose('lock', lockDataDir(dataDir));
+    // Not before the lock: until then the file may be that of a launcher which runs.
+    if (readyFile !== undefined) removeReadyFile(readyFile);
     for (const folder of ['logs', 'server'])
       mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
     const ports = await this.#claimPorts();
     const database = await this.#openDatabase();
+    this.#throwIfStopping();
     const url = `http://127.0.0.1:${ports.http}`;
 
     const server = this.#supervise('server', [SERVER, 'start'], this.#serverEnv(ports, database.url));
@@ -111,18 +113,19 @@ export class Launcher {
 
   async #claimPorts(): Promise<Ports> {
     const { port, mqttPort, mediaPort } = this.#options;
-    return {
-      http: await claimPort(port, '--port'),
-      mqtt: await claimPort(mqttPort, '--mqtt-port'),
-      media: await claimPort(mediaPort, '--media-port'),
-    };
+    const [http, mqtt, media] = await claimPorts([
+      [port, '--port'],
+      [mqttPort, '--mqtt-port'],
+      [mediaPort, '--media-port'],
+    ]);
+    return { http, mqtt, media };
   }
 
   async #openDatabase(): Promise<EmbeddedDatabase> {
-    const { dataDir, logger } = this.#options;
+    const { dataDir, logger, signal } = this.#options;
     const database = this.#lifetime.own(
       'postgres',
-      await EmbeddedDatabase.open({ dataDir, port: 0, logger }),
+      await EmbeddedDatabase.open({ dataDir, port: 0, logger, signal }),
     );
     const backoff = new Backoff({ firstMs: 500, maxMs: 30_000 });
     let isClosing = false;
@@ -186,7 +189,7 @@ export class Launcher {
   async #untilUp(supervised: Supervised, timeoutMs: number, isUp: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!(await isUp())) {
-      if (this.#options.signal.aborted) throw new AppError('SHUTTING_DOWN', 'stopped while starting');
+      this.#throwIfStopping();
       if (supervised.ends >= MAX_ENDS_BEFORE_UP || Date.now() > deadline) {
         const { name, log } = supervised;
         throw new AppError(
@@ -196,6 +199,10 @@ export class Launcher {
       }
       await delay(100);
     }
+  }
+
+  #throwIfStopping(): void {
+    if (this.#options.signal.aborted) throw new AppError('SHUTTING_DOWN', 'stopped while starting');
   }
 
   async #startAgent(ports: Ports, databaseUrl: string): Promise<void> {

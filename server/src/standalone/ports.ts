@@ -1,28 +1,51 @@
 // Ports are claimed by name before anything starts, so that a clash is told with the option that avoids it.
 
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
+/** A port, 0 for any free one, and the option that it came with. */
+export type PortWish = readonly [wanted: number, option: string];
+
 /**
- * @param wanted 0 for any free port.
- * @returns a port that could be listened on a moment ago.
- * @throws {AppError} PORT_IN_USE naming the port and `option`; PORT_FORBIDDEN when the system refuses it.
+ * All are held until the last one is there, so that no two are the same.
+ * @returns ports that could be listened on a moment ago, in the order of `wishes`.
+ * @throws {AppError} PORT_IN_USE naming the port and its option; PORT_FORBIDDEN when the system refuses it.
  */
-export async function claimPort(wanted: number, option: string): Promise<number> {
-  const server = createServer();
+export async function claimPorts<const T extends readonly PortWish[]>(
+  wishes: T,
+): Promise<{ [K in keyof T]: number }> {
+  refuseTwins(wishes);
+  const held: Server[] = [];
   try {
-    return await new Promise<number>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port: wanted, host: '127.0.0.1' }, () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address ? address.port : wanted);
-      });
+    const ports: number[] = [];
+    for (const [wanted, option] of wishes) {
+      const server = createServer();
+      held.push(server);
+      ports.push(await listen(server, wanted, option));
+    }
+    return ports as { [K in keyof T]: number };
+  } finally {
+    await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+}
+
+function refuseTwins(wishes: readonly PortWish[]): void {
+  for (const [index, [wanted, option]] of wishes.entries()) {
+    const twin = wishes.slice(0, index).find(([other]) => other !== 0 && other === wanted);
+    if (twin) throw new AppError('PORT_IN_USE', `${twin[1]} and ${option} are both ${wanted}`);
+  }
+}
+
+async function listen(server: Server, wanted: number, option: string): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ port: wanted, host: '127.0.0.1' }, resolve);
     });
   } catch (cause) {
     throw portError(cause, wanted, option);
-  } finally {
-    server.close();
   }
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : wanted;
 }
 
 function portError(cause: unknown, port: number, option: string): AppError {

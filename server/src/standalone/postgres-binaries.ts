@@ -37,10 +37,8 @@ async function locatePackage(): Promise<{ native: string; version: string }> {
   } catch (cause) {
     throw new AppError(
       'POSTGRES_FAILED',
-      `npm brings no PostgreSQL for ${platform}; set DATABASE_URL instead`,
-      {
-        cause,
-      },
+      `npm brings no PostgreSQL for ${platform}; run the server with one of your own (server/README.md)`,
+      { cause },
     );
   }
 }

@@ -23,7 +23,10 @@ export interface PostmasterOptions {
   onLogLine: (line: string) => void;
 }
 
-/** Owns the child process. It leads its own process group: Ctrl-C in a terminal must not stop it before its clients. */
+/**
+ * Owns the child process, and its guard. Both lead process groups of their own: Ctrl-C in a terminal must not stop PostgreSQL
+ * before its clients.
+ */
 export class Postmaster {
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
@@ -41,13 +44,14 @@ export class Postmaster {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
     });
-    this.exited = new Promise((resolve) => {
+    const guard = this.#child.pid === undefined ? undefined : new Guard(this.#child.pid, account);
+    this.exited = new Promise<void>((resolve) => {
       this.#child.once('exit', () => resolve());
       this.#child.once('error', (error) => {
         this.#logTail.push(error.message);
         resolve();
       });
-    });
+    }).then(() => guard?.dismiss());
     if (this.#child.stderr) {
       createInterface({ input: this.#child.stderr }).on('line', (line) => {
         if (this.#logTail.push(line) > KEPT_LOG_LINES) this.#logTail.shift();
@@ -95,6 +99,38 @@ export class Postmaster {
     }
     if (this.isRunning) this.#child.kill('SIGKILL');
     await this.exited;
+  }
+}
+
+/**
+ * Waits for the end of a pipe that only this process holds, so that PostgreSQL does not outlive us, not even a SIGKILL. First
+ * "smart": the server, which is told at the same moment, finishes with its database; then "fast", for clients of others.
+ */
+class Guard {
+  readonly #shell: ChildProcess;
+  readonly #gone: Promise<void>;
+
+  constructor(pid: number, account: PostgresAccount | undefined) {
+    const script = `read -r _ && exit; kill -TERM "$0"; for _ in 1 2 3 4 5 6 7 8; do sleep 1; kill -0 "$0" || exit; done; kill -INT "$0"`;
+    this.#shell = spawn('/bin/sh', ['-c', script, String(pid)], {
+      ...account,
+      cwd: '/',
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: { PATH: process.env.PATH },
+    });
+    this.#gone = new Promise((resolve) => {
+      this.#shell.once('exit', () => resolve());
+      // Without a shell there is no guard; the next start then ends what was left (`endForgottenPostmaster`).
+      this.#shell.once('error', () => resolve());
+    });
+    this.#shell.stdin?.on('error', () => undefined);
+  }
+
+  /** Resolves when it is gone: PostgreSQL needs it no longer. */
+  async dismiss(): Promise<void> {
+    this.#shell.kill('SIGKILL');
+    await this.#gone;
   }
 }
 

@@ -1,15 +1,16 @@
 // The launcher by itself: a bare machine, a second start, ports that are taken, a second launcher.
 
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Sitecast, waitFor } from './support/sitecast.ts';
+import { descendantsOf, Sitecast, waitFor } from './support/sitecast.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../dist/standalone/main.js', import.meta.url));
+const FREE_PORTS = ['--port', '0', '--mqtt-port', '0', '--media-port', '0'];
 const folders: string[] = [];
 
 afterEach(() => {
@@ -35,19 +36,49 @@ describe('the launcher', () => {
     expect(second.ready.password).toBe(password);
     expect((await (await second.login()).fetch(`snapshots/${snapshot.id}`)).status).toBe(200);
 
-    const { status, stderr } = launch(
-      '--data-dir',
-      dataDir,
-      '--port',
-      '0',
-      '--mqtt-port',
-      '0',
-      '--media-port',
-      '0',
-    );
+    const readyFile = join(dataDir, 'ready.json');
+    const { status, stderr } = launch('--data-dir', dataDir, '--ready-file', readyFile, ...FREE_PORTS);
     expect(status).toBe(1);
     expect(stderr).toContain(`${dataDir} is in use by process ${second.launcherPid}`);
+    expect(second.ready.password).toBe(password);
   }, 180_000);
+
+  it('takes every child along when it is killed, PostgreSQL too, and starts again', async () => {
+    const dataDir = newFolder();
+    const killed = await Sitecast.start({ dataDir });
+    const { pids, databaseUrl } = killed.ready;
+    const children = descendantsOf(killed.launcherPid).map(({ pid }) => pid);
+    expect(children).toEqual(expect.arrayContaining([pids.server, pids.agent]));
+    await killed.stop('SIGKILL');
+    await waitFor(() => !children.some(isAlive), 20_000, 'the end of the children');
+    rmSync(join(dataDir, 'ready.json'));
+
+    await using again = await Sitecast.start({ dataDir });
+    expect(new URL(again.ready.databaseUrl).password).toBe(new URL(databaseUrl).password);
+  }, 180_000);
+
+  it('stops while PostgreSQL is being made, and leaves nothing behind that hinders the next start', async () => {
+    const dataDir = newFolder();
+    const child = spawn(process.execPath, [LAUNCHER, '--data-dir', dataDir, ...FREE_PORTS], {
+      stdio: 'ignore',
+    });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    await waitFor(() => existsSync(join(dataDir, 'postgres/data.partial')), 20_000, 'initdb');
+    const started = performance.now();
+    child.kill('SIGTERM');
+    expect(await gone).toBe(0);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(existsSync(join(dataDir, 'postgres/data'))).toBe(false);
+    await using again = await Sitecast.start({ dataDir });
+    expect(again.ready.username).toBe('admin');
+  }, 120_000);
+
+  it('refuses one port for two purposes', () => {
+    const ports = ['--port', '0', '--mqtt-port', '18831', '--media-port', '18831'];
+    const { status, stderr } = launch('--data-dir', newFolder(), ...ports);
+    expect(status).toBe(1);
+    expect(stderr).toContain('--mqtt-port and --media-port are both 18831');
+  });
 
   it.each(['--port', '--mqtt-port', '--media-port'])('names a taken port and %s', async (option) => {
     const squatter = createServer();
@@ -85,8 +116,18 @@ function launch(...args: string[]): { status: number | null; stderr: string } {
   return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', timeout: 60_000 });
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sitecast-launcher-'));
+  // Where the account of root's PostgreSQL may pass, or the database would lie in /var/lib and stay there.
+  chmodSync(folder, 0o711);
   folders.push(folder);
   return folder;
 }

@@ -1,7 +1,7 @@
 // Starts the whole product as `npm start` does, on free ports in a new folder, and talks to it as a program would.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -45,6 +45,8 @@ export class Sitecast {
 
   static async start({ args = [], dataDir, env = {} }: StartOptions = {}): Promise<Sitecast> {
     const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'sitecast-e2e-'));
+    // Where the account of root's PostgreSQL may pass, or the database would lie in /var/lib and stay there.
+    chmodSync(folder, 0o711);
     const readyFile = join(folder, 'ready.json');
     const ports = ['--port', '0', '--mqtt-port', '0', '--media-port', '0'];
     const launcher = spawn(
