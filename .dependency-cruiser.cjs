@@ -49,7 +49,9 @@ module.exports = {
     {
       name: 'domains-below-plugins-below-routes',
       severity: 'error',
-      from: { path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues)/' },
+      from: {
+        path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues)/',
+      },
       to: { path: '^server/src/(plugins|routes|app|main|standalone)' },
     },
     {

@@ -157,5 +157,9 @@ async function readiness({ database, queue }: { database: Database; queue: JobQu
       () => true,
       () => false,
     );
-  return { database: await works(database.query('select 1')), queue: await works(queue.counts()) };
+  const [isDatabaseUp, isQueueUp] = await Promise.all([
+    works(database.query('select 1')),
+    works(queue.counts()),
+  ]);
+  return { database: isDatabaseUp, queue: isQueueUp };
 }

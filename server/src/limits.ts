@@ -11,12 +11,13 @@ import { MAX_TOKENS_PER_USER } from './auth/tokens.ts';
 import { MAX_USERS } from './auth/users.ts';
 import { BROKER_LIMITS } from './broker/limits.ts';
 import type { ServerConfig } from './config.ts';
-import { MAX_PENDING_COMMANDS } from './fleet/agent-commands.ts';
+import { MAX_PENDING_COMMANDS, MAX_PENDING_COMMANDS_PER_AGENT } from './fleet/agent-commands.ts';
 import { MAX_SENSORS_PER_SITE } from './fleet/fleet.ts';
 import { MAX_SITES } from './fleet/sites.ts';
 import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from './fleet/updates.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
+import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
@@ -108,6 +109,7 @@ function brokerRows(): LimitRow[] {
     row('commands without a reply', MAX_PENDING_COMMANDS, 'commands', 'reject', {
       bytes: MAX_PENDING_COMMANDS * KIB,
     }),
+    row('commands without a reply of one agent', MAX_PENDING_COMMANDS_PER_AGENT, 'commands', 'reject'),
   ];
 }
 
@@ -165,6 +167,9 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
     }),
     row('staged snapshots set aside', STAGING_REJECTED_MAX, 'files', 'drop-oldest', {
       counter: 'snapshots_set_aside',
+    }),
+    row('known folders of pictures', KNOWN_FOLDERS_MAX, 'folders', 'drop-oldest', {
+      bytes: KNOWN_FOLDERS_MAX * ENTRY_BYTES,
     }),
     row('one job', MAX_JOB_BYTES, 'bytes', 'reject', { bytes: QUEUE_ADDS_PENDING_MAX * KIB }),
   ];

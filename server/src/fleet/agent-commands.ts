@@ -14,7 +14,7 @@ export interface CommandChannel {
 }
 
 export const MAX_PENDING_COMMANDS = 256;
-const MAX_PENDING_COMMANDS_PER_AGENT = 32;
+export const MAX_PENDING_COMMANDS_PER_AGENT = 32;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 export interface AgentCommandsOptions {

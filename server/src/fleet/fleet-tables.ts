@@ -95,7 +95,7 @@ export class FleetTables {
   }
 
   /** All cameras of one inventory at once; those that another agent had become this agent's. */
-  async saveInventory({ site, agent }: AgentAddress, cameras: Camera[], gone: Camera[]): Promise<void> {
+  async saveInventory({ site, agent }: AgentAddress, reports: CameraReport[], gone: Camera[]): Promise<void> {
     await this.#database.query(
       `with gone as (delete from cameras where site = $1 and agent = $2 and id = any($5::text[]))
        insert into cameras (site, id, agent, name, report, updated_at)
@@ -106,8 +106,8 @@ export class FleetTables {
       [
         site,
         agent,
-        cameras.map(({ id }) => id),
-        cameras.map(({ report }) => JSON.stringify(report)),
+        reports.map(({ id }) => id),
+        reports.map((report) => JSON.stringify(report)),
         gone.map(({ id }) => id),
       ],
     );

@@ -39,6 +39,8 @@ export class Fleet {
   /** Bound: one a camera. */
   readonly #newestSnapshots = new Map<string, NewestSnapshot>();
   readonly #sensorsPerSite = new Map<string, number>();
+  /** By site, the inventory that is saved last. Bound: the sites; those who wait are held by the broker. */
+  readonly #inventories = new Map<string, Promise<void>>();
   readonly #counters = { camerasRefused: 0, sensorsRefused: 0 };
 
   constructor({ database, updates, clock = systemClock }: FleetOptions) {
@@ -131,23 +133,34 @@ export class Fleet {
     await this.#tables.saveAgent(agent);
   }
 
-  async applyInventory(from: AgentAddress, { cameras }: CameraInventory): Promise<void> {
+  /**
+   * Those of a site one after the other, in order of arrival: the newest must win, and agents must not both get a camera.
+   * @throws {AppError} CONFLICT (not retryable) when another agent has some of the cameras; the others are taken.
+   */
+  applyInventory(from: AgentAddress, inventory: CameraInventory): Promise<void> {
+    const before = this.#inventories.get(from.site) ?? Promise.resolve();
+    const turn = before.catch(() => undefined).then(() => this.#applyInventory(from, inventory));
+    this.#inventories.set(from.site, turn);
+    return turn;
+  }
+
+  async #applyInventory(from: AgentAddress, { cameras }: CameraInventory): Promise<void> {
     const mine = cameras.filter((report) => this.#mayOwn(from, report.id));
     this.#counters.camerasRefused += cameras.length - mine.length;
     const kept = new Set(mine.map(({ id }) => id));
     const gone = this.#camerasOf(from).filter(({ id }) => !kept.has(id));
-    const now = this.#now();
-    const saved = mine.map((report): Camera => {
-      const customName = this.#cameras.get(`${from.site}/${report.id}`)?.customName ?? null;
-      return { site: from.site, id: report.id, agent: from.agent, customName, report, updatedAt: now };
-    });
-    await this.#tables.saveInventory(from, saved, gone);
+    await this.#tables.saveInventory(from, mine, gone);
     for (const camera of gone) {
       this.#cameras.delete(formatAddress(camera));
       this.#newestSnapshots.delete(formatAddress(camera));
     }
-    for (const camera of saved) {
-      this.#cameras.set(formatAddress(camera), camera);
+    const updatedAt = this.#now();
+    for (const report of mine) {
+      const key = `${from.site}/${report.id}`;
+      // Read only now: somebody may have given the camera a name meanwhile.
+      const customName = this.#cameras.get(key)?.customName ?? null;
+      const camera = { site: from.site, id: report.id, agent: from.agent, customName, report, updatedAt };
+      this.#cameras.set(key, camera);
       this.#tellCamera(camera);
     }
     if (mine.length < cameras.length) {

@@ -9,8 +9,8 @@ import { createDurably, syncDirectory, toDiskError } from './durable-file.ts';
 
 const PATH = /^[a-z0-9][a-z0-9-]{0,62}\/\d{4}-\d{2}-\d{2}\/[0-9A-Z]{26}(\.thumbnail)?\.(jpg|webp)$/;
 const EXTENSIONS = { 'image/jpeg': 'jpg', 'image/webp': 'webp' } as const;
-/** Folders known to be durable. Bound: cleared when full; costs a few fsyncs. */
-const KNOWN_FOLDERS_MAX = 1_000;
+/** Folders known to be durable, `drop-oldest`: a miss costs two fsyncs. */
+export const KNOWN_FOLDERS_MAX = 1_000;
 
 export interface StoredPaths {
   path: string;
@@ -91,7 +91,9 @@ export class MediaStore {
     } catch (error) {
       throw toDiskError(error, `making the folder ${folder}`);
     }
-    if (this.#knownFolders.size >= KNOWN_FOLDERS_MAX) this.#knownFolders.clear();
+    const [oldest] = this.#knownFolders;
+    if (oldest !== undefined && this.#knownFolders.size >= KNOWN_FOLDERS_MAX)
+      this.#knownFolders.delete(oldest);
     this.#knownFolders.add(folder);
   }
 

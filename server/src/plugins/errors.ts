@@ -17,7 +17,8 @@ export const errorAnswers = fp(async (app) => {
   app.setErrorHandler((error, request, reply) => answer(error, request, reply));
 });
 
-function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Also for what Fastify refuses before it knows the route, such as a path that is not one. */
+export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = toErrorBody(error);
   const status = httpStatusOf(body.error.code);
   if (status >= 500) request.log.error({ err: error }, 'a request failed');

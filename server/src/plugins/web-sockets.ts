@@ -18,6 +18,14 @@ export interface WebSocketOptions {
 }
 
 export const webSockets = fp<WebSocketOptions>(async (app, options) => {
+  // Before the plugin's own hook, which would hide these routes from the OpenAPI document and answer a request that is no
+  // WebSocket without a word.
+  app.addHook('onRoute', (route) => {
+    if (!route.websocket) return;
+    route.wsHandler = route.handler as unknown as NonNullable<typeof route.wsHandler>;
+    route.handler = refusePlainRequest;
+    route.websocket = false;
+  });
   await app.register(websocket, {
     options: {
       maxPayload: options.maxPayloadBytes,
@@ -46,6 +54,10 @@ export const webSockets = fp<WebSocketOptions>(async (app, options) => {
   const timer = setInterval(() => heartbeat.beat(app.websocketServer.clients), options.pingIntervalMs);
   app.addHook('onClose', async () => clearInterval(timer));
 });
+
+async function refusePlainRequest(): Promise<never> {
+  throw new AppError('BAD_REQUEST', 'this is a WebSocket: the request must ask for an upgrade');
+}
 
 /** A half-open connection never errors by itself: one that answers no ping for `pongTimeoutMs` is cut. */
 class Heartbeat {

@@ -58,6 +58,7 @@ export function redisBackend(url: string): QueueBackend {
     openConsumer: (name, processor, concurrency, settings) =>
       new Worker(name, processor, {
         ...settings,
+        autorun: false,
         concurrency,
         connection: { url, maxRetriesPerRequest: null },
       }),

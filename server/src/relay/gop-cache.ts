@@ -25,14 +25,17 @@ export class GopCache {
   #init: CachedFrame | undefined;
   #gop: CachedFrame[] = [];
   #newest: CachedFrame | undefined;
-  #bytes = 0;
+  #gopBytes = 0;
 
   constructor(options: GopCacheOptions) {
     this.#options = options;
   }
 
+  /** All that is held: the GOP, the init segment, and a newest frame that is in neither. */
   get bytes(): number {
-    return this.#bytes + (this.#init?.wireBytes ?? 0);
+    const newest = this.#newest;
+    const isApart = newest !== undefined && newest !== this.#init && newest !== this.#gop.at(-1);
+    return this.#gopBytes + (this.#init?.wireBytes ?? 0) + (isApart ? newest.wireBytes : 0);
   }
 
   get init(): CachedFrame | undefined {
@@ -52,8 +55,8 @@ export class GopCache {
     if (frame.header.isKeyframe) this.#clearGop();
     else if (this.#gop.length === 0) return true;
     this.#gop.push(frame);
-    this.#bytes += frame.wireBytes;
-    if (this.#bytes <= this.#options.maxBytes && this.#gop.length <= this.#options.maxFrames) return true;
+    this.#gopBytes += frame.wireBytes;
+    if (this.bytes <= this.#options.maxBytes && this.#gop.length <= this.#options.maxFrames) return true;
     this.#clearGop();
     return false;
   }
@@ -72,6 +75,6 @@ export class GopCache {
 
   #clearGop(): void {
     this.#gop = [];
-    this.#bytes = 0;
+    this.#gopBytes = 0;
   }
 }

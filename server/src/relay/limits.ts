@@ -15,7 +15,7 @@ export interface RelayLimits {
   maxStillsStreams: number;
   maxViewers: number;
   maxViewersPerStream: number;
-  /** Init segment and newest GOP of one stream. */
+  /** Init segment and newest GOP of one stream; a `stills` stream holds one frame. */
   gopCacheMaxBytes: number;
   gopCacheMaxFrames: number;
   /** Held in this process for one viewer's socket; one frame may be above it. */

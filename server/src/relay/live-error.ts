@@ -9,7 +9,7 @@ export interface LiveErrorAnswer {
   closeCode: number;
 }
 
-const CLOSE_CODES: Partial<Record<WireErrorCode, number>> = {
+const CLOSE_CODES: Partial<Record<string, number>> = {
   SHUTTING_DOWN: CloseCode.goingAway,
   VIEWER_STALLED: CloseCode.viewerStalled,
   AGENT_OFFLINE: CloseCode.cameraUnavailable,
@@ -37,8 +37,13 @@ export function liveErrorOf(error: unknown): LiveErrorAnswer {
       ...(typeof active === 'number' && { active }),
       ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
     },
-    closeCode: CLOSE_CODES[code] ?? CloseCode.tryAgainLater,
+    closeCode: closeCodeOf(code),
   };
+}
+
+/** With which code a socket is closed after an `error` message of this code. */
+export function closeCodeOf(code: string): number {
+  return CLOSE_CODES[code] ?? CloseCode.tryAgainLater;
 }
 
 function isWireErrorCode(code: string): code is WireErrorCode {

@@ -14,7 +14,7 @@ import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
 import { FrameTimeline } from './frame-timeline.ts';
-import { GopCache } from './gop-cache.ts';
+import { GopCache, type CachedFrame } from './gop-cache.ts';
 import type { RelayLimits } from './limits.ts';
 import type { AgentPort, RelayCounters, StreamSnapshot } from './ports.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -23,6 +23,14 @@ import type { Viewer, ViewerSource } from './viewer.ts';
 import { prebuildFrame } from './ws-frame.ts';
 
 export type ReadyMessage = Extract<LiveMessage, { type: 'ready' }>;
+
+/** What an agent may send on each profile. */
+const KINDS_OF: Record<Profile, readonly FrameKind[]> = {
+  main: [FrameKind.initSegment, FrameKind.fragment],
+  low: [FrameKind.initSegment, FrameKind.fragment],
+  mpeg1: [FrameKind.mpegTsChunk],
+  stills: [FrameKind.jpegStill],
+};
 
 export interface LiveStreamOptions {
   camera: Address;
@@ -111,8 +119,13 @@ export class LiveStream implements ViewerSource {
     this.#emptySinceMs = this.#options.clock.monotonicMs();
   }
 
-  accept(header: FrameHeader, bytes: Buffer): void {
+  accept(received: FrameHeader, bytes: Buffer): void {
     const { counters, clock } = this.#options;
+    if (!KINDS_OF[this.profile].includes(received.kind)) {
+      counters.framesUndecodable += 1;
+      return;
+    }
+    const header = asShown(received);
     this.#receive(header, bytes.length);
     if (!this.#isDecodable(header)) {
       counters.framesUndecodable += 1;
@@ -123,7 +136,7 @@ export class LiveStream implements ViewerSource {
     const wire = prebuildFrame(bytes);
     const wireBytes = wire.reduce((sum, part) => sum + part.length, 0);
     const frame = { ordinal: this.#nextOrdinal++, header, wire, wireBytes };
-    if (isInit) this.cache.addInit(frame);
+    if (isInit) this.#keepInit(frame, bytes.length - FRAME_HEADER_BYTES);
     else if (!this.cache.addPicture(frame)) counters.gopsOverflowed += 1;
     this.timeline.add(header.sequence, clock.monotonicMs());
     for (const viewer of this.#showing()) viewer.pump();
@@ -254,12 +267,22 @@ export class LiveStream implements ViewerSource {
   // A lease that was renewed too late begins with the init segment that everybody has: a player need not start over.
   #isKnownInit({ epoch }: FrameHeader, bytes: Buffer): boolean {
     const payload = bytes.subarray(FRAME_HEADER_BYTES);
-    if (this.#initPayload?.equals(payload) && this.cache.init?.header.epoch === epoch) return true;
-    this.#initPayload = Buffer.from(payload);
-    return false;
+    return this.cache.init?.header.epoch === epoch && this.#initPayload?.equals(payload) === true;
+  }
+
+  // The payload is a view into what the cache holds and counts; it lies at the end of the message.
+  #keepInit(frame: CachedFrame, payloadBytes: number): void {
+    const last = frame.wire.at(-1);
+    this.#initPayload = last?.subarray(last.length - payloadBytes);
+    this.cache.addInit(frame);
   }
 
   *#showing(): Iterable<Viewer> {
     for (const viewer of this.#viewers) if (!this.#waiting.has(viewer)) yield viewer;
   }
+}
+
+// Every still is a picture by itself. Without this, stills that do not say so would pile up as one GOP.
+function asShown(header: FrameHeader): FrameHeader {
+  return header.kind === FrameKind.jpegStill ? { ...header, isKeyframe: true } : header;
 }

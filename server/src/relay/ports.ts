@@ -35,6 +35,8 @@ export interface JoinRequest {
   codecs: readonly string[];
   userId: string;
   socket: ViewerSocket;
+  /** Aborts when the socket has closed: a viewer that leaves while its agent is being asked gives its place back at once. */
+  closed?: AbortSignal;
 }
 
 /** The route's grip on one viewer. */
@@ -58,7 +60,7 @@ export interface RelayCounters {
   bytesAccepted: number;
   /** For a stream that nobody watches (any more). */
   framesUnwanted: number;
-  /** Before an init segment or keyframe, or after a gap. */
+  /** Before an init segment or keyframe, after a gap, or of a kind that the profile does not have. */
   framesUndecodable: number;
   gopsOverflowed: number;
   framesSent: number;

@@ -28,7 +28,8 @@ const USUAL_PROFILES: readonly Profile[] = ['main', 'stills'];
 
 interface Watching {
   stream: LiveStream;
-  isSteppingDown: boolean;
+  /** Holds a place there, too, while its agent is being asked. */
+  steppingTo?: LiveStream;
 }
 
 export class StreamHub {
@@ -64,11 +65,11 @@ export class StreamHub {
   /**
    * Lets a browser watch: takes a slot where the stream is new, asks the agent for it, then sends `ready`, the cached GOP and
    * what follows. Admission is decided before anything is awaited, so a race cannot get more than the bound.
-   * @returns the route's grip; a socket that has closed meanwhile is told by `onClose()`.
+   * @returns the route's grip; a socket that has closed meanwhile is told by `closed`, or by `onClose()` of the grip.
    * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE, CAMERA_OFFLINE,
    * PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
    */
-  async join({ camera, profile, codecs, socket }: JoinRequest): Promise<ViewerHandle> {
+  async join({ camera, profile, codecs, socket, closed }: JoinRequest): Promise<ViewerHandle> {
     const viewer = new Viewer({
       socket,
       limits: this.#options.limits,
@@ -79,7 +80,9 @@ export class StreamHub {
     });
     try {
       const stream = this.#admit(viewer, camera, profile);
-      this.#viewers.set(viewer, { stream, isSteppingDown: false });
+      this.#viewers.set(viewer, { stream });
+      closed?.addEventListener('abort', () => viewer.onClose(), { once: true });
+      if (closed?.aborted) viewer.onClose();
       expectPlayable(await stream.open(), codecs);
       if (this.#isClosing) throw shuttingDown();
       stream.show(viewer);
@@ -179,12 +182,12 @@ export class StreamHub {
   async #stepDown(viewer: Viewer): Promise<void> {
     const watching = this.#viewers.get(viewer);
     const profile = watching && this.#lowerProfile(watching.stream);
-    if (!profile || watching.isSteppingDown) return;
-    watching.isSteppingDown = true;
+    if (!profile || watching.steppingTo) return;
     const { stream: before } = watching;
     let after: LiveStream | undefined;
     try {
       after = this.#admit(viewer, before.camera, profile);
+      watching.steppingTo = after;
       await after.open();
       this.#move(viewer, before, after);
     } catch (error) {
@@ -192,14 +195,14 @@ export class StreamHub {
       after?.remove(viewer);
       this.#options.logger.debug({ profile, error: messageOf(error) }, 'a slow viewer could not step down');
     } finally {
-      watching.isSteppingDown = false;
+      delete watching.steppingTo;
     }
   }
 
   #move(viewer: Viewer, before: LiveStream, after: LiveStream): void {
     if (viewer.isOver) return after.remove(viewer);
     before.remove(viewer);
-    this.#viewers.set(viewer, { stream: after, isSteppingDown: false });
+    this.#viewers.set(viewer, { stream: after });
     this.counters.viewersSteppedDown += 1;
     viewer.tell({ type: 'profile', profile: after.profile, reason: 'viewer-slow' });
     after.show(viewer);
@@ -215,6 +218,7 @@ export class StreamHub {
     const watching = this.#viewers.get(viewer);
     this.#viewers.delete(viewer);
     watching?.stream.remove(viewer);
+    watching?.steppingTo?.remove(viewer);
   }
 }
 

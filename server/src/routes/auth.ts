@@ -42,6 +42,7 @@ export const authRoutes: FastifyPluginAsyncZod<AuthRoutesOptions> = async (
       config: { access: 'public' },
       schema: {
         tags: ['auth'],
+        security: [],
         summary: 'Log in; the answer sets the session cookie',
         body: z.object({ username: z.string().trim().toLowerCase().min(1).max(64), password: givenPassword }),
         response: answers(me),
@@ -62,7 +63,7 @@ export const authRoutes: FastifyPluginAsyncZod<AuthRoutesOptions> = async (
     '/auth/logout',
     {
       config: { access: 'public' },
-      schema: { tags: ['auth'], summary: 'End this session', response: noContent },
+      schema: { tags: ['auth'], security: [], summary: 'End this session', response: noContent },
     },
     async (request, reply) => {
       const secret = sessionSecretOf(request);

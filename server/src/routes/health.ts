@@ -16,6 +16,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     {
       schema: {
         tags: ['health'],
+        security: [],
         summary: 'The process answers',
         response: { 200: z.object({ ok: z.literal(true) }) },
       },
@@ -28,6 +29,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     {
       schema: {
         tags: ['health'],
+        security: [],
         summary: 'The server can do its work',
         response: { 200: ready, 503: ready },
       },

@@ -5,12 +5,12 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { FastifyRequest } from 'fastify';
 import { WebSocket } from 'ws';
 import { parseAddress } from '@sitecast/shared/protocol/ids';
-import { CloseCode, viewerMessage, type LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { viewerMessage, type LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
-import { httpStatusOf, type ServerErrorCode } from '../errors.ts';
 import { toErrorBody } from '../plugins/errors.ts';
 import { principalOf } from '../plugins/authentication.ts';
+import { closeCodeOf } from '../relay/live-error.ts';
 import type { JoinRequest, ViewerHandle, ViewerSocket } from '../relay/ports.ts';
 
 export interface LiveRoutesOptions {
@@ -145,15 +145,6 @@ function parseJsonText(text: string): unknown {
 function textOf(bytes: Buffer | ArrayBuffer | Buffer[]): string {
   if (Array.isArray(bytes)) return Buffer.concat(bytes).toString('utf8');
   return Buffer.from(bytes as Buffer).toString('utf8');
-}
-
-function closeCodeOf(code: ServerErrorCode): number {
-  if (code === 'SHUTTING_DOWN') return CloseCode.goingAway;
-  if (code === 'AGENT_OFFLINE' || code === 'CAMERA_OFFLINE' || code === 'COMMAND_TIMEOUT') {
-    return CloseCode.cameraUnavailable;
-  }
-  const status = httpStatusOf(code);
-  return status === 429 || status >= 500 ? CloseCode.tryAgainLater : CloseCode.policyViolation;
 }
 
 /**

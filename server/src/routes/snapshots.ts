@@ -92,7 +92,7 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = asyn
     { etag, type, path }: { etag: string; type: string; path: string },
   ): Promise<FastifyReply> => {
     void reply.header('etag', etag).header('cache-control', IMMUTABLE);
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    if (hasPicture(request.headers['if-none-match'], etag)) return reply.code(304).send();
     const { bytes, stream } = await pictures.open(path);
     return reply.header('content-type', type).header('content-length', bytes).send(stream);
   };
@@ -125,6 +125,12 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = asyn
     },
   );
 };
+
+/** RFC 9110 13.1.2: a list, compared weakly, because proxies weaken what they pass on; `*` is any. */
+function hasPicture(ifNoneMatch: string | undefined, etag: string): boolean {
+  const known = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return known.includes(etag) || known.includes('*');
+}
 
 function toQuery({ from, to, ...rest }: z.output<typeof filterQuery>): SnapshotQuery {
   return {

@@ -87,9 +87,11 @@ export async function queryTelemetry(database: Queryable, query: TelemetryQuery)
 
 /** The narrowest bucket, aligned to 1970 in UTC, of which at most `maxPoints` touch the range. */
 export function chooseBucketMs(fromMs: number, toMs: number, maxPoints: number, atLeastMs: number): number {
+  // Nothing is older than 1970, and no bucket is wide enough to hold both sides of it.
+  const firstMs = Math.max(0, fromMs);
   const fits = (bucketMs: number): boolean =>
     bucketMs >= atLeastMs &&
-    Math.floor((toMs - 1) / bucketMs) - Math.floor(fromMs / bucketMs) + 1 <= maxPoints;
+    Math.floor((toMs - 1) / bucketMs) - Math.floor(firstMs / bucketMs) + 1 <= maxPoints;
   const narrow = BUCKETS_MS.find(fits);
   if (narrow !== undefined) return narrow;
   let days = 1;

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '@sitecast/shared/node/logger';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { SnapshotIntake } from '../../src/ingest/snapshot-intake.ts';
 import { SnapshotWorker } from '../../src/ingest/snapshot-worker.ts';
@@ -38,7 +38,7 @@ describe('sweep of staged snapshots', () => {
     clock = new ManualClock();
     queue = new Queue();
     const staging = await Staging.open(folder);
-    const logger = pino({ level: 'silent' });
+    const logger = createLogger({ name: 'test', level: 'silent' });
     // Nothing is filed here, so the worker needs no store of its own.
     const worker = Object.create(SnapshotWorker.prototype) as SnapshotWorker;
     intake = new SnapshotIntake({ staging, queue, worker, concurrency: 2, maxStaged: 10, logger, clock });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { AgentStatus, CameraReport } from '@sitecast/shared/protocol/status';
 import { createDevice, Devices } from '../../src/fleet/devices.ts';
@@ -59,6 +60,35 @@ describe('Fleet', () => {
     await fleet.applyInventory(GATEWAY, { cameras: [report('back')] });
     expect(fleet.cameras().map(({ id }) => id)).toEqual(['back']);
     expect((await openFleet(test.database)).cameras().map(({ id }) => id)).toEqual(['back']);
+  });
+
+  it('shows the newest of inventories that come in one breath, here and after a restart', async () => {
+    await using test = await postgres.createDatabase();
+    await openFleet(test.database);
+    const slowFirst = slowQueries(test.database, [60, 30, 0]);
+    const fleet = new Fleet({ database: slowFirst, updates: new UpdateHub() });
+    const named = (name: string) =>
+      fleet.applyInventory(GATEWAY, { cameras: [{ ...report('front'), name }] });
+    await Promise.all(['first', 'second', 'third'].map(named));
+    expect(fleet.camera({ site: 'yard', id: 'front' })?.report.name).toBe('third');
+    expect((await openFleet(test.database)).cameras()).toMatchObject([{ report: { name: 'third' } }]);
+  });
+
+  it('does not forget a name that was given while an inventory was being saved', async () => {
+    await using test = await postgres.createDatabase();
+    const fleet = await openFleet(test.database);
+    const front = { site: 'yard', id: 'front' };
+    await fleet.applyInventory(GATEWAY, { cameras: [report('front')] });
+    const slow = new Fleet({
+      database: slowQueries(test.database, [0, 0, 0, 0, 50]),
+      updates: new UpdateHub(),
+    });
+    await slow.load();
+    const saving = slow.applyInventory(GATEWAY, { cameras: [report('front')] });
+    await delay(10);
+    await slow.renameCamera(front, '정문');
+    await saving;
+    expect(slow.camera(front)?.customName).toBe('정문');
   });
 
   it('leaves a camera with the agent that has it, while that one is connected', async () => {
@@ -199,6 +229,15 @@ describe('Devices', () => {
     expect(await devices.authenticate('boiler', secret)).toBeUndefined();
   });
 });
+
+/** The queries of `delaysMs` are late by so much; those after them are not. */
+function slowQueries(database: Database, delaysMs: number[]): Database {
+  const query: Database['query'] = async (...given) => {
+    await delay(delaysMs.shift() ?? 0);
+    return database.query(...given);
+  };
+  return { ...database, query };
+}
 
 async function openFleet(database: Database, clock?: ManualClock): Promise<Fleet> {
   const sites = new Sites({ database });

@@ -18,6 +18,15 @@ describe('access', () => {
       Object.keys(methods).map((method) => ({ path, method: method.toUpperCase() as 'GET' })),
     );
     expect(routes.length).toBeGreaterThan(25);
+    const open = Object.entries(paths).filter(([, methods]) =>
+      Object.values(methods).some(({ security }) => security?.length === 0),
+    );
+    expect(open.map(([path]) => path).sort()).toEqual([
+      '/api/v1/auth/login',
+      '/api/v1/auth/logout',
+      '/healthz',
+      '/readyz',
+    ]);
     for (const { path, method } of routes.filter(({ path }) => path.startsWith('/api/'))) {
       const url = path.replaceAll(/\{(\w+)\}/g, 'x');
       const { statusCode } = await harness.request(null, { method, url, payload: {} });
@@ -301,7 +310,7 @@ describe('snapshots', () => {
     expect(picture.rawPayload.equals(stored.snapshot)).toBe(true);
     const cached = await harness.request(cookie, {
       url: `/api/v1/snapshots/${stored.id}`,
-      headers: { 'if-none-match': String(picture.headers.etag) },
+      headers: { 'if-none-match': `"other", W/${String(picture.headers.etag)}` },
     });
     expect([cached.statusCode, cached.body]).toEqual([304, '']);
     const head = await harness.request(cookie, { method: 'HEAD', url: `/api/v1/snapshots/${stored.id}` });
@@ -347,6 +356,18 @@ describe('outside the API', () => {
     );
   });
 
+  it.each(['/api/v1/cameras/%zz', `/api/v1/sites/${'a'.repeat(200)}`])(
+    '%.24s is refused like all else',
+    async (url) => {
+      await using harness = await openHttpHarness(postgres);
+      const answer = await harness.request(null, { url });
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json()).toMatchObject({
+        error: { code: 'BAD_REQUEST', messageKo: expect.any(String) as string },
+      });
+    },
+  );
+
   it('every answer forbids foreign scripts and frames', async () => {
     await using harness = await openHttpHarness(postgres);
     const { headers } = await harness.request(null, { url: '/healthz' });
@@ -361,7 +382,7 @@ describe('outside the API', () => {
 });
 
 interface OpenApi {
-  paths: Record<string, Record<string, unknown>>;
+  paths: Record<string, Record<string, { security?: unknown[] }>>;
 }
 
 const REPORT: Omit<CameraReport, 'id'> = {

@@ -34,6 +34,21 @@ describe('a WebSocket', () => {
     own.terminate();
   });
 
+  it.each(['live', 'updates'])(
+    'to %s is in the OpenAPI document, and says so to who asks for a page',
+    async (path) => {
+      await using harness = await openHttpHarness(postgres);
+      const cookie = await harness.login('viewer');
+      const document = await harness.request(cookie, { url: '/api/v1/openapi.json' });
+      expect(document.json<{ paths: object }>().paths).toHaveProperty([`/api/v1/${path}`, 'get']);
+      const plain = await harness.request(cookie, { url: `/api/v1/${path}` });
+      expect(plain.statusCode).toBe(400);
+      expect(plain.json()).toMatchObject({
+        error: { code: 'BAD_REQUEST', messageKo: expect.any(String) as string },
+      });
+    },
+  );
+
   it('may log in with a token', async () => {
     await using harness = await openHttpHarness(postgres);
     const url = await listen(harness);
@@ -111,7 +126,7 @@ describe('live', () => {
       1013,
     ],
     [new AppError('AGENT_OFFLINE', 'gateway is away'), 4001],
-    [new AppError('PROFILE_UNSUPPORTED', 'no low'), 1008],
+    [new AppError('PROFILE_UNSUPPORTED', 'no low'), 4001],
     [new AppError('SHUTTING_DOWN', 'closing'), 1001],
     [new TypeError('a mistake with rtsp://user:hunter2@camera in it'), 1013],
   ])('tells the reason of a refusal in both languages, then closes: %s', async (error, closeCode) => {
@@ -131,13 +146,18 @@ describe('live', () => {
   });
 
   it.each([
-    ['something else', JSON.stringify({ type: 'presented', sequence: 1, bufferedMs: 1 }), 'BAD_REQUEST'],
-    ['no JSON', 'hello', 'BAD_REQUEST'],
-    ['a camera of a site that the user does not see', SUBSCRIBE, 'NOT_FOUND'],
-  ])('refuses %s as the first message', async (_what, text, code) => {
+    [
+      'something else',
+      JSON.stringify({ type: 'presented', sequence: 1, bufferedMs: 1 }),
+      'BAD_REQUEST',
+      1008,
+    ],
+    ['no JSON', 'hello', 'BAD_REQUEST', 1008],
+    ['a camera of a site that the user does not see', SUBSCRIBE, 'NOT_FOUND', 4001],
+  ])('refuses %s as the first message', async (_what, text, code, closeCode) => {
     await using harness = await openHttpHarness(postgres);
     const { messages, closed } = await subscribe(harness, text, ['farm']);
-    expect(await closed).toBe(1008);
+    expect(await closed).toBe(closeCode);
     expect(messages[0]).toMatchObject({ type: 'error', code });
   });
 

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
 import { testLogger, useTestPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -101,6 +102,18 @@ function behavesLikeAQueue(home: Home): void {
     await waitFor('all jobs', () => ran.length >= 20);
     expect([...ran].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n));
     expect(most).toBe(2);
+  });
+
+  it('begins without a word of trouble', async () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const logger = createLogger({ name: 'test', level: 'warn', destination });
+    const queue = await openQueue<Work>({ name: 'test', ...(await home()), logger });
+    onTestFinished(() => queue.close());
+    queue.process(1, async () => undefined);
+    await queue.add('one', { n: 1 });
+    await waitFor('the job', () => queue.counters.jobsDone === 1);
+    expect(lines).toEqual([]);
   });
 
   it('holds its bound exactly, also when many add at once, and takes jobs again after some are done', async () => {

@@ -143,8 +143,8 @@ export class FakeCamera {
     for (let i = 0; i < count; i += 1) this.picture();
   }
 
-  still(): void {
-    this.#send({ kind: FrameKind.jpegStill, isKeyframe: true }, Buffer.alloc(100));
+  still(bytes = 100, header: Partial<FrameHeader> = {}): void {
+    this.#send({ kind: FrameKind.jpegStill, isKeyframe: true, ...header }, Buffer.alloc(bytes));
   }
 
   restart(): void {

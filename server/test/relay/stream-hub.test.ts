@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import { FrameKind, PROFILES } from '@sitecast/shared/protocol/frame-header';
 import { createHub, FakeBrowser, FakeCamera, FRONT, settle } from './relay-harness.ts';
 
 describe('admission', () => {
@@ -283,6 +284,53 @@ describe('frames', () => {
     expect(late.browser.sequences).toEqual(['i0', '22']);
     expect(late.browser.texted('dropped')).toEqual([]);
   });
+
+  it('of a kind that the profile does not have are dropped and counted', async () => {
+    const { hub, agents, join } = createHub();
+    agents.answer = async () => ({
+      stream: 's',
+      epoch: 1,
+      container: 'jpeg',
+      mime: '',
+      width: 640,
+      height: 360,
+    });
+    const kinds: number[][] = [];
+    for (const profile of PROFILES) {
+      const { browser } = await join(FRONT, profile);
+      for (const kind of Object.values(FrameKind)) {
+        const camera = new FakeCamera(hub, FRONT, profile);
+        if (kind === FrameKind.fragment) camera.init();
+        camera.keyframe(100, { kind, epoch: 1 });
+      }
+      kinds.push([...new Set(browser.frames.map(({ header }) => header.kind))]);
+    }
+    expect(kinds).toEqual([[1, 2], [1, 2], [3], [4]]);
+    expect(hub.counters.framesUndecodable).toBeGreaterThanOrEqual(10);
+  });
+
+  it('that are stills hold the memory of one, whatever they say of themselves', async () => {
+    const { hub, join } = createHub();
+    const { browser } = await join(FRONT, 'stills');
+    const camera = new FakeCamera(hub, FRONT, 'stills');
+    for (let i = 0; i < 30; i += 1) camera.still(100_000, { isKeyframe: i === 0 });
+    expect(browser.frames.length).toBeGreaterThan(1);
+    expect(hub.snapshot().cachedBytes).toBeLessThan(101_000);
+  });
+
+  it('hold no more than the bound, the init segment counted', async () => {
+    const { hub, join } = createHub({ gopCacheMaxBytes: 10_000 });
+    await join();
+    const camera = new FakeCamera(hub);
+    camera.init('x'.repeat(6_000));
+    camera.keyframe(1_000);
+    for (let i = 0; i < 20; i += 1) {
+      camera.picture(1_000);
+      expect(hub.snapshot().cachedBytes).toBeLessThanOrEqual(10_000);
+    }
+    expect(hub.snapshot().cachedBytes).toBeGreaterThan(7_000);
+    expect(hub.counters.gopsOverflowed).toBe(1);
+  });
 });
 
 describe('a slow viewer', () => {
@@ -453,6 +501,61 @@ describe('a slow viewer', () => {
       expect(browser.texted('error')).toMatchObject([{ code: 'BAD_REQUEST' }]);
       expect(browser.closed?.code).toBe(1008);
     }
+  });
+});
+
+describe('a viewer that leaves while its agent is being asked', () => {
+  it('gives its place back at once', async () => {
+    const { hub, agents, join } = createHub({ maxStreams: 1, maxViewers: 1 });
+    const { answer } = agents;
+    agents.answer = () => new Promise(() => {});
+    const gone = new AbortController();
+    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    void hub.join({ ...request, socket: new FakeBrowser(), closed: gone.signal });
+    await expect(join('b')).rejects.toMatchObject({ code: 'VIEWER_LIMIT' });
+    gone.abort();
+    expect(hub.snapshot().viewers).toBe(0);
+    agents.answer = answer;
+    await join('b');
+    expect(hub.snapshot()).toMatchObject({ viewers: 1, slotsTaken: 1 });
+  });
+
+  it('gets nothing when the answer comes after all', async () => {
+    const { hub, agents } = createHub();
+    const { answer } = agents;
+    let go = (): void => {};
+    const asked = new Promise<void>((resolve) => (go = resolve));
+    agents.answer = async (...args) => {
+      await asked;
+      return await answer(...args);
+    };
+    const browser = new FakeBrowser();
+    const gone = new AbortController();
+    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    const joined = hub.join({ ...request, socket: browser, closed: gone.signal });
+    gone.abort();
+    go();
+    (await joined).onClose();
+    new FakeCamera(hub).init();
+    expect([browser.texts, browser.frames, hub.snapshot().viewers]).toEqual([[], [], 0]);
+  });
+
+  it('for a step down gives back both places', async () => {
+    const { hub, agents, join } = createHub();
+    const { browser, handle } = await join();
+    agents.answer = () => new Promise(() => {});
+    const camera = new FakeCamera(hub);
+    camera.init();
+    for (let gop = 0; gop < 4; gop += 1) {
+      browser.queued = 0;
+      camera.keyframe();
+      browser.queued = 600 * 1024;
+      camera.pictures(2);
+    }
+    const places = (): number[] => hub.snapshot().active.map(({ viewers }) => viewers);
+    expect(places()).toEqual([1, 1]);
+    handle.onClose();
+    expect(places()).toEqual([0, 0]);
   });
 });
 

@@ -24,6 +24,10 @@ describe('chooseBucketMs', () => {
     expect(chooseBucketMs(NOON, NOON + HOUR, 600, DAY)).toBe(DAY);
   });
 
+  it('gives one point of all times, also of those before there were any', () => {
+    expect(chooseBucketMs(Date.UTC(1, 0), NOON, 1, 0)).toBe(32_768 * DAY);
+  });
+
   it('never gives more buckets than points, wherever the range begins', () => {
     for (let n = 0; n < 2_000; n += 1) {
       const fromMs = NOON + n * 7_919_111;

@@ -18,8 +18,9 @@ export interface DeviceEndpoint {
 
 export function agentConfig({ id, site }: NewDevice, { host, mqttPort, mediaPort }: DeviceEndpoint): string {
   return [
-    `site: ${site}`,
-    `agent: ${id}`,
+    // Quoted, because YAML takes an id such as 007 or true for something else than text.
+    `site: "${site}"`,
+    `agent: "${id}"`,
     'dataDir: /var/lib/sitecast-agent',
     'uplink:',
     `  url: "mqtt://${host}:${mqttPort}"`,

@@ -1,6 +1,7 @@
 // React's side of the player: streams while the element is on screen and the tab is in front.
 
 import { useEffect, useRef, useState } from 'react';
+import { useFleet } from '../state/hooks.ts';
 import { createStore, useStore } from '../state/store.ts';
 import { StreamPlayer } from './stream-player.ts';
 import { IDLE_STREAM, type StreamState } from './stream-state.ts';
@@ -70,6 +71,7 @@ export function useStream({ camera, isAvailable, isLive }: StreamWish): Stream {
   const state = useStore(store, (value) => value);
   const isOnScreen = useIsOnScreen(frame);
   const isTabVisible = useIsTabVisible();
+  const isConnected = useFleet(({ connection }) => connection === 'open');
   const isWanted = isOnScreen && isTabVisible && isAvailable;
 
   useEffect(() => {
@@ -83,9 +85,11 @@ export function useStream({ camera, isAvailable, isLive }: StreamWish): Stream {
     };
   }, [camera, isWanted, video, image, store]);
 
+  // The server that comes back finds its agents again before this page hears of them: that it is back is a reason by itself.
+  const isWorthRetrying = isLive && isConnected;
   useEffect(() => {
-    if (isLive) player.current?.retryNow();
-  }, [isLive]);
+    if (isWorthRetrying) player.current?.retryNow();
+  }, [isWorthRetrying]);
 
   return {
     state,

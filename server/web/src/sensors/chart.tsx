@@ -86,7 +86,8 @@ function optionsOf(
   return {
     width: target.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // On the right, half of a label of the time axis.
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_plot, min, max) => padded(min, max) } },

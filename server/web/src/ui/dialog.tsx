@@ -1,4 +1,5 @@
-// A modal dialog on the browser's own <dialog>: focus stays inside, Escape closes, focus returns to where it was.
+// A modal dialog on the browser's own <dialog>: focus starts in its body and stays inside, Escape closes, focus returns to
+// where it was.
 
 import { useId, useLayoutEffect, useRef, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
 import { useText } from '../state/hooks.ts';
@@ -11,9 +12,12 @@ export interface DialogProps {
   className?: string;
   testId?: string;
   onKeyDown?: (event: KeyboardEvent) => void;
-  /** A click beside the dialog does not close it: what it shows would be lost. */
+  /** Neither Escape nor a click beside the dialog closes it: what it shows would be lost. */
   isSticky?: boolean;
 }
+
+/** Not the button that closes: who presses Enter wants to begin, not to leave. */
+const FIRST_IN_BODY = '.dialog__body :is(input, button)';
 
 export function Dialog({
   title,
@@ -32,6 +36,7 @@ export function Dialog({
     const dialog = element.current;
     if (dialog === null || dialog.open) return;
     dialog.showModal();
+    dialog.querySelector<HTMLElement>(FIRST_IN_BODY)?.focus();
     return () => dialog.close();
   }, []);
 
@@ -47,7 +52,11 @@ export function Dialog({
       data-testid={testId}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        if (isSticky !== true) onClose();
+      }}
+      onClose={() => {
+        // A browser closes at the second Escape in a row whatever the page says.
+        if (element.current?.open === false) element.current.showModal();
       }}
       onClick={closeFromBeside}
       onKeyDown={onKeyDown}
