@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MIGRATION_ADVISORY_LOCK_KEY } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
+import { withClient } from '../../src/postgres/databases.ts';
 import { openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
 import { testLogger, useTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -41,6 +43,36 @@ describe('a job queue on PostgreSQL', () => {
       ),
     );
     await waitFor('the third job', () => done.includes(3), 40_000);
+  });
+});
+
+describe('a job queue whose PostgreSQL dies while the worker is at its migrations', () => {
+  const postgres = useTestPostgres();
+
+  it('survives, and does its jobs once PostgreSQL is back', async () => {
+    const databaseUrl = await databaseOf(postgres);
+    const queue = await open({ databaseUrl });
+    const done: number[] = [];
+    await withClient(databaseUrl, async (other) => {
+      await other.query('select pg_advisory_lock($1, hashtext($2))', [MIGRATION_ADVISORY_LOCK_KEY, 'bullmq']);
+      queue.process(1, async ({ n }) => void done.push(n));
+      await waitFor('the worker to wait for the other migrator', async () => {
+        const { rowCount } = await other.query(
+          `select from pg_locks where locktype = 'advisory' and not granted`,
+        );
+        return rowCount === 1;
+      });
+      process.kill(postgres.server.pid, 'SIGQUIT');
+      await waitFor('the end of PostgreSQL', () => !postgres.server.isRunning);
+    });
+    await postgres.server.restart();
+    await waitFor('the queue', () =>
+      queue.add('first', { n: 1 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await waitFor('the job', () => done.includes(1), 40_000);
   });
 });
 
