@@ -1,8 +1,8 @@
 // The two homes of a queue, Redis and PostgreSQL, behind the few calls that we use.
 
+import type { EventEmitter } from 'node:events';
 import { createPostgresBackend, Queue, Worker, type JobsOptions, type PostgresPoolConfig } from 'bullmq';
 import type { Processor, WorkerOptions } from 'bullmq';
-import type { PoolConfig } from 'pg';
 
 const SCHEMA = 'bullmq';
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -61,7 +61,7 @@ export function redisBackend(url: string): QueueBackend {
 }
 
 export function postgresBackend(url: string): QueueBackend {
-  const connection = (max: number): PoolConfig & PostgresPoolConfig => ({
+  const connection = (max: number): PostgresPoolConfig => ({
     connectionString: url,
     schema: SCHEMA,
     migrate: true,
@@ -71,7 +71,7 @@ export function postgresBackend(url: string): QueueBackend {
     idle_in_transaction_session_timeout: 2 * STATEMENT_TIMEOUT_MS,
     // BullMQ listens to no error of the connection on which it migrates: a PostgreSQL that dies then would end this
     // process too. Its statements reject all the same, and the pool drops the connection.
-    onConnect: (client) => void client.on('error', () => undefined),
+    onConnect: (client: EventEmitter) => void client.on('error', () => undefined),
   });
   return {
     openProducer: (name) =>
