@@ -32,7 +32,7 @@ export const liveRoutes: FastifyPluginAsyncZod<LiveRoutesOptions> = async (app, 
 
 type State =
   | { kind: 'waiting'; timer: NodeJS.Timeout }
-  | { kind: 'joining' }
+  | { kind: 'joining'; closed: AbortController }
   | { kind: 'watching'; handle: ViewerHandle }
   | { kind: 'over' };
 
@@ -71,11 +71,12 @@ class LiveConnection {
     if (this.#state.kind === 'watching') return this.#state.handle.onMessage(text);
     if (this.#state.kind !== 'waiting') return;
     clearTimeout(this.#state.timer);
-    this.#state = { kind: 'joining' };
-    this.#subscribe(text).catch((error: unknown) => this.#refuse(error));
+    const closed = new AbortController();
+    this.#state = { kind: 'joining', closed };
+    this.#subscribe(text, closed.signal).catch((error: unknown) => this.#refuse(error));
   }
 
-  async #subscribe(text: string): Promise<void> {
+  async #subscribe(text: string, closed: AbortSignal): Promise<void> {
     const { camera, profile, codecs } = parseSubscribe(text);
     const principal = principalOf(this.#request);
     const address = parseAddress(camera);
@@ -87,16 +88,17 @@ class LiveConnection {
       codecs,
       userId: principal.userId,
       socket: toViewerSocket(this.#socket, this.#request.raw.socket),
+      closed,
     });
     // The browser may have gone while the agent was asked.
-    if (this.#state.kind !== 'joining') return handle.onClose();
-    this.#state = { kind: 'watching', handle };
+    if (!closed.aborted) this.#state = { kind: 'watching', handle };
   }
 
   #onClose(): void {
     const state = this.#state;
     this.#state = { kind: 'over' };
     if (state.kind === 'waiting') clearTimeout(state.timer);
+    if (state.kind === 'joining') state.closed.abort();
     if (state.kind === 'watching') state.handle.onClose();
   }
 
