@@ -33,7 +33,7 @@ const TELL_SYSTEM_MS = 5_000;
 const HTTP_GRACE_MS = 1_500;
 
 type SystemNeeds = MeteredParts &
-  Pick<SystemReporterOptions, 'limits' | 'pressure'> & {
+  Pick<SystemReporterOptions, 'limits' | 'guard' | 'vitals' | 'ledger'> & {
     broker: DeviceBroker;
     relay: StreamHub;
     presence: Presence;
@@ -51,12 +51,6 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     ...needs,
     version,
     relay: () => relay.snapshot(),
-    areas: () => ({
-      gopCaches: relay.snapshot().cachedBytes,
-      brokerData: broker.heldBytes.data,
-      brokerMedia: broker.heldBytes.media,
-      readings: readings.stats.bytes,
-    }),
     queues: async () => ({
       snapshots: { ...(await queue.counts()), ...intake.stats },
       readings: readings.stats,

@@ -23,7 +23,7 @@ import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
-import { Pressure } from './guard/pressure.ts';
+import { Vitals } from './guard/vitals.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
@@ -41,6 +41,7 @@ import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
+import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
 
@@ -89,23 +90,24 @@ export class App {
   }
 
   async #start(opening: Opening): Promise<void> {
-    const guard = await openGuard(opening);
+    const self = await openSelf(opening);
     const database = await openDatabase(opening);
     const identity = await openIdentity(opening, database);
     const fleet = await openFleet(opening, database);
     const ingest = await openIngest(opening, database, fleet);
     const telemetry = await openTelemetry(opening, database, fleet);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
-    const metered = { ...guard, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
-    const system = openSystem(opening, metered);
-    const http = await openHttp(opening, { ...metered, system });
+    const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
+    const guard = await openGuard(opening, parts);
+    const system = openSystem(opening, { ...parts, ...guard });
+    const http = await openHttp(opening, { ...parts, ...guard, system });
     this.#ports = { http, data: live.broker.dataPort, media: live.broker.mediaPort };
     opening.logger.info({ host: opening.config.http.host, ...this.#ports }, 'serving');
   }
 }
 
 /** First, because a server that cannot fit its memory must not begin to take anything in. */
-async function openGuard({ config, lifetime, logger }: Opening) {
+async function openSelf({ config, lifetime, logger }: Opening) {
   const limits = limitRows(config);
   const memory = await findMemoryLimit(config.memoryLimitBytes);
   if (memory.source !== 'machine') checkFit(limits, memory);
@@ -115,9 +117,10 @@ async function openGuard({ config, lifetime, logger }: Opening) {
       'all limits together are above the memory',
     );
   }
-  const pressure = lifetime.own('pressure', new Pressure({ limitBytes: memory.bytes }));
-  pressure.start();
-  return { limits, pressure };
+  const { cpuBaselineCores } = config;
+  const vitals = await Vitals.open({ memoryLimit: memory, cpuBaselineCores, clock: systemClock });
+  lifetime.own('vitals', vitals);
+  return { limits, vitals };
 }
 
 async function openDatabase({ config, lifetime, logger }: Opening): Promise<Database> {

@@ -48,6 +48,7 @@ const settings = z
       .int()
       .min(64 * 1024 * 1024)
       .optional(),
+    CPU_BASELINE_CORES: z.coerce.number().min(0).max(256).default(0.4),
   })
   .superRefine((given, context) => {
     const refuse = (key: string, message: string): void =>
@@ -144,5 +145,6 @@ function toConfig(given: Settings) {
     images: { concurrency: given.IMAGE_CONCURRENCY, queueMax: given.IMAGE_QUEUE_MAX },
     maxDevices: given.MAX_DEVICES,
     memoryLimitBytes: given.MEMORY_LIMIT_BYTES,
+    cpuBaselineCores: given.CPU_BASELINE_CORES,
   };
 }

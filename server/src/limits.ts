@@ -115,6 +115,7 @@ function brokerRows(): LimitRow[] {
 
 function relayRows({ live }: ServerConfig): LimitRow[] {
   const { gopCacheMaxBytes, viewerMaxQueuedBytes, viewerMaxUnpresentedMs, viewerLeaseMs } = RELAY_LIMITS;
+  const { maxViewersWaiting } = RELAY_LIMITS;
   const refused = 'relay_joins_refused';
   return [
     row('live streams', live.maxStreams, 'streams', 'reject', {
@@ -143,6 +144,10 @@ function relayRows({ live }: ServerConfig): LimitRow[] {
     }),
     row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', {
       counter: 'relay_frames_dropped',
+    }),
+    row('viewers waiting in line', maxViewersWaiting, 'viewers', 'reject', {
+      counter: refused,
+      bytes: maxViewersWaiting * ENTRY_BYTES,
     }),
     row('un-presented at one viewer', viewerMaxUnpresentedMs, 'ms', 'drop-to-keyframe', {
       counter: 'relay_frames_dropped',

@@ -9,7 +9,9 @@ const CONTAINER_BYTES = 1.5 * 1024 ** 3;
 describe('the limits', () => {
   it('are those of the table in LIMITS.md', () => {
     const document = readFileSync(new URL('../LIMITS.md', import.meta.url), 'utf8');
-    expect(tableOf(document)).toEqual(tableOf(limitsAsMarkdown(defaults)));
+    expect(tableOf(document.split('## Under pressure')[0] as string)).toEqual(
+      tableOf(limitsAsMarkdown(defaults)),
+    );
   });
 
   it('all together fit the container of the design, and the document says by how much', () => {

@@ -14,7 +14,10 @@ import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
-import { PRESSURE_LEVELS, type Pressure } from './pressure.ts';
+import type { ByteLedger } from './byte-ledger.ts';
+import type { Guard } from './guard.ts';
+import { PRESSURE_LEVELS } from './levels.ts';
+import type { Vitals } from './vitals.ts';
 
 type Counters = Readonly<Record<string, number>>;
 
@@ -33,7 +36,9 @@ export interface MeteredParts {
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
   loginLimiter: Pick<LoginLimiter, 'refusals'>;
-  pressure: Pick<Pressure, 'read'>;
+  guard: Pick<Guard, 'counters' | 'read'>;
+  vitals: Pick<Vitals, 'read'>;
+  ledger: Pick<ByteLedger, 'read'>;
 }
 
 /** By area: the name of a metric is `sitecast_{area}_{counter}_total`. */
@@ -55,15 +60,19 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
+    guard: { ...parts.guard.counters },
     postgres: { callersRefused: parts.database.stats().callersRefused },
     auth: { hashesRefused: parts.passwords.refused, loginsRefused: parts.loginLimiter.refusals },
   };
 }
 
 export async function gaugesOf(parts: MeteredParts): Promise<Record<string, number>> {
-  const { max, active, slotsTaken, viewers, maxViewers, cachedBytes } = parts.relay.snapshot();
+  const { max, active, slotsTaken, viewers, maxViewers, viewersWaiting, cachedBytes, queuedBytes } =
+    parts.relay.snapshot();
   const { data, media, agents, sensors } = parts.broker.connections;
-  const { rssBytes, limitBytes, eventLoopP99Ms, level } = parts.pressure.read();
+  const { memory, eventLoopP99Ms, cpu } = parts.vitals.read();
+  const { level, shedding } = parts.guard.read();
+  const { budgetBytes, reservedBytes } = parts.ledger.read();
   const pool = parts.database.stats();
   return {
     live_streams: slotsTaken,
@@ -71,7 +80,9 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     live_stills_streams: active.length - slotsTaken,
     live_viewers: viewers,
     live_viewers_max: maxViewers,
+    live_viewers_waiting: viewersWaiting,
     live_cached_bytes: cachedBytes,
+    live_queued_bytes: queuedBytes,
     broker_data_connections: data,
     broker_media_connections: media,
     broker_agents: agents,
@@ -87,9 +98,16 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
     postgres_callers_waiting: pool.waiting,
-    memory_rss_bytes: rssBytes,
-    memory_limit_bytes: limitBytes,
-    memory_pressure: PRESSURE_LEVELS.indexOf(level),
+    memory_rss_bytes: memory.rssBytes,
+    memory_used_bytes: memory.usedBytes,
+    memory_limit_bytes: memory.limitBytes,
+    memory_stalled_ratio: memory.stalled,
+    ledger_reserved_bytes: reservedBytes,
+    ledger_budget_bytes: budgetBytes,
+    pressure_level: PRESSURE_LEVELS.indexOf(level),
+    pressure_shedding_steps: shedding.length,
+    cpu_sustained_cores: cpu.sustainedCores,
+    cpu_stolen_ratio: cpu.stolen,
     event_loop_p99_ms: eventLoopP99Ms,
   };
 }

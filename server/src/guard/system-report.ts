@@ -1,24 +1,30 @@
 // What GET system answers, put together from the parts at most once a second however many pages ask.
 
 import type { Clock } from '@sitecast/shared/runtime/clock';
-import { sumOf, type LimitRow } from '../limits.ts';
+import type { LimitRow } from '../limits.ts';
 import type { RelaySnapshot } from '../relay/ports.ts';
-import type { Pressure, PressureLevel } from './pressure.ts';
+import type { ByteLedger, LedgerReading } from './byte-ledger.ts';
+import type { CpuReading } from './cpu-usage.ts';
+import type { Guard, GuardReading } from './guard.ts';
+import type { DiskSpace } from './signals.ts';
+import type { Vitals } from './vitals.ts';
 
 export interface SystemReport {
   version: string;
   startedAt: string;
   limits: LimitRow[];
-  ledger: { budgetBytes: number; reservedBytes: number; areas: Record<string, number> };
-  pressure: { level: PressureLevel; shedding: string[] };
+  ledger: LedgerReading;
+  pressure: GuardReading;
   streams: { max: number; active: RelaySnapshot['active'] };
-  viewers: { active: number; max: number };
+  viewers: { active: number; max: number; waiting: number };
   queues: Record<string, Record<string, number>>;
   pool: { max: number; total: number; idle: number; waiting: number };
   devices: { connected: number; max: number };
-  memory: { rssBytes: number; limitBytes: number };
+  /** `usedBytes` is what counts against the limit: of a container without the page cache. */
+  memory: { rssBytes: number; usedBytes: number; limitBytes: number };
   eventLoop: { p99Ms: number };
-  disk: { totalBytes: number; freeBytes: number };
+  cpu: CpuReading;
+  disk: DiskSpace;
   /** Where devices connect, for the instructions that come with a new one. */
   endpoints: { mqttPort: number; mediaPort: number };
 }
@@ -26,14 +32,14 @@ export interface SystemReport {
 export interface SystemReporterOptions {
   version: string;
   limits: LimitRow[];
-  pressure: Pressure;
+  guard: Pick<Guard, 'read'>;
+  vitals: Pick<Vitals, 'read'>;
+  ledger: Pick<ByteLedger, 'read'>;
   relay: () => RelaySnapshot;
-  /** Bytes held now in each area that has a bound. */
-  areas: () => Record<string, number>;
   queues: () => Promise<SystemReport['queues']>;
   pool: () => SystemReport['pool'];
   devices: () => SystemReport['devices'];
-  disk: () => Promise<SystemReport['disk']>;
+  disk: () => Promise<DiskSpace>;
   endpoints: () => SystemReport['endpoints'];
   clock: Clock;
 }
@@ -60,31 +66,29 @@ export class SystemReporter {
   }
 
   /** The part that changes fast and costs nothing, for pages that listen. */
-  readBrief(): Pick<SystemReport, 'pressure' | 'viewers' | 'memory' | 'eventLoop'> {
-    const { level, rssBytes, limitBytes, eventLoopP99Ms } = this.#options.pressure.read();
-    const { viewers, maxViewers } = this.#options.relay();
+  readBrief(): Pick<SystemReport, 'pressure' | 'viewers' | 'memory' | 'eventLoop' | 'cpu'> {
+    const { guard, vitals, relay } = this.#options;
+    const { memory, eventLoopP99Ms, cpu } = vitals.read();
+    const { rssBytes, usedBytes, limitBytes } = memory;
+    const { viewers, maxViewers, viewersWaiting } = relay();
     return {
-      pressure: { level, shedding: [] },
-      viewers: { active: viewers, max: maxViewers },
-      memory: { rssBytes, limitBytes },
+      pressure: guard.read(),
+      viewers: { active: viewers, max: maxViewers, waiting: viewersWaiting },
+      memory: { rssBytes, usedBytes, limitBytes },
       eventLoop: { p99Ms: eventLoopP99Ms },
+      cpu,
     };
   }
 
   async #read(): Promise<SystemReport> {
-    const { version, limits, relay, pool, devices } = this.#options;
+    const { version, limits, ledger, relay, pool, devices } = this.#options;
     const { max, active } = relay();
-    const areas = this.#options.areas();
     const [queues, disk] = await Promise.all([this.#options.queues(), this.#options.disk()]);
     return {
       version,
       startedAt: this.#startedAt,
       limits,
-      ledger: {
-        budgetBytes: sumOf(limits),
-        reservedBytes: Object.values(areas).reduce((sum, bytes) => sum + bytes, 0),
-        areas,
-      },
+      ledger: ledger.read(),
       ...this.readBrief(),
       streams: { max, active },
       queues,

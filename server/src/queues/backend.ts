@@ -23,6 +23,8 @@ export interface Consumer {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown;
   on(event: 'stalled', listener: (jobId: string) => void): unknown;
+  /** Jobs at once; a change holds from the next job on. */
+  concurrency: number;
   waitUntilReady(): Promise<unknown>;
   /** Resolves when it was closed. */
   run(): Promise<void>;

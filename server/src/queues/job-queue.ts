@@ -87,6 +87,7 @@ export class JobQueue<Payload extends object> {
   readonly #parts: Parts;
   readonly #running = new Set<Promise<void>>();
   #starting: Promise<void> | undefined;
+  #concurrency = 1;
   #consumer: Consumer | undefined;
   #adding: Promise<unknown> = Promise.resolve();
   #addsPending = 0;
@@ -122,7 +123,14 @@ export class JobQueue<Payload extends object> {
   process(concurrency: number, handler: (payload: Payload) => Promise<void>): void {
     this.#expectOpen();
     if (this.#starting) throw new TypeError(`the queue ${this.name} is processed already`);
-    this.#starting = this.#startConsumer(concurrency, handler);
+    this.#concurrency = concurrency;
+    this.#starting = this.#startConsumer(handler);
+  }
+
+  /** Jobs at once, from the next one on. */
+  set concurrency(jobs: number) {
+    this.#concurrency = jobs;
+    if (this.#consumer) this.#consumer.concurrency = jobs;
   }
 
   /** @throws {AppError} STORE_UNAVAILABLE (retryable). */
@@ -145,13 +153,13 @@ export class JobQueue<Payload extends object> {
 
   // Not run before it is ready: BullMQ 6.7 keeps the promise of a first connection to PostgreSQL that failed, and its main
   // loop then spins on that without ever giving the event loop back.
-  async #startConsumer(concurrency: number, handler: (payload: Payload) => Promise<void>): Promise<void> {
+  async #startConsumer(handler: (payload: Payload) => Promise<void>): Promise<void> {
     const { backend, logError } = this.#parts;
     while (!this.#closing) {
       const consumer = backend.openConsumer(
         this.name,
         (job) => this.#track(handler(job.data as Payload)),
-        concurrency,
+        this.#concurrency,
         {
           lockDuration: LOCK_MS,
           stalledInterval: LOCK_MS,
@@ -162,6 +170,7 @@ export class JobQueue<Payload extends object> {
       this.#watch(consumer);
       try {
         await within(OPEN_TIMEOUT_MS, `opening the worker of ${this.name}`, consumer.waitUntilReady());
+        consumer.concurrency = this.#concurrency;
         this.#consumer = consumer;
         void consumer.run().catch(logError);
         return;

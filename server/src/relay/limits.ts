@@ -15,6 +15,11 @@ export interface RelayLimits {
   maxStillsStreams: number;
   maxViewers: number;
   maxViewersPerStream: number;
+  /** While the server is under pressure new viewers wait; one above it is refused. */
+  maxViewersWaiting: number;
+  /** Let in at once when the pressure is over, and again each interval. */
+  viewersLetInAtOnce: number;
+  viewersLetInEveryMs: number;
   /** Init segment and newest GOP of one stream; a `stills` stream holds one frame. */
   gopCacheMaxBytes: number;
   gopCacheMaxFrames: number;
@@ -43,6 +48,9 @@ export const RELAY_LIMITS: RelayLimits = {
   maxStillsStreams: 20,
   maxViewers: 100,
   maxViewersPerStream: 50,
+  maxViewersWaiting: 50,
+  viewersLetInAtOnce: 5,
+  viewersLetInEveryMs: 1_000,
   gopCacheMaxBytes: 8 * MIB,
   gopCacheMaxFrames: 2_048,
   viewerMaxQueuedBytes: 512 * KIB,

@@ -69,6 +69,8 @@ export interface RelayCounters {
   framesDropped: number;
   viewersSteppedDown: number;
   viewersStalled: number;
+  /** Because the server was under pressure, not because they were slow. */
+  viewersSteppedDownByPressure: number;
   joinsRefused: number;
   leasesLost: number;
 }
@@ -81,6 +83,10 @@ export interface RelaySnapshot {
   maxStills: number;
   viewers: number;
   maxViewers: number;
+  /** In line, to be let in when the pressure is over. */
+  viewersWaiting: number;
   cachedBytes: number;
+  /** Held for the sockets of viewers. */
+  queuedBytes: number;
   counters: RelayCounters;
 }

@@ -3,7 +3,7 @@
 
 import { decodeFrame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
-import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
+import { CloseCode, type LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
@@ -11,6 +11,7 @@ import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { LiveStream, type ReadyMessage } from './live-stream.ts';
 import type { AgentPort, JoinRequest, RelayCounters, RelaySnapshot, ViewerHandle } from './ports.ts';
 import { Viewer } from './viewer.ts';
+import { ViewerLine } from './viewer-line.ts';
 
 export interface StreamHubOptions {
   agents: AgentPort;
@@ -26,6 +27,8 @@ const LADDER: readonly Profile[] = ['main', 'low', 'stills'];
 /** Without word from the camera: every agent has these. */
 const USUAL_PROFILES: readonly Profile[] = ['main', 'stills'];
 
+type StepReason = 'viewer-slow' | 'server-busy';
+
 interface Watching {
   stream: LiveStream;
   /** Holds a place there, too, while its agent is being asked. */
@@ -36,6 +39,8 @@ export class StreamHub {
   readonly #options: Required<StreamHubOptions>;
   readonly #streams = new Map<string, LiveStream>();
   readonly #viewers = new Map<Viewer, Watching>();
+  readonly #line: ViewerLine;
+  #isSteppedDown = false;
   #isClosing = false;
 
   readonly counters: RelayCounters = {
@@ -49,6 +54,7 @@ export class StreamHub {
     framesDropped: 0,
     viewersSteppedDown: 0,
     viewersStalled: 0,
+    viewersSteppedDownByPressure: 0,
     joinsRefused: 0,
     leasesLost: 0,
   };
@@ -60,22 +66,61 @@ export class StreamHub {
       profilesOf: () => USUAL_PROFILES,
       ...options,
     };
+    const { limits, clock } = this.#options;
+    this.#line = new ViewerLine({
+      maxWaiting: limits.maxViewersWaiting,
+      letInAtOnce: limits.viewersLetInAtOnce,
+      intervalMs: limits.viewersLetInEveryMs,
+      retryAfterMs: limits.retryAfterMs,
+      clock,
+    });
   }
 
   /**
-   * Lets a browser watch: takes a slot where the stream is new, asks the agent for it, then sends `ready`, the cached GOP and
+   * Lets a browser watch: waits in line while the server is under pressure, takes a slot where the stream is new, asks the agent for it, then sends `ready`, the cached GOP and
    * what follows. Admission is decided before anything is awaited, so a race cannot get more than the bound.
    * @returns the route's grip; a socket that has closed meanwhile is told by `closed`, or by `onClose()` of the grip.
    * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE, CAMERA_OFFLINE,
    * PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
    */
-  async join({ camera, profile, codecs, socket, closed }: JoinRequest): Promise<ViewerHandle> {
+  async join(request: JoinRequest): Promise<ViewerHandle> {
+    const { userId, socket, closed } = request;
+    try {
+      const onPlace = (place: number): void => socket.sendText(JSON.stringify(waitingMessage(place)));
+      await this.#line.pass({ userId, onPlace, closed });
+      return await this.#letIn(request);
+    } catch (error) {
+      this.counters.joinsRefused += 1;
+      throw error;
+    }
+  }
+
+  /** While `true` new viewers wait in line. */
+  holdViewers(isHeld: boolean): void {
+    if (isHeld) this.#line.hold();
+    else this.#line.release();
+  }
+
+  /**
+   * While `true` viewers of `main` watch `low` where their camera offers it, those of now and those who come. Nobody is taken
+   * up again by itself: a picture that changes back and forth is worse than a small one.
+   */
+  stepDownMain(isSteppedDown: boolean): void {
+    this.#isSteppedDown = isSteppedDown;
+    if (!isSteppedDown) return;
+    for (const [viewer, { stream }] of this.#viewers) {
+      if (this.#isTooLarge(stream.camera, stream.profile)) void this.#stepDown(viewer, 'server-busy');
+    }
+  }
+
+  async #letIn({ camera, profile: asked, codecs, socket, closed }: JoinRequest): Promise<ViewerHandle> {
+    const profile = this.#isSteppedDown && this.#isTooLarge(camera, asked) ? 'low' : asked;
     const viewer = new Viewer({
       socket,
       limits: this.#options.limits,
       counters: this.counters,
       clock: this.#options.clock,
-      onTooSlow: () => void this.#stepDown(viewer),
+      onTooSlow: () => void this.#stepDown(viewer, 'viewer-slow'),
       onOver: () => this.#forget(viewer),
     });
     try {
@@ -85,9 +130,9 @@ export class StreamHub {
       if (closed?.aborted) viewer.onClose();
       expectPlayable(await stream.open(), codecs);
       if (this.#isClosing) throw shuttingDown();
+      if (profile !== asked) this.#noteStep(viewer, profile, 'server-busy');
       stream.show(viewer);
     } catch (error) {
-      this.counters.joinsRefused += 1;
       this.#forget(viewer);
       throw error;
     }
@@ -120,6 +165,8 @@ export class StreamHub {
       maxStills: maxStillsStreams,
       viewers: this.#viewers.size,
       maxViewers,
+      viewersWaiting: this.#line.length,
+      queuedBytes: [...this.#viewers.keys()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
       cachedBytes: streams.reduce((sum, { cache }) => sum + cache.bytes, 0),
       counters: { ...this.counters },
     };
@@ -128,6 +175,7 @@ export class StreamHub {
   /** Says goodbye to every viewer and gives every lease back. Idempotent. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#line.close();
     for (const viewer of [...this.#viewers.keys()]) viewer.end('shutting-down', CloseCode.goingAway);
     for (const stream of [...this.#streams.values()]) stream.close(shuttingDown());
   }
@@ -179,7 +227,11 @@ export class StreamHub {
     idle.close();
   }
 
-  async #stepDown(viewer: Viewer): Promise<void> {
+  #isTooLarge(camera: Address, profile: Profile): boolean {
+    return profile === 'main' && this.#options.profilesOf(camera).includes('low');
+  }
+
+  async #stepDown(viewer: Viewer, reason: StepReason): Promise<void> {
     const watching = this.#viewers.get(viewer);
     const profile = watching && this.#lowerProfile(watching.stream);
     if (!profile || watching.steppingTo) return;
@@ -189,23 +241,28 @@ export class StreamHub {
       after = this.#admit(viewer, before.camera, profile);
       watching.steppingTo = after;
       await after.open();
-      this.#move(viewer, before, after);
+      this.#move(viewer, before, after, reason);
     } catch (error) {
       // It stays where it is, with gaps.
       after?.remove(viewer);
-      this.#options.logger.debug({ profile, error: messageOf(error) }, 'a slow viewer could not step down');
+      this.#options.logger.debug({ profile, error: messageOf(error) }, 'a viewer could not step down');
     } finally {
       delete watching.steppingTo;
     }
   }
 
-  #move(viewer: Viewer, before: LiveStream, after: LiveStream): void {
+  #move(viewer: Viewer, before: LiveStream, after: LiveStream, reason: StepReason): void {
     if (viewer.isOver) return after.remove(viewer);
     before.remove(viewer);
     this.#viewers.set(viewer, { stream: after });
-    this.counters.viewersSteppedDown += 1;
-    viewer.tell({ type: 'profile', profile: after.profile, reason: 'viewer-slow' });
+    this.#noteStep(viewer, after.profile, reason);
     after.show(viewer);
+  }
+
+  #noteStep(viewer: Viewer, profile: Profile, reason: StepReason): void {
+    if (reason === 'server-busy') this.counters.viewersSteppedDownByPressure += 1;
+    else this.counters.viewersSteppedDown += 1;
+    viewer.tell({ type: 'profile', profile, reason });
   }
 
   #lowerProfile({ camera, profile }: LiveStream): Profile | undefined {
@@ -220,6 +277,10 @@ export class StreamHub {
     watching?.stream.remove(viewer);
     watching?.steppingTo?.remove(viewer);
   }
+}
+
+function waitingMessage(place: number): LiveMessage {
+  return { type: 'waiting', place };
 }
 
 function keyOf(camera: Address, profile: Profile): string {

@@ -63,6 +63,11 @@ export class Viewer {
     return this.#isOver;
   }
 
+  /** Held in this process for its socket. */
+  get queuedBytes(): number {
+    return this.#options.socket.queuedBytes();
+  }
+
   /** Shows `source` from its newest keyframe on; also how a viewer changes to another stream. */
   start(source: ViewerSource, ready: Extract<LiveMessage, { type: 'ready' }>): void {
     if (this.#isOver) return;

@@ -4,13 +4,15 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { PROFILES } from '@sitecast/shared/protocol/frame-header';
 import { parseAddress } from '@sitecast/shared/protocol/ids';
-import { PRESSURE_LEVELS } from '../guard/pressure.ts';
+import { PRESSURE_LEVELS } from '../guard/levels.ts';
 import type { SystemReport } from '../guard/system-report.ts';
 import { seesSite } from '../auth/principal.ts';
 import { principalOf } from '../plugins/authentication.ts';
 import { answers } from './schemas.ts';
 
 const count = z.number().min(0);
+const level = z.enum(PRESSURE_LEVELS);
+const names = z.array(z.string());
 
 const systemAnswer = z.object({
   version: z.string(),
@@ -27,19 +29,31 @@ const systemAnswer = z.object({
     }),
   ),
   ledger: z.object({ budgetBytes: count, reservedBytes: count, areas: z.record(z.string(), count) }),
-  pressure: z.object({ level: z.enum(PRESSURE_LEVELS), shedding: z.array(z.string()) }),
+  pressure: z.object({
+    level,
+    causes: names,
+    shedding: names,
+    signals: z.record(z.string(), z.object({ value: count, level })),
+    changes: z.array(z.object({ at: z.string(), level, causes: names, shedding: names })).readonly(),
+  }),
   streams: z.object({
     max: count,
     active: z.array(
       z.object({ camera: z.string(), profile: z.enum(PROFILES), viewers: count, bytesPerSecond: count }),
     ),
   }),
-  viewers: z.object({ active: count, max: count }),
+  viewers: z.object({ active: count, max: count, waiting: count }),
   queues: z.record(z.string(), z.record(z.string(), count)),
   pool: z.object({ max: count, total: count, idle: count, waiting: count }),
   devices: z.object({ connected: count, max: count }),
-  memory: z.object({ rssBytes: count, limitBytes: count }),
+  memory: z.object({ rssBytes: count, usedBytes: count, limitBytes: count }),
   eventLoop: z.object({ p99Ms: count }),
+  cpu: z.object({
+    sustainedCores: count,
+    baselineCores: count,
+    stolen: count,
+    warning: z.enum(['above-baseline', 'stolen']).nullable(),
+  }),
   disk: z.object({ totalBytes: count, freeBytes: count }),
   endpoints: z.object({ mqttPort: count, mediaPort: count }),
 });

@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { command, type Command } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
+import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { App } from '../../src/app.ts';
+import { withClient } from '../../src/postgres/databases.ts';
 import { readConfig } from '../../src/config.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
@@ -161,6 +164,43 @@ describe('the server', () => {
     );
   });
 
+  it('under pressure lets viewers wait and says why, and lets them in when it is over', async () => {
+    await using server = await start({ env: { IMAGE_QUEUE_MAX: '1' } });
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
+    const agent = await server.connect('gateway', secret);
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
+      qos: 1,
+    });
+    const system = (): Promise<{ pressure: Record<string, unknown> }> => server.get('system');
+
+    // Nothing can be filed while the table is locked, so the queue of one is full.
+    await withClient(server.databaseUrl, async (client) => {
+      await client.query('begin');
+      await client.query('lock table snapshots in exclusive mode');
+      await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(makeSnapshot().envelope), {
+        qos: 1,
+      });
+      await waitFor('the level to rise', async () => (await system()).pressure.level === 'high');
+      expect((await system()).pressure).toMatchObject({
+        causes: ['image-queue'],
+        shedding: ['viewers-wait', 'main-to-low'],
+        changes: [{ level: 'high', causes: ['image-queue'], shedding: ['viewers-wait', 'main-to-low'] }],
+      });
+      await client.query('rollback');
+    });
+    const browser = server.watch('yard/front');
+    await waitFor('a place in line', () => browser.heard.some(({ type }) => type === 'waiting'));
+    expect(browser.heard[0]).toEqual({ type: 'waiting', place: 1 });
+    await waitFor('the level to fall', async () => (await system()).pressure.level === 'normal');
+    // Let in: now it is the agent that does not answer, since it is none.
+    await waitFor('its turn', () => browser.heard.some(({ type }) => type === 'error'));
+    expect(browser.heard.at(-1)).toMatchObject({ code: 'COMMAND_TIMEOUT' });
+  });
+
   it('names the port that is taken, and leaves nothing open', async () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
@@ -227,7 +267,7 @@ async function start({
       ...env,
     });
     const app = cleanup.own('server', await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
-    return await RunningServer.login(app, folder, cleanup);
+    return await RunningServer.login(app, { dataDir: folder, databaseUrl }, cleanup);
   } catch (error) {
     await cleanup.close();
     throw error;
@@ -243,24 +283,31 @@ async function createDatabase(cleanup: Lifetime): Promise<string> {
 class RunningServer {
   readonly url: string;
   readonly cookie: string;
+  readonly databaseUrl: string;
   readonly #app: App;
   readonly #cleanup: Lifetime;
 
-  constructor(app: App, cookie: string, cleanup: Lifetime) {
+  constructor(app: App, cookie: string, databaseUrl: string, cleanup: Lifetime) {
     this.url = `http://127.0.0.1:${app.ports.http}`;
     this.cookie = cookie;
+    this.databaseUrl = databaseUrl;
     this.#app = app;
     this.#cleanup = cleanup;
   }
 
-  static async login(app: App, dataDir: string, cleanup: Lifetime): Promise<RunningServer> {
+  static async login(
+    app: App,
+    { dataDir, databaseUrl }: { dataDir: string; databaseUrl: string },
+    cleanup: Lifetime,
+  ): Promise<RunningServer> {
     const answer = await fetch(`http://127.0.0.1:${app.ports.http}/api/v1/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: await readFile(join(dataDir, 'first-login.json'), 'utf8'),
     });
     expect(answer.status).toBe(200);
-    return new RunningServer(app, answer.headers.getSetCookie()[0]?.split(';')[0] ?? '', cleanup);
+    const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    return new RunningServer(app, cookie, databaseUrl, cleanup);
   }
 
   fetch(path: string, init: RequestInit = {}): Promise<Response> {
@@ -278,6 +325,22 @@ class RunningServer {
     const answer = await this.fetch(path, { method: 'POST', body: JSON.stringify(body) });
     expect(answer.ok).toBe(true);
     return (await answer.json()) as T;
+  }
+
+  /** A browser that wants to see a camera; ends with the server. */
+  watch(camera: string): { heard: LiveMessage[] } {
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/api/v1/live`, {
+      headers: { cookie: this.cookie, origin: this.url },
+    });
+    this.#cleanup.onClose('browser', () => socket.terminate());
+    const heard: LiveMessage[] = [];
+    socket.on('message', (bytes: Buffer, isBinary) => {
+      if (!isBinary) heard.push(JSON.parse(bytes.toString()) as LiveMessage);
+    });
+    socket.on('open', () =>
+      socket.send(JSON.stringify({ type: 'subscribe', camera, profile: 'main', codecs: [] })),
+    );
+    return { heard };
   }
 
   async agent(): Promise<{ state?: string; version?: string }> {

@@ -91,13 +91,14 @@ export class FakeBrowser implements ViewerSocket {
   }
 }
 
-export function createHub(limits: Partial<RelayLimits> = {}) {
+export function createHub(limits: Partial<RelayLimits> = {}, profiles: Profile[] = ['main', 'stills']) {
   const clock = new ManualClock();
   const agents = new FakeAgents();
   const hub = new StreamHub({
     agents,
     clock,
     limits: { ...RELAY_LIMITS, ...limits },
+    profilesOf: () => profiles,
     logger: createLogger({ name: 'test', level: 'silent' }),
   });
   const join = async (

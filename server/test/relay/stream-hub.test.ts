@@ -572,3 +572,86 @@ it('a viewer that left while its agent was being asked is forgotten when the rou
   handle.onClose();
   expect(hub.snapshot().viewers).toBe(0);
 });
+
+describe('under pressure', () => {
+  it('lets new viewers wait, tells them their place, and lets them in afterwards', async () => {
+    const { hub, clock, agents, join } = createHub({ viewersLetInAtOnce: 1 });
+    const watching = await join('a');
+    hub.holdViewers(true);
+    const browsers = [new FakeBrowser(), new FakeBrowser()];
+    const joining = browsers.map((socket, index) =>
+      hub.join({
+        camera: { site: 'demo', id: 'b' },
+        profile: 'main',
+        codecs: [],
+        userId: `u${index}`,
+        socket,
+      }),
+    );
+    await settle();
+    expect(browsers.map((browser) => browser.texted('waiting'))).toEqual([
+      [{ type: 'waiting', place: 1 }],
+      [{ type: 'waiting', place: 2 }],
+    ]);
+    expect(hub.snapshot()).toMatchObject({ viewers: 1, viewersWaiting: 2 });
+    expect(agents.leases).toEqual(['a/main']);
+    hub.holdViewers(false);
+    await joining[0];
+    clock.advance(1_000);
+    await joining[1];
+    expect(browsers.map((browser) => browser.texted('ready').length)).toEqual([1, 1]);
+    expect(hub.snapshot()).toMatchObject({ viewers: 3, viewersWaiting: 0 });
+    expect(watching.browser.texted('waiting')).toEqual([]);
+  });
+
+  it('gives the place in line back when the browser leaves, and asks no agent for it', async () => {
+    const { hub, agents } = createHub();
+    hub.holdViewers(true);
+    const gone = new AbortController();
+    const joining = hub.join({
+      camera: FRONT,
+      profile: 'main',
+      codecs: [],
+      userId: 'u',
+      socket: new FakeBrowser(),
+      closed: gone.signal,
+    });
+    gone.abort();
+    await expect(joining).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    hub.holdViewers(false);
+    expect(hub.snapshot()).toMatchObject({ viewers: 0, viewersWaiting: 0 });
+    expect(agents.leases).toEqual([]);
+  });
+
+  it('refuses those in line when it closes', async () => {
+    const { hub, join } = createHub();
+    hub.holdViewers(true);
+    const joining = join();
+    await hub.close();
+    await expect(joining).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+
+  it('takes viewers of main to low, those who watch and those who come, and says why', async () => {
+    const { hub, join } = createHub({}, ['main', 'low', 'stills']);
+    const { browser: watching } = await join();
+    hub.stepDownMain(true);
+    await settle();
+    const { browser: late } = await join();
+    for (const browser of [watching, late]) {
+      expect(browser.texted('profile')).toEqual([{ type: 'profile', profile: 'low', reason: 'server-busy' }]);
+      expect(browser.texted('ready').at(-1)).toMatchObject({ profile: 'low' });
+    }
+    expect(hub.snapshot().counters).toMatchObject({ viewersSteppedDownByPressure: 2, viewersSteppedDown: 0 });
+    hub.stepDownMain(false);
+    const { browser: after } = await join();
+    expect(after.texted('profile')).toEqual([]);
+  });
+
+  it('leaves viewers of main where the camera offers nothing lower that moves', async () => {
+    const { hub, join } = createHub();
+    const { browser } = await join();
+    hub.stepDownMain(true);
+    await settle();
+    expect(browser.texted('profile')).toEqual([]);
+  });
+});

@@ -35,8 +35,10 @@ export type LiveMessage =
       width: number;
       height: number;
     }
+  /** Not let in yet because the server is busy; 1 is next. */
+  | { type: 'waiting'; place: number }
   | { type: 'dropped'; frames: number; reason: 'viewer-slow' | 'uplink-slow' }
-  | { type: 'profile'; profile: Profile; reason: string }
+  | { type: 'profile'; profile: Profile; reason: 'viewer-slow' | 'server-busy' }
   | ({ type: 'error' } & LiveError)
   | { type: 'ended'; reason: string };
 

@@ -18,12 +18,17 @@ export const liveMessage = z.discriminatedUnion('type', [
     width: z.int(),
     height: z.int(),
   }),
+  z.strictObject({ type: z.literal('waiting'), place: z.int().min(1) }),
   z.strictObject({
     type: z.literal('dropped'),
     frames: z.int().min(1),
     reason: z.enum(['viewer-slow', 'uplink-slow']),
   }),
-  z.strictObject({ type: z.literal('profile'), profile: z.enum(PROFILES), reason: z.string() }),
+  z.strictObject({
+    type: z.literal('profile'),
+    profile: z.enum(PROFILES),
+    reason: z.enum(['viewer-slow', 'server-busy']),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(Object.keys(WIRE_ERRORS) as [WireErrorCode]),

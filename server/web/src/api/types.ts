@@ -120,10 +120,18 @@ export interface ActiveStream {
   bytesPerSecond: number;
 }
 
+export interface PressureChange {
+  at: string;
+  level: string;
+  causes: string[];
+  shedding: string[];
+}
+
 export interface SystemReport {
   limits?: LimitRow[];
   ledger?: { budgetBytes?: number; reservedBytes?: number };
-  pressure?: { level?: string; shedding?: string[] };
+  pressure?: { level?: string; shedding?: string[]; changes?: PressureChange[] };
+  cpu?: { sustainedCores?: number; warning?: 'above-baseline' | 'stolen' | null };
   streams?: { max?: number; active?: ActiveStream[] };
   viewers?: unknown;
   queues?: unknown;

@@ -118,11 +118,14 @@ export class StreamPlayer {
       case 'ready':
         this.#ready(channel, message);
         break;
+      case 'waiting':
+        if (channel === this.#current) this.#set({ notice: { kind: 'waiting', place: message.place } });
+        break;
       case 'dropped':
         this.#note({ kind: 'dropped', frames: message.frames, reason: message.reason });
         break;
       case 'profile':
-        this.#set({ profile: message.profile, notice: { kind: 'stepped-down', profile: message.profile } });
+        this.#set({ profile: message.profile, notice: steppedDown(message) });
         this.#askAgainAfter(STREAM_TIMES.stepUpAfterMs);
         break;
       case 'error':
@@ -142,6 +145,7 @@ export class StreamPlayer {
       this.#asking = undefined;
       this.#set({ notice: undefined });
     }
+    if (this.#options.state.get().notice?.kind === 'waiting') this.#set({ notice: undefined });
     this.#lastFrameAtMs = Date.now();
     this.#screen.clear(mime);
     this.#set({ phase: 'starting', profile, error: undefined });
@@ -245,4 +249,8 @@ export class StreamPlayer {
     }
     if (Date.now() - this.#lastFrameAtMs > STREAM_TIMES.silenceMs) this.#retry({});
   }
+}
+
+function steppedDown({ profile, reason }: Extract<LiveMessage, { type: 'profile' }>): StreamNotice {
+  return { kind: 'stepped-down', profile, reason };
 }

@@ -16,7 +16,9 @@ export const STREAM_TIMES = {
 
 export type StreamNotice =
   | { kind: 'dropped'; frames: number; reason: 'viewer-slow' | 'uplink-slow' }
-  | { kind: 'stepped-down'; profile: Profile }
+  | { kind: 'stepped-down'; profile: Profile; reason: 'viewer-slow' | 'server-busy' }
+  /** Not let in yet; 1 is next. */
+  | { kind: 'waiting'; place: number }
   /** A refusal in the server's words; stills are shown meanwhile. */
   | { kind: 'queued'; message: string; messageKo: string }
   | { kind: 'codec' };

@@ -159,7 +159,11 @@ function Notice({ notice, t }: { notice: StreamNotice | undefined; t: Translate 
           n: notice.frames,
         });
       case 'stepped-down':
-        return t('live.steppedDown', { profile: t(`live.profile.${notice.profile}`) });
+        return t(notice.reason === 'server-busy' ? 'live.steppedDownBusy' : 'live.steppedDown', {
+          profile: t(`live.profile.${notice.profile}`),
+        });
+      case 'waiting':
+        return t('live.waiting', { place: notice.place });
       case 'codec':
         return t('live.codecFallback');
     }

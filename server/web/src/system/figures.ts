@@ -17,6 +17,9 @@ export interface SystemFigures {
   eventLoopMs: number | undefined;
   diskFreeBytes: number | undefined;
   level: string;
+  /** Steps of shedding in force. */
+  shedding: string[];
+  cpuWarning: 'above-baseline' | 'stolen' | undefined;
 }
 
 export function figuresOf(report: SystemReport): SystemFigures {
@@ -41,6 +44,8 @@ export function figuresOf(report: SystemReport): SystemFigures {
     eventLoopMs: report.eventLoop?.p99Ms,
     diskFreeBytes: report.disk?.freeBytes,
     level: report.pressure?.level ?? 'normal',
+    shedding: report.pressure?.shedding ?? [],
+    cpuWarning: report.cpu?.warning ?? undefined,
   };
 }
 

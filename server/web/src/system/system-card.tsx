@@ -9,12 +9,11 @@ import { figuresOf, fractionOf, type Figure, type SystemFigures } from './figure
 
 const TONES: Record<string, Tone> = { normal: 'ok', elevated: 'info', high: 'warn', critical: 'bad' };
 
-function LevelChip({ level }: { level: string }) {
+export function LevelChip({ level }: { level: string }) {
   const t = useText();
-  const key = `system.level.${level}`;
   return (
     <span data-testid="system-level" data-level={level}>
-      <Chip tone={TONES[level] ?? 'idle'}>{isTextKey(key) ? t(key) : level}</Chip>
+      <Chip tone={TONES[level] ?? 'idle'}>{nameOf(t, 'system.level', level)}</Chip>
     </span>
   );
 }
@@ -69,8 +68,35 @@ function Figures({ figures, t }: { figures: SystemFigures; t: Translate }) {
           testId="event-loop"
         />
       )}
+      <Shedding steps={figures.shedding} />
+      {figures.cpuWarning === undefined ? null : (
+        <p className="figures__note">
+          <strong>{t('system.cpu')}</strong> {t(`system.cpu.${figures.cpuWarning}`)}
+        </p>
+      )}
     </div>
   );
+}
+
+function Shedding({ steps }: { steps: string[] }) {
+  const t = useText();
+  if (steps.length === 0) return null;
+  return (
+    <div className="figures__note" role="status" data-testid="shedding">
+      <strong>{t('system.shedding')}</strong>
+      <ul>
+        {steps.map((step) => (
+          <li key={step}>{nameOf(t, 'system.shedding', step)}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** A newer server may know names that this page does not: they are shown as they are. */
+export function nameOf(t: Translate, group: string, name: string): string {
+  const key = `${group}.${name}`;
+  return isTextKey(key) ? t(key) : name;
 }
 
 interface RowProps {

@@ -7,7 +7,9 @@ import { keyOf } from '../state/fleet.ts';
 import { useFleet, useSiteName, useText } from '../state/hooks.ts';
 import { Chip, Skeleton } from '../ui/primitives.tsx';
 import { Age } from '../ui/time.tsx';
-import { SystemCard } from './system-card.tsx';
+import { LevelChip, nameOf, SystemCard } from './system-card.tsx';
+
+const CHANGES_SHOWN = 10;
 
 export function SystemPage() {
   const t = useText();
@@ -25,6 +27,7 @@ export function SystemPage() {
         <div className="system__tables">
           <Streams report={report} />
           <Gateways />
+          <Changes report={report} />
         </div>
       </div>
       {report?.limits === undefined || report.limits.length === 0 ? null : <Limits rows={report.limits} />}
@@ -149,6 +152,32 @@ function GatewayRow({ agent }: { agent: Agent }) {
       <td className="numeric">{agent.version ?? '–'}</td>
       <td>{isOnline ? '–' : <Age at={agent.lastSeenAt} />}</td>
     </tr>
+  );
+}
+
+function Changes({ report }: { report: SystemReport | undefined }) {
+  const t = useText();
+  const changes = report?.pressure?.changes ?? [];
+  return (
+    <TableCard
+      title={t('system.changes')}
+      head={[t('system.col.at'), t('system.col.level'), t('system.col.causes'), t('system.col.shedding')]}
+      isEmpty={changes.length === 0}
+      empty={t('system.noChanges')}
+    >
+      {changes.slice(0, CHANGES_SHOWN).map(({ at, level, causes, shedding }) => (
+        <tr key={at}>
+          <th scope="row">
+            <Age at={at} />
+          </th>
+          <td>
+            <LevelChip level={level} />
+          </td>
+          <td>{causes.map((cause) => nameOf(t, 'system.cause', cause)).join(', ') || '–'}</td>
+          <td>{shedding.map((step) => nameOf(t, 'system.shedding', step)).join(', ') || '–'}</td>
+        </tr>
+      ))}
+    </TableCard>
   );
 }
 

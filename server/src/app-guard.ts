@@ -1,0 +1,100 @@
+// What the guard watches, and what it sheds in which order: the one place where both are listed.
+
+import { MAX_FRAME_BYTES } from '@sitecast/shared/protocol/limits';
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import { BROKER_LIMITS } from './broker/limits.ts';
+import type { DeviceBroker } from './broker/device-broker.ts';
+import { ByteLedger } from './guard/byte-ledger.ts';
+import { Guard, type SheddingStep } from './guard/guard.ts';
+import { guardSignals, type DiskSpace } from './guard/signals.ts';
+import type { Vitals } from './guard/vitals.ts';
+import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
+import type { MediaStore } from './media-store/media-store.ts';
+import type { Database } from './postgres/pool.ts';
+import type { JobQueue } from './queues/job-queue.ts';
+import { RELAY_LIMITS } from './relay/limits.ts';
+import type { StreamHub } from './relay/stream-hub.ts';
+import { BATCH_QUEUE_MAX_BYTES, type ReadingBatcher } from './telemetry/reading-batcher.ts';
+import type { Opening } from './app-opening.ts';
+
+interface GuardNeeds {
+  vitals: Vitals;
+  relay: StreamHub;
+  broker: DeviceBroker;
+  readings: ReadingBatcher;
+  intake: SnapshotIntake;
+  queue: JobQueue<SnapshotJob>;
+  database: Database;
+  mediaStore: MediaStore;
+}
+
+/** After everything that it may slow down, and before anybody is let in by HTTP. */
+export async function openGuard(
+  { config, lifetime, logger }: Opening,
+  needs: GuardNeeds,
+): Promise<{ guard: Guard; ledger: ByteLedger }> {
+  const { vitals, intake, database, mediaStore } = needs;
+  const ledger = openLedger(config.live, needs);
+  let disk: DiskSpace = await mediaStore.disk();
+  const guard = new Guard({
+    signals: guardSignals({
+      vitals,
+      ledger,
+      images: () => intake.stats,
+      pool: () => database.stats(),
+      disk: () => disk,
+    }),
+    steps: sheddingSteps(config.images.concurrency, needs),
+    refresh: async () => {
+      [disk] = await Promise.all([mediaStore.disk(), vitals.sample()]);
+    },
+    logger,
+    clock: systemClock,
+  });
+  lifetime.own('guard', guard).start();
+  return { guard, ledger };
+}
+
+function openLedger(
+  { maxStreams, maxStillsStreams, maxViewers }: Opening['config']['live'],
+  { relay, broker, readings }: GuardNeeds,
+): ByteLedger {
+  const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
+  return new ByteLedger({
+    gopCaches: {
+      heldBytes: () => relay.snapshot().cachedBytes,
+      maxBytes: maxStreams * gopCacheMaxBytes + maxStillsStreams * MAX_FRAME_BYTES,
+    },
+    viewerQueues: {
+      heldBytes: () => relay.snapshot().queuedBytes,
+      maxBytes: maxViewers * (viewerMaxQueuedBytes + MAX_FRAME_BYTES),
+    },
+    brokerData: { heldBytes: () => broker.heldBytes.data, maxBytes: BROKER_LIMITS.data.maxHeldBytes },
+    brokerMedia: { heldBytes: () => broker.heldBytes.media, maxBytes: BROKER_LIMITS.media.maxHeldBytes },
+    readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
+  });
+}
+
+/** The published order (server/LIMITS.md, "Under pressure"): what can wait waits first, what was acknowledged never. */
+function sheddingSteps(imageConcurrency: number, { relay, queue }: GuardNeeds): SheddingStep[] {
+  return [
+    {
+      name: 'viewers-wait',
+      from: 'elevated',
+      begin: () => relay.holdViewers(true),
+      end: () => relay.holdViewers(false),
+    },
+    {
+      name: 'main-to-low',
+      from: 'high',
+      begin: () => relay.stepDownMain(true),
+      end: () => relay.stepDownMain(false),
+    },
+    {
+      name: 'images-one-at-a-time',
+      from: 'critical',
+      begin: () => (queue.concurrency = 1),
+      end: () => (queue.concurrency = imageConcurrency),
+    },
+  ];
+}

@@ -1,0 +1,69 @@
+// What the guard looks at, and from where on each of it is trouble.
+
+import type { PoolStats } from '../postgres/pool.ts';
+import type { ByteLedger } from './byte-ledger.ts';
+import type { Signal } from './guard.ts';
+import type { Vitals } from './vitals.ts';
+
+export interface DiskSpace {
+  totalBytes: number;
+  freeBytes: number;
+}
+
+export interface SignalSources {
+  vitals: Pick<Vitals, 'read'>;
+  ledger: Pick<ByteLedger, 'read'>;
+  images: () => { staged: number; maxStaged: number };
+  pool: () => Pick<PoolStats, 'waiting' | 'waitingMax'>;
+  disk: () => DiskSpace;
+}
+
+/** Queues that are full slow their senders down by themselves, so alone they never make a level `critical`. */
+export function guardSignals({ vitals, ledger, images, pool, disk }: SignalSources): Signal[] {
+  return [
+    {
+      name: 'memory',
+      read: () => ratio(vitals.read().memory.usedBytes, vitals.read().memory.limitBytes),
+      thresholds: { elevated: 0.7, high: 0.8, critical: 0.9 },
+    },
+    {
+      name: 'heap',
+      read: () => ratio(vitals.read().memory.heapUsedBytes, vitals.read().memory.heapLimitBytes),
+      thresholds: { elevated: 0.8, high: 0.87, critical: 0.94 },
+    },
+    {
+      name: 'memory-stall',
+      read: () => vitals.read().memory.stalled,
+      thresholds: { elevated: 0.1, high: 0.25, critical: 0.5 },
+    },
+    {
+      name: 'ledger',
+      read: () => ratio(ledger.read().reservedBytes, ledger.read().budgetBytes),
+      thresholds: { elevated: 0.7, high: 0.8, critical: 0.9 },
+    },
+    {
+      name: 'event-loop',
+      read: () => vitals.read().eventLoopP99Ms,
+      thresholds: { elevated: 250, high: 500, critical: 1_000 },
+    },
+    {
+      name: 'image-queue',
+      read: () => ratio(images().staged, images().maxStaged),
+      thresholds: { elevated: 0.8, high: 0.95 },
+    },
+    {
+      name: 'database-pool',
+      read: () => ratio(pool().waiting, pool().waitingMax),
+      thresholds: { elevated: 0.5, high: 0.8 },
+    },
+    {
+      name: 'disk',
+      read: () => ratio(disk().totalBytes - disk().freeBytes, disk().totalBytes),
+      thresholds: { elevated: 0.9, high: 0.95, critical: 0.98 },
+    },
+  ];
+}
+
+function ratio(part: number, whole: number): number {
+  return whole > 0 ? part / whole : 0;
+}

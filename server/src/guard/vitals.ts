@@ -1,0 +1,60 @@
+// The newest measurements of this process: memory, event loop, processor time. Owns the histogram of the event loop.
+
+import type { Clock } from '@sitecast/shared/runtime/clock';
+import { CpuUsage, type CpuReading } from './cpu-usage.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+import type { MemoryLimit } from './memory-limit.ts';
+import { readMemoryUsage, type MemoryUsage } from './memory-usage.ts';
+
+export interface VitalsReading {
+  memory: MemoryUsage & { limitBytes: number };
+  eventLoopP99Ms: number;
+  cpu: CpuReading;
+}
+
+export interface VitalsOptions {
+  memoryLimit: MemoryLimit;
+  cpuBaselineCores: number;
+  clock: Clock;
+}
+
+export class Vitals {
+  readonly #limit: MemoryLimit;
+  readonly #eventLoop = new EventLoopDelay();
+  readonly #cpu: CpuUsage;
+  #memory: MemoryUsage;
+  #eventLoopP99Ms = 0;
+
+  private constructor({ memoryLimit, cpuBaselineCores, clock }: VitalsOptions, memory: MemoryUsage) {
+    this.#limit = memoryLimit;
+    this.#cpu = new CpuUsage({ baselineCores: cpuBaselineCores, clock });
+    this.#memory = memory;
+    this.#eventLoop.start();
+  }
+
+  static async open(options: VitalsOptions): Promise<Vitals> {
+    return new Vitals(options, await readMemoryUsage(isContained(options.memoryLimit)));
+  }
+
+  close(): void {
+    this.#eventLoop.close();
+  }
+
+  /** Measures again; the figures stay as they are until then. */
+  async sample(): Promise<void> {
+    this.#eventLoopP99Ms = this.#eventLoop.takeP99Ms();
+    [this.#memory] = await Promise.all([readMemoryUsage(isContained(this.#limit)), this.#cpu.sample()]);
+  }
+
+  read(): VitalsReading {
+    return {
+      memory: { ...this.#memory, limitBytes: this.#limit.bytes },
+      eventLoopP99Ms: this.#eventLoopP99Ms,
+      cpu: this.#cpu.read(),
+    };
+  }
+}
+
+function isContained({ source }: MemoryLimit): boolean {
+  return source === 'container';
+}
