@@ -10,6 +10,7 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { hasRole, seesSite, type Principal, type Role } from '../auth/principal.ts';
 import { SESSION_DAYS, type Sessions } from '../auth/sessions.ts';
 import type { Tokens } from '../auth/tokens.ts';
+import { LoginWatch } from './login-watch.ts';
 import { isOwnOrigin } from './origin.ts';
 
 /** `public` is for what a browser needs before the login, and for probes. */
@@ -18,6 +19,8 @@ export type Access = 'public' | Role;
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** After it some login may be over, so open WebSockets are looked at. */
+    endsLogins?: boolean;
   }
   interface FastifyRequest {
     /** null only on public routes. */
@@ -26,6 +29,8 @@ declare module 'fastify' {
 }
 
 export const SESSION_COOKIE = 'sitecast_session';
+/** How long a login that another process ended, or that expired, may still be watching; with the cache twice that. */
+const WATCH_MS = 15_000;
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export interface AuthenticationOptions {
@@ -39,6 +44,15 @@ export const authentication = fp<AuthenticationOptions>(
   async (app, { sessions, tokens, cookieSecret, publicUrl }) => {
     await app.register(cookie, { secret: cookieSecret });
     app.decorateRequest('principal', null);
+    const watch = new LoginWatch({
+      authenticate: (request) => principalOfRequest(request, sessions, tokens),
+    });
+    app.websocketServer.on('connection', (socket, raw) => watch.opened(socket, raw));
+    const timer = setInterval(() => void watch.check(), WATCH_MS);
+    app.addHook('onClose', async () => clearInterval(timer));
+    app.addHook('onResponse', async (request) => {
+      if (request.routeOptions.config.endsLogins) await watch.check();
+    });
 
     app.addHook('onRoute', ({ url, config }) => {
       if (config?.access === undefined)
@@ -58,6 +72,7 @@ export const authentication = fp<AuthenticationOptions>(
         );
       }
       request.principal = principal;
+      if (request.ws) watch.expect(request);
     });
   },
 );
