@@ -71,7 +71,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
 }
 
 type HttpNeeds = SystemNeeds &
-  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites'> & {
+  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites' | 'onRevoked'> & {
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
@@ -91,7 +91,7 @@ export async function openHttp(
   needs: HttpNeeds,
 ): Promise<number> {
   const { http, webSocket } = config;
-  const { broker, relay, presence, commands, fleet, system, mediaStore } = needs;
+  const { relay, presence, commands, fleet, system, mediaStore } = needs;
   const app = await buildHttpApp({
     services: {
       ...needs,
@@ -101,7 +101,6 @@ export async function openHttp(
       pictures: mediaStore,
       queryTelemetry: (query) => queryTelemetry(needs.database, query),
       isConnected: (id) => presence.isConnected(id),
-      disconnect: (id) => broker.disconnectDevice(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
       join: (request) => relay.join(request),

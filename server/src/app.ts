@@ -14,9 +14,10 @@ import { Tokens } from './auth/tokens.ts';
 import { Users } from './auth/users.ts';
 import { DeviceBroker } from './broker/device-broker.ts';
 import { AgentCommands, type CommandChannel } from './fleet/agent-commands.ts';
+import { AgentNotices } from './fleet/agent-notices.ts';
 import { createAgentPort } from './fleet/agent-port.ts';
 import { DeviceMessages } from './fleet/device-messages.ts';
-import { Devices } from './fleet/devices.ts';
+import { Devices, type DeviceAddress } from './fleet/devices.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { RevocationSweep } from './fleet/revocation-sweep.ts';
@@ -94,9 +95,11 @@ export class App {
     const database = await openDatabase(opening);
     const identity = await openIdentity(opening, database);
     const fleet = await openFleet(opening, database);
-    const ingest = await openIngest(opening, database, fleet);
+    const notices = new AgentNotices();
+    const ingest = await openIngest(opening, database, { ...fleet, notices });
     const telemetry = await openTelemetry(opening, database, fleet);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
+    notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
     const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
     const guard = await openGuard(opening, parts);
     const system = openSystem(opening, { ...parts, ...guard });
@@ -155,7 +158,7 @@ async function openFleet({ config, lifetime }: Opening, database: Database) {
 async function openIngest(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { fleet }: { fleet: Fleet },
+  { fleet, notices }: { fleet: Fleet; notices: AgentNotices },
 ) {
   const { dataDir, images, redisUrl, postgres } = config;
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
@@ -175,6 +178,7 @@ async function openIngest(
     snapshots,
     onStored: ({ site, camera, id, capturedAt, reason }) =>
       fleet.snapshotStored({ site, id: camera }, { id, capturedAt: new Date(capturedAt), reason }),
+    onRefused: (refused) => notices.tellOfSnapshot(refused),
     logger,
   });
   const { concurrency, queueMax: maxStaged } = images;
@@ -237,7 +241,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   const presence = new Presence({
     fleet,
     devices,
-    onAgentConnected: ({ site }) => relay.agentConnected(site),
+    onAgentConnected: ({ site }) => relay.agentsChanged(site),
     onAgentGone: (agent) => commands.agentGone(agent),
     logger,
   });
@@ -255,7 +259,12 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   letIn();
   // After the broker in the list, so before it in the end: agents are told to stop sending.
   lifetime.own('relay', relay);
-  const sweep = new RevocationSweep({ devices, disconnect: (id) => broker.disconnectDevice(id), logger });
-  lifetime.own('revocations', sweep).start();
-  return { broker, relay, commands, presence, messages };
+  const onRevoked = async (device: DeviceAddress): Promise<void> => {
+    broker.disconnectDevice(device.id);
+    if (device.kind !== 'agent') return;
+    await fleet.forgetAgent(device);
+    relay.agentsChanged(device.site);
+  };
+  lifetime.own('revocations', new RevocationSweep({ devices, onRevoked, logger })).start();
+  return { broker, relay, commands, presence, messages, onRevoked };
 }

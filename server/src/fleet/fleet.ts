@@ -105,6 +105,8 @@ export class Fleet {
 
   /** The data connection of an agent opened or ended. */
   async connectionChanged({ site, agent }: AgentAddress, isConnected: boolean): Promise<void> {
+    // The end of the connection of one that was revoked must not bring it back.
+    if (!isConnected && !this.#agents.has(`${site}/${agent}`)) return;
     const known = this.#agentOrNew({ site, agent });
     known.isConnected = isConnected;
     known.since = this.#now();
@@ -150,10 +152,7 @@ export class Fleet {
     const kept = new Set(mine.map(({ id }) => id));
     const gone = this.#camerasOf(from).filter(({ id }) => !kept.has(id));
     await this.#tables.saveInventory(from, mine, gone);
-    for (const camera of gone) {
-      this.#cameras.delete(formatAddress(camera));
-      this.#newestSnapshots.delete(formatAddress(camera));
-    }
+    for (const camera of gone) this.#forgetCamera(camera);
     const updatedAt = this.#now();
     for (const report of mine) {
       const key = `${from.site}/${report.id}`;
@@ -167,6 +166,14 @@ export class Fleet {
       const others = cameras.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
       throw new AppError('CONFLICT', `another agent of site ${from.site} has camera ${others.join(', ')}`);
     }
+  }
+
+  /** The agent was revoked: it and its cameras are gone from every list. Their snapshots, events and readings stay. */
+  async forgetAgent({ site, id }: Address): Promise<void> {
+    await this.#tables.deleteAgent({ site, id });
+    this.#agents.delete(`${site}/${id}`);
+    this.#updates.publish({ type: 'removed', kind: 'agent', site, id });
+    for (const camera of this.#camerasOf({ site, agent: id })) this.#forgetCamera(camera);
   }
 
   /** Snapshots may arrive late, from a spool. Those of cameras that are not known are not remembered here. */
@@ -223,6 +230,12 @@ export class Fleet {
     const owner = this.#cameras.get(`${site}/${camera}`)?.agent;
     if (owner === undefined || owner === agent) return true;
     return this.#agents.get(`${site}/${owner}`)?.isConnected !== true;
+  }
+
+  #forgetCamera(camera: Address): void {
+    this.#cameras.delete(formatAddress(camera));
+    this.#newestSnapshots.delete(formatAddress(camera));
+    this.#updates.publish({ type: 'removed', kind: 'camera', site: camera.site, id: camera.id });
   }
 
   #camerasOf({ site, agent }: AgentAddress): Camera[] {

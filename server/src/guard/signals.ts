@@ -43,7 +43,7 @@ export function guardSignals({ vitals, ledger, images, pool, disk }: SignalSourc
     },
     {
       name: 'event-loop',
-      read: () => vitals.read().eventLoopP99Ms,
+      read: () => vitals.read().eventLoopSustainedMs,
       thresholds: { elevated: 250, high: 500, critical: 1_000 },
     },
     {

@@ -143,8 +143,14 @@ export class SnapshotStore {
 
   /** @throws {AppError} NOT_FOUND. */
   async get(id: string): Promise<StoredSnapshot> {
+    const found = await this.find(id);
+    if (!found) throw new AppError('NOT_FOUND', `there is no snapshot ${id}`);
+    return found;
+  }
+
+  async find(id: string): Promise<StoredSnapshot | undefined> {
     const [row] = await this.#database.query<Row>(`select ${COLUMNS} from snapshots where id = $1`, [id]);
-    if (!row) throw new AppError('NOT_FOUND', `there is no snapshot ${id}`);
+    if (!row) return undefined;
     return { ...toSnapshot(row), path: row.path, thumbnailPath: row.thumbnailPath, sha256: row.sha256 };
   }
 }

@@ -37,6 +37,8 @@ export interface RelayLimits {
   leaseRetryMs: number;
   /** A lease that could not be renewed for so long ends the stream. */
   leaseLostMs: number;
+  /** The same while its agent is not connected: one that only reconnects is back by then. */
+  agentOfflineMs: number;
   /** Kept after the last viewer left. */
   graceMs: number;
   tickMs: number;
@@ -62,6 +64,7 @@ export const RELAY_LIMITS: RelayLimits = {
   leaseRenewMs: AGENT_LEASE_RENEW_MS,
   leaseRetryMs: 1_000,
   leaseLostMs: 30_000,
+  agentOfflineMs: 12_000,
   graceMs: 5_000,
   tickMs: LIVE_ACK_INTERVAL_MS,
   retryAfterMs: 5_000,

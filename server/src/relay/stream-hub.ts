@@ -150,8 +150,8 @@ export class StreamHub {
     else this.counters.framesUnwanted += 1;
   }
 
-  /** An agent of the site can take commands (again): it may have forgotten its leases. */
-  agentConnected(site: string): void {
+  /** An agent of the site came, and may have forgotten its leases, or was removed for good. */
+  agentsChanged(site: string): void {
     for (const stream of this.#streams.values()) if (stream.camera.site === site) stream.renewSoon();
   }
 

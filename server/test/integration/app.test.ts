@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { command, type Command } from '@sitecast/shared/protocol/commands';
+import { command, droppedNotice, type Command, type DroppedNotice } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
@@ -68,7 +68,7 @@ describe('the server', () => {
     expect(await server.get('system')).toMatchObject({
       streams: { max: 5, active: [] },
       devices: { connected: 1 },
-      pressure: { level: expect.any(String) as string, shedding: [] },
+      pressure: { level: expect.any(String) as string, shedding: expect.any(Array) as string[] },
     });
   });
 
@@ -111,6 +111,37 @@ describe('the server', () => {
     });
   });
 
+  it('tells an agent which of its messages was dropped, by their ids', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
+    const agent = await server.connect('gateway', secret);
+    const notices: DroppedNotice[] = [];
+    agent.on('message', (_topic, payload) => notices.push(decodeMessage(droppedNotice, payload)));
+    await agent.subscribeAsync(topics.agentErrors(GATEWAY));
+    const ahead = makeSnapshot({ capturedAt: '2999-01-01T00:00:00.000Z' });
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(ahead.envelope), { qos: 1 });
+    const event = { ...EVENT, at: '9999-12-31T00:00:00.000Z' };
+    await agent.publishAsync(topics.event(GATEWAY, 'front'), Buffer.from(encodeJson(event)), { qos: 1 });
+    const known = makeSnapshot();
+    const forged = makeSnapshot({ id: known.header.id, capturedAt: '2024-02-03T00:00:00.000Z' });
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(known.envelope), { qos: 1 });
+    await waitFor(
+      'the first to be filed',
+      async () => (await server.fetch(`snapshots/${known.header.id}`)).ok,
+    );
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(forged.envelope), { qos: 1 });
+    await waitFor('three notices', () => notices.length === 3);
+    expect(notices.map(({ code, id }) => [code, id])).toEqual([
+      ['FRAME_MALFORMED', ahead.header.id],
+      ['FRAME_MALFORMED', EVENT.id],
+      ['CONFLICT', known.header.id],
+    ]);
+  });
+
   it('cuts off a device that is revoked, and does not let it in again', async () => {
     await using server = await start();
     const { secret } = await server.post<{ secret: string }>('devices', {
@@ -123,6 +154,32 @@ describe('the server', () => {
     expect((await server.fetch('devices/boiler', { method: 'DELETE' })).status).toBe(204);
     await closed;
     await expect(server.connect('boiler', secret)).rejects.toThrow();
+  });
+
+  it('forgets an agent that is revoked, and its cameras, for good', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
+    const agent = await server.connect('gateway', secret);
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
+      qos: 1,
+    });
+    expect((await server.fetch('cameras/yard/front')).status).toBe(200);
+    const closed = new Promise<void>((resolve) => agent.once('close', () => resolve()));
+    expect((await server.fetch('devices/gateway', { method: 'DELETE' })).status).toBe(204);
+    await closed;
+    await waitFor(
+      'its end to be noticed',
+      async () => (await server.get<{ devices: { connected: number } }>('system')).devices.connected === 0,
+    );
+    for (const path of ['agents', 'cameras']) expect(await server.get(path)).toMatchObject({ items: [] });
+    const { rows } = await withClient(server.databaseUrl, (client) =>
+      client.query('select id from agents union all select id from cameras'),
+    );
+    expect(rows).toEqual([]);
   });
 
   it('keeps login, fleet and data over a restart, and the session of the browser', async () => {
@@ -242,6 +299,15 @@ const REPORT = {
   height: 720,
   fps: 25,
   profiles: ['main', 'stills'],
+};
+
+const EVENT = {
+  id: '01JZ0000000000000000000001',
+  kind: 'motion',
+  at: '2026-01-01T00:00:00.000Z',
+  until: null,
+  detail: null,
+  snapshotId: null,
 };
 
 /** Starts the server on free ports and logs in as the first administrator. */

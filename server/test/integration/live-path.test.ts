@@ -146,7 +146,7 @@ describe('the live path', () => {
     first.media.end(true);
     await waitFor('offline', () => !harness.broker.isConnected(GATEWAY));
     const second = await Agent.connect(2);
-    hub.agentConnected('demo');
+    hub.agentsChanged('demo');
     await waitFor('a picture of the second', () => browser.frames.at(-1)?.header.epoch === 2);
     expect(second.ops[0]).toBe('live.lease');
     expect(browser.sequences).toEqual(['i0', '1', 'i0', '1']);

@@ -111,12 +111,12 @@ describe('the lease', () => {
     const { browser } = await join();
     const answer = agents.answer;
     agents.answer = () => Promise.reject(new AppError('AGENT_OFFLINE', 'away', { retryable: true }));
-    for (let i = 0; i < 20; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       clock.advance(1_000);
       await settle();
     }
     agents.answer = answer;
-    hub.agentConnected('demo');
+    hub.agentsChanged('demo');
     const before = agents.leases.length;
     clock.advance(200);
     await settle();
@@ -124,18 +124,29 @@ describe('the lease', () => {
     expect(browser.closed).toBeUndefined();
   });
 
-  it('ends the stream with the reason when it cannot be had back', async () => {
-    const { hub, agents, clock, join } = createHub({ viewerLeaseMs: 1e9 });
-    const { browser } = await join();
-    agents.answer = () => Promise.reject(new AppError('AGENT_OFFLINE', 'away', { retryable: true }));
-    for (let i = 0; i < 40; i += 1) {
-      clock.advance(1_000);
-      await settle();
-    }
-    expect(browser.texted('error')).toMatchObject([{ code: 'AGENT_OFFLINE' }]);
-    expect(browser.closed?.code).toBe(4001);
-    expect(hub.snapshot()).toMatchObject({ slotsTaken: 0, viewers: 0, counters: { leasesLost: 1 } });
-  });
+  it.each([
+    ['AGENT_OFFLINE', 12],
+    ['COMMAND_TIMEOUT', 30],
+    // The agent was revoked: there is nothing to wait for.
+    ['NOT_FOUND', 5],
+  ] as const)(
+    'ends the stream with the reason when it cannot be had back: %s',
+    async (code, patienceSeconds) => {
+      const { hub, agents, clock, join } = createHub({ viewerLeaseMs: 1e9 });
+      const { browser } = await join();
+      agents.answer = () => Promise.reject(new AppError(code, 'away', { retryable: true }));
+      let seconds = 0;
+      while (!browser.closed && seconds < 60) {
+        clock.advance(1_000);
+        await settle();
+        seconds += 1;
+      }
+      expect(Math.abs(seconds - patienceSeconds)).toBeLessThanOrEqual(2);
+      expect(browser.texted('error')).toMatchObject([{ code }]);
+      expect(browser.closed?.code).toBe(4001);
+      expect(hub.snapshot()).toMatchObject({ slotsTaken: 0, viewers: 0, counters: { leasesLost: 1 } });
+    },
+  );
 
   it('acknowledges what came in, every 200 ms and only when something did', async () => {
     const { hub, agents, clock, join } = createHub();

@@ -82,7 +82,7 @@ export async function openHttpHarness(
     latest: new LatestValues(),
     queryTelemetry: async () => [],
     isConnected: () => false,
-    disconnect: (id) => disconnected.push(id),
+    onRevoked: async ({ id }) => void disconnected.push(id),
     restartAgent: async () => undefined,
     takeSnapshot: async () => ({ snapshotId: '01JZ0000000000000000000000' }),
     readSystem: () => Promise.reject(new AppError('NOT_FOUND', 'not in this harness')),
