@@ -54,8 +54,8 @@ const PROCESS_BYTES = 128 * MIB;
 const CONNECTION_BYTES = 32 * KIB;
 /** Devices whose sockets do not drain at the same time: the broker cuts each off after two seconds. */
 const STALLED_DEVICES = 32;
-/** Newest health and status of an agent with its cameras, or a sensor with its newest values. */
-const DEVICE_BYTES = 32 * KIB;
+/** What an agent last said of itself and of 64 cameras: a message of the largest size measured 64 KiB of heap; health as much. */
+const DEVICE_BYTES = 128 * KIB;
 const HTTP_CONNECTION_BYTES = 16 * KIB;
 const PG_CONNECTION_BYTES = 256 * KIB;
 /** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */

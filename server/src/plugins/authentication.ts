@@ -91,6 +91,12 @@ export function expectSite(request: FastifyRequest, site: string): void {
   if (!seesSite(principalOf(request), site)) throw new AppError('NOT_FOUND', `site ${site} does not exist`);
 }
 
+/** For lists: the site that the query asks for, or any, and only those that the user sees. */
+export function isAsked(request: FastifyRequest<{ Querystring: { site?: string } }>, site: string): boolean {
+  const { site: asked } = request.query;
+  return (asked === undefined || asked === site) && seesSite(principalOf(request), site);
+}
+
 /** The secret in the session cookie, when its signature is ours. */
 export function sessionSecretOf(request: FastifyRequest): string | undefined {
   const signed = request.cookies[SESSION_COOKIE];

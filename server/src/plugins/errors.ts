@@ -2,7 +2,8 @@
 
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import fp from 'fastify-plugin';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { redact } from '@sitecast/shared/node/logger';
 import { isAppError, type AppError } from '@sitecast/shared/runtime/app-error';
 import {
@@ -28,6 +29,21 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   return reply.code(status).send(body);
 }
 
+const UNREADABLE: Partial<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** For what is no HTTP request as far as Node can tell: there is no reply then, only a socket. */
+export function answerUnreadable(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = UNREADABLE[error.code] ?? '400 Bad Request';
+  const body = JSON.stringify(errorBody('BAD_REQUEST', { reason: status.slice(4) }));
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
 /** What may be told about `error`. */
 export function toErrorBody(error: unknown): ErrorBody {
   if (isAppError(error) && isServerErrorCode(error.code))
@@ -39,7 +55,14 @@ export function toErrorBody(error: unknown): ErrorBody {
     }));
     return errorBody('BAD_REQUEST', { problems });
   }
-  return errorBody(codeOfFastifyError(error));
+  const code = codeOfFastifyError(error);
+  return errorBody(code, code === 'BAD_REQUEST' ? { reason: reasonOf(error) } : {});
+}
+
+/** Fastify says what is wrong with a request in words of its own, without repeating what it holds. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as Partial<FastifyError>;
+  return code?.startsWith('FST_') ? (message ?? 'not valid') : 'the request could not be read';
 }
 
 /** The reason helps whoever can change the request; what is wrong inside the server is for its log only. */

@@ -5,7 +5,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Logger } from '@sitecast/shared/node/logger';
 import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
 import { dashboard } from '../plugins/dashboard.ts';
-import { answer, errorAnswers } from '../plugins/errors.ts';
+import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
@@ -74,6 +74,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => void answer(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

@@ -185,7 +185,7 @@ describe('live', () => {
       'BAD_REQUEST',
       1008,
     ],
-    ['no JSON', 'hello', 'BAD_REQUEST', 1008],
+    ['no JSON', 'hello', 'FRAME_MALFORMED', 1008],
     ['a camera of a site that the user does not see', SUBSCRIBE, 'NOT_FOUND', 4001],
   ])('refuses %s as the first message', async (_what, text, code, closeCode) => {
     await using harness = await openHttpHarness(postgres);
