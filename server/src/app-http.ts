@@ -12,7 +12,7 @@ import { AgentCommands } from './fleet/agent-commands.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
-import { countersOf, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
+import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
@@ -97,7 +97,7 @@ export async function openHttp(
   needs: HttpNeeds,
 ): Promise<number> {
   const { http, webSocket } = config;
-  const { broker, relay, presence, commands, fleet, system, mediaStore } = needs;
+  const { broker, relay, presence, commands, fleet, system, mediaStore, readiness } = needs;
   const app = await buildHttpApp({
     services: {
       ...needs,
@@ -112,8 +112,12 @@ export async function openHttp(
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
       join: (request) => relay.join(request),
       readSystem: () => system.read(),
-      readiness: () => readiness(needs),
-      metrics: new Metrics({ counters: () => countersOf(needs), gauges: () => gaugesOf(needs) }),
+      readiness: () => readiness.check(),
+      metrics: new Metrics({
+        counters: () => countersOf(needs),
+        gauges: () => gaugesOf(needs),
+        gaugeHelp: GAUGE_HELP,
+      }),
     },
     logger,
     version,
@@ -149,17 +153,4 @@ async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentComman
   const agent = fleet.agentOf(camera);
   if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
   return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
-}
-
-async function readiness({ database, queue }: { database: Database; queue: JobQueue<SnapshotJob> }) {
-  const works = (check: Promise<unknown>): Promise<boolean> =>
-    check.then(
-      () => true,
-      () => false,
-    );
-  const [isDatabaseUp, isQueueUp] = await Promise.all([
-    works(database.query('select 1')),
-    works(queue.counts()),
-  ]);
-  return { database: isDatabaseUp, queue: isQueueUp };
 }

@@ -23,7 +23,9 @@ import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
+import { DiskWatch } from './guard/disk-watch.ts';
 import { Pressure } from './guard/pressure.ts';
+import { Readiness } from './guard/readiness.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
@@ -96,7 +98,8 @@ export class App {
     const ingest = await openIngest(opening, database, fleet);
     const telemetry = await openTelemetry(opening, database, fleet);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
-    const metered = { ...guard, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
+    const parts = { ...guard, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
+    const metered = { ...parts, readiness: new Readiness({ ...parts, clock: systemClock }) };
     const system = openSystem(opening, metered);
     const http = await openHttp(opening, { ...metered, system });
     this.#ports = { http, data: live.broker.dataPort, media: live.broker.mediaPort };
@@ -117,7 +120,8 @@ async function openGuard({ config, lifetime, logger }: Opening) {
   }
   const pressure = lifetime.own('pressure', new Pressure({ limitBytes: memory.bytes }));
   pressure.start();
-  return { limits, pressure };
+  const { dataDir: dir, minFreeDiskBytes: minFreeBytes } = config;
+  return { limits, pressure, disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }) };
 }
 
 async function openDatabase({ config, lifetime, logger }: Opening): Promise<Database> {

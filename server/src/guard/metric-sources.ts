@@ -14,7 +14,9 @@ import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import { PRESSURE_LEVELS, type Pressure } from './pressure.ts';
+import type { Readiness } from './readiness.ts';
 
 type Counters = Readonly<Record<string, number>>;
 
@@ -26,7 +28,7 @@ export interface MeteredParts {
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
-  queue: Pick<JobQueue<object>, 'counters'>;
+  queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
@@ -34,6 +36,8 @@ export interface MeteredParts {
   passwords: Pick<Passwords, 'refused'>;
   loginLimiter: Pick<LoginLimiter, 'refusals'>;
   pressure: Pick<Pressure, 'read'>;
+  disk: Pick<DiskWatch, 'read'>;
+  readiness: Pick<Readiness, 'check'>;
 }
 
 /** By area: the name of a metric is `sitecast_{area}_{counter}_total`. */
@@ -60,11 +64,59 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
   };
 }
 
-export async function gaugesOf(parts: MeteredParts): Promise<Record<string, number>> {
+/** What each gauge says; base units stand in the names. */
+export const GAUGE_HELP = {
+  live_streams: 'Live streams that take a slot.',
+  live_streams_max: 'Slots for live streams (MAX_STREAMS).',
+  live_stills_streams: 'Streams of still pictures, which take no slot.',
+  live_viewers: 'Viewers of live streams.',
+  live_viewers_max: 'Viewers that may be (MAX_VIEWERS).',
+  live_cached_bytes: 'Bytes in the GOP caches of all streams.',
+  broker_data_connections: 'Sockets on the data listener, logged in or not.',
+  broker_media_connections: 'Sockets on the media listener, logged in or not.',
+  broker_agents: 'Agents that are logged in.',
+  broker_sensors: 'Sensors that are logged in.',
+  broker_data_held_bytes: 'Bytes of messages being received or handled on the data listener.',
+  broker_media_held_bytes: 'Bytes of messages being received or handled on the media listener.',
+  updates_sockets: 'Pages that get updates.',
+  snapshots_staged: 'Snapshots that are acknowledged and not filed yet.',
+  snapshots_staged_max: 'Snapshots that may be staged (IMAGE_QUEUE_MAX); above it acknowledgements wait.',
+  snapshots_waiting: 'Snapshots that wait to be staged, unacknowledged.',
+  queue_jobs_waiting: 'Jobs of the image queue that wait. NaN while the store of the queue does not answer.',
+  queue_jobs_active: 'Jobs of the image queue that are worked on.',
+  telemetry_rows_waiting: 'Readings that wait to be written.',
+  telemetry_waiting_bytes: 'Bytes of the messages with readings that wait to be written.',
+  telemetry_series: 'Series whose newest value is kept in memory.',
+  postgres_connections: 'Connections of the pool to PostgreSQL.',
+  postgres_connections_idle: 'Connections of the pool that nobody uses.',
+  postgres_connections_max: 'Connections that the pool may have (PG_POOL_MAX).',
+  postgres_callers_waiting: 'Callers that wait for a connection.',
+  postgres_callers_waiting_max: 'Callers that may wait; the next one is refused.',
+  memory_rss_bytes: 'Resident memory of the process.',
+  memory_limit_bytes: 'Memory that the process may use: as configured, of its container, or of the machine.',
+  pressure_level: 'Memory pressure: 0 normal, 1 elevated, 2 high, 3 critical.',
+  event_loop_delay_p99_seconds: '99th percentile of the delay of the event loop over the last second.',
+  disk_total_bytes: 'Size of the file system of DATA_DIR.',
+  disk_free_bytes: 'Free space of the file system of DATA_DIR.',
+  disk_free_min_bytes: 'Free space below which the server is not ready (MIN_FREE_DISK_BYTES).',
+  ready: 'Whether each check of /readyz holds: 1 or 0.',
+} as const;
+
+type Gauges = Record<keyof typeof GAUGE_HELP, GaugeValue>;
+/** A number, or one for each value of one label: `{check: {database: 1}}`. */
+type GaugeValue = number | Record<string, Record<string, number>>;
+
+export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
   const { max, active, slotsTaken, viewers, maxViewers, cachedBytes } = parts.relay.snapshot();
   const { data, media, agents, sensors } = parts.broker.connections;
   const { rssBytes, limitBytes, eventLoopP99Ms, level } = parts.pressure.read();
   const pool = parts.database.stats();
+  const [jobs, disk, checks] = await Promise.all([
+    // A scrape must tell the rest while the store of the queue is away.
+    parts.queue.counts().catch(() => ({ waiting: Number.NaN, active: Number.NaN })),
+    parts.disk.read(),
+    parts.readiness.check(),
+  ]);
   return {
     live_streams: slotsTaken,
     live_streams_max: max,
@@ -80,17 +132,28 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     broker_media_held_bytes: parts.broker.heldBytes.media,
     updates_sockets: parts.updates.subscribers,
     snapshots_staged: parts.intake.stats.staged,
+    snapshots_staged_max: parts.intake.stats.maxStaged,
     snapshots_waiting: parts.intake.stats.waiting,
+    queue_jobs_waiting: jobs.waiting,
+    queue_jobs_active: jobs.active,
     telemetry_rows_waiting: parts.readings.stats.rows,
-    telemetry_bytes_waiting: parts.readings.stats.bytes,
+    telemetry_waiting_bytes: parts.readings.stats.bytes,
     telemetry_series: parts.latest.size,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
+    postgres_connections_max: pool.max,
     postgres_callers_waiting: pool.waiting,
+    postgres_callers_waiting_max: pool.waitingMax,
     memory_rss_bytes: rssBytes,
     memory_limit_bytes: limitBytes,
-    memory_pressure: PRESSURE_LEVELS.indexOf(level),
-    event_loop_p99_ms: eventLoopP99Ms,
+    pressure_level: PRESSURE_LEVELS.indexOf(level),
+    event_loop_delay_p99_seconds: eventLoopP99Ms / 1_000,
+    disk_total_bytes: disk.totalBytes,
+    disk_free_bytes: disk.freeBytes,
+    disk_free_min_bytes: disk.minFreeBytes,
+    ready: {
+      check: Object.fromEntries(Object.entries(checks).map(([name, holds]) => [name, holds ? 1 : 0])),
+    },
   };
 }
 
