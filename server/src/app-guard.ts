@@ -6,10 +6,10 @@ import { BROKER_LIMITS } from './broker/limits.ts';
 import type { DeviceBroker } from './broker/device-broker.ts';
 import { ByteLedger } from './guard/byte-ledger.ts';
 import { Guard, type SheddingStep } from './guard/guard.ts';
-import { guardSignals, type DiskSpace } from './guard/signals.ts';
+import type { DiskWatch } from './guard/disk-watch.ts';
+import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
-import type { MediaStore } from './media-store/media-store.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
@@ -25,7 +25,7 @@ interface GuardNeeds {
   intake: SnapshotIntake;
   queue: JobQueue<SnapshotJob>;
   database: Database;
-  mediaStore: MediaStore;
+  disk: DiskWatch;
 }
 
 /** After everything that it may slow down, and before anybody is let in by HTTP. */
@@ -33,9 +33,9 @@ export async function openGuard(
   { config, lifetime, logger }: Opening,
   needs: GuardNeeds,
 ): Promise<{ guard: Guard; ledger: ByteLedger }> {
-  const { vitals, intake, database, mediaStore } = needs;
+  const { vitals, intake, database } = needs;
   const ledger = openLedger(config.live, needs);
-  let disk: DiskSpace = await mediaStore.disk();
+  let disk = await needs.disk.read();
   const guard = new Guard({
     signals: guardSignals({
       vitals,
@@ -46,7 +46,7 @@ export async function openGuard(
     }),
     steps: sheddingSteps(config.images.concurrency, needs),
     refresh: async () => {
-      [disk] = await Promise.all([mediaStore.disk(), vitals.sample()]);
+      [disk] = await Promise.all([needs.disk.read(), vitals.sample()]);
     },
     logger,
     clock: systemClock,

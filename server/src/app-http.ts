@@ -12,7 +12,8 @@ import { AgentCommands } from './fleet/agent-commands.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
-import { countersOf, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
+import type { DiskWatch } from './guard/disk-watch.ts';
+import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
@@ -37,7 +38,7 @@ type SystemNeeds = MeteredParts &
     broker: DeviceBroker;
     relay: StreamHub;
     presence: Presence;
-    mediaStore: MediaStore;
+    disk: DiskWatch;
     queue: JobQueue<SnapshotJob>;
     intake: SnapshotIntake;
     readings: ReadingBatcher;
@@ -46,7 +47,7 @@ type SystemNeeds = MeteredParts &
   };
 
 export function openSystem({ config, lifetime, version }: Opening, needs: SystemNeeds): SystemReporter {
-  const { broker, relay, presence, queue, intake, readings, updates, database, mediaStore } = needs;
+  const { broker, relay, presence, queue, intake, readings, updates, database, disk } = needs;
   const system = new SystemReporter({
     ...needs,
     version,
@@ -57,7 +58,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     }),
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
-    disk: () => mediaStore.disk(),
+    disk: () => disk.read(),
     endpoints: () => ({ mqttPort: broker.dataPort, mediaPort: broker.mediaPort }),
     clock: systemClock,
   });
@@ -75,6 +76,7 @@ type HttpNeeds = SystemNeeds &
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
+    mediaStore: MediaStore;
     snapshots: SnapshotStore;
     events: EventStore;
     commands: AgentCommands;
@@ -91,7 +93,7 @@ export async function openHttp(
   needs: HttpNeeds,
 ): Promise<number> {
   const { http, webSocket } = config;
-  const { relay, presence, commands, fleet, system, mediaStore } = needs;
+  const { relay, presence, commands, fleet, system, mediaStore, readiness } = needs;
   const app = await buildHttpApp({
     services: {
       ...needs,
@@ -105,8 +107,12 @@ export async function openHttp(
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
       join: (request) => relay.join(request),
       readSystem: () => system.read(),
-      readiness: () => readiness(needs),
-      metrics: new Metrics({ counters: () => countersOf(needs), gauges: () => gaugesOf(needs) }),
+      readiness: () => readiness.check(),
+      metrics: new Metrics({
+        counters: () => countersOf(needs),
+        gauges: () => gaugesOf(needs),
+        gaugeHelp: GAUGE_HELP,
+      }),
     },
     logger,
     version,
@@ -142,17 +148,4 @@ async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentComman
   const agent = fleet.agentOf(camera);
   if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
   return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
-}
-
-async function readiness({ database, queue }: { database: Database; queue: JobQueue<SnapshotJob> }) {
-  const works = (check: Promise<unknown>): Promise<boolean> =>
-    check.then(
-      () => true,
-      () => false,
-    );
-  const [isDatabaseUp, isQueueUp] = await Promise.all([
-    works(database.query('select 1')),
-    works(queue.counts()),
-  ]);
-  return { database: isDatabaseUp, queue: isQueueUp };
 }

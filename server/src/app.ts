@@ -24,6 +24,8 @@ import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
+import { DiskWatch } from './guard/disk-watch.ts';
+import { Readiness } from './guard/readiness.ts';
 import { Vitals } from './guard/vitals.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
@@ -101,9 +103,10 @@ export class App {
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
     const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
-    const guard = await openGuard(opening, parts);
-    const system = openSystem(opening, { ...parts, ...guard });
-    const http = await openHttp(opening, { ...parts, ...guard, system });
+    const guarded = { ...parts, ...(await openGuard(opening, parts)) };
+    const readiness = new Readiness({ ...guarded, clock: systemClock });
+    const system = openSystem(opening, { ...guarded, readiness });
+    const http = await openHttp(opening, { ...guarded, readiness, system });
     this.#ports = { http, data: live.broker.dataPort, media: live.broker.mediaPort };
     opening.logger.info({ host: opening.config.http.host, ...this.#ports }, 'serving');
   }
@@ -120,10 +123,10 @@ async function openSelf({ config, lifetime, logger }: Opening) {
       'all limits together are above the memory',
     );
   }
-  const { cpuBaselineCores } = config;
+  const { cpuBaselineCores, dataDir: dir, minFreeDiskBytes: minFreeBytes } = config;
   const vitals = await Vitals.open({ memoryLimit: memory, cpuBaselineCores, clock: systemClock });
   lifetime.own('vitals', vitals);
-  return { limits, vitals };
+  return { limits, vitals, disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }) };
 }
 
 async function openDatabase({ config, lifetime, logger }: Opening): Promise<Database> {

@@ -42,6 +42,7 @@ const settings = z
     WS_MAX_PAYLOAD_BYTES: integer(1_024, 16_777_216, 1_000_000),
     WS_PING_INTERVAL_MS: integer(1_000, 600_000, 25_000),
     WS_PONG_TIMEOUT_MS: integer(2_000, 1_200_000, 60_000),
+    MIN_FREE_DISK_BYTES: integer(0, 2 ** 50, 1024 ** 3),
     HTTP_REQUESTS_PER_MINUTE: integer(10, 1_000_000, 1_200),
     MEMORY_LIMIT_BYTES: z.coerce
       .number()
@@ -144,6 +145,7 @@ function toConfig(given: Settings) {
     },
     images: { concurrency: given.IMAGE_CONCURRENCY, queueMax: given.IMAGE_QUEUE_MAX },
     maxDevices: given.MAX_DEVICES,
+    minFreeDiskBytes: given.MIN_FREE_DISK_BYTES,
     memoryLimitBytes: given.MEMORY_LIMIT_BYTES,
     cpuBaselineCores: given.CPU_BASELINE_CORES,
   };

@@ -31,9 +31,9 @@ import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
 
 /**
  * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
- * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest.
+ * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest. `report`: nobody is refused, `/readyz` tells.
  */
-export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe';
+export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe' | 'report';
 
 export interface LimitRow {
   name: string;
@@ -74,6 +74,9 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...webRows(config),
     ...identityRows(),
     ...fleetRows(config),
+    row('free space in DATA_DIR, at least', config.minFreeDiskBytes, 'bytes', 'report', {
+      env: 'MIN_FREE_DISK_BYTES',
+    }),
   ];
 }
 

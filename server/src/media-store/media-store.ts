@@ -1,6 +1,6 @@
 // Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. Owns its folder.
 
-import { mkdir, open, readFile, statfs } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
@@ -65,12 +65,6 @@ export class MediaStore {
       await file.close();
       throw toDiskError(error, `opening ${path}`);
     }
-  }
-
-  /** Of the file system that the store is on. */
-  async disk(): Promise<{ totalBytes: number; freeBytes: number }> {
-    const { blocks, bavail, bsize } = await statfs(this.#dir);
-    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
   async #create(path: string, picture: Uint8Array): Promise<void> {

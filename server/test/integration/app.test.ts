@@ -202,7 +202,11 @@ describe('the server', () => {
 
   it('is ready only while its database answers', async () => {
     await using server = await start();
-    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    const ready = await fetch(`${server.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { ready: true, checks: { database: true, queue: true, broker: true, disk: true, pressure: true } },
+    ]);
     try {
       // Immediate shutdown: PostgreSQL ends with all its connections, as in a crash.
       process.kill(postgres.server.pid, 'SIGQUIT');
@@ -256,6 +260,14 @@ describe('the server', () => {
     // Let in: now it is the agent that does not answer, since it is none.
     await waitFor('its turn', () => browser.heard.some(({ type }) => type === 'error'));
     expect(browser.heard.at(-1)).toMatchObject({ code: 'COMMAND_TIMEOUT' });
+  });
+
+  it('is alive but not ready where its disk has less room than it must', async () => {
+    await using server = await start({ env: { MIN_FREE_DISK_BYTES: String(2 ** 50) } });
+    const answer = await fetch(`${server.url}/readyz`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ ready: false, checks: { database: true, disk: false } });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
   it('names the port that is taken, and leaves nothing open', async () => {
