@@ -24,6 +24,7 @@ import { type JobQueue } from './queues/job-queue.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
+import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { queryTelemetry } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
@@ -81,6 +82,7 @@ type HttpNeeds = SystemNeeds &
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
+    exports: TelemetryExports;
     snapshots: SnapshotStore;
     events: EventStore;
     commands: AgentCommands;

@@ -40,6 +40,7 @@ import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
+import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
@@ -198,7 +199,7 @@ async function openTelemetry(
     onStored: (values) => updates.publish({ type: 'readings', values }),
   });
   lifetime.own('readings', readings);
-  return { latest, catalogue, readings };
+  return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
 }
 
 interface LiveNeeds {

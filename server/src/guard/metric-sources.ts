@@ -14,6 +14,7 @@ import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
+import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 import { PRESSURE_LEVELS, type Pressure } from './pressure.ts';
 
 type Counters = Readonly<Record<string, number>>;
@@ -29,6 +30,7 @@ export interface MeteredParts {
   queue: Pick<JobQueue<object>, 'counters'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
+  exports: Pick<TelemetryExports, 'counters' | 'active'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
@@ -52,6 +54,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,
+      ...parts.exports.counters,
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
@@ -83,6 +86,7 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     snapshots_waiting: parts.intake.stats.waiting,
     telemetry_rows_waiting: parts.readings.stats.rows,
     telemetry_bytes_waiting: parts.readings.stats.bytes,
+    telemetry_exports: parts.exports.active,
     telemetry_series: parts.latest.size,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
