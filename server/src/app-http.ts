@@ -25,6 +25,7 @@ import { type JobQueue } from './queues/job-queue.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
+import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { queryTelemetry } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
@@ -77,6 +78,7 @@ type HttpNeeds = SystemNeeds &
     fleet: Fleet;
     latest: LatestValues;
     mediaStore: MediaStore;
+    exports: TelemetryExports;
     snapshots: SnapshotStore;
     events: EventStore;
     commands: AgentCommands;

@@ -43,6 +43,7 @@ import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
+import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
@@ -208,7 +209,7 @@ async function openTelemetry(
     onStored: (values) => updates.publish({ type: 'readings', values }),
   });
   lifetime.own('readings', readings);
-  return { latest, catalogue, readings };
+  return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
 }
 
 interface LiveNeeds {

@@ -37,7 +37,7 @@ const settings = z
     IMAGE_CONCURRENCY: integer(1, 8, 2),
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
     PG_POOL_MIN: integer(0, 50, 2),
-    PG_POOL_MAX: integer(2, 50, 10),
+    PG_POOL_MAX: integer(4, 50, 10),
     PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
     WS_MAX_PAYLOAD_BYTES: integer(1_024, 16_777_216, 1_000_000),
     WS_PING_INTERVAL_MS: integer(1_000, 600_000, 25_000),
@@ -96,7 +96,7 @@ export function readDatabaseConfig(env: Record<string, string | undefined>): Ser
   return readConfig({
     ...pick(env, ['DATABASE_URL', 'PG_STATEMENT_TIMEOUT_MS']),
     PG_POOL_MIN: '0',
-    PG_POOL_MAX: '2',
+    PG_POOL_MAX: '4',
   }).postgres;
 }
 

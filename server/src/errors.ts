@@ -14,6 +14,14 @@ const OWN_ERRORS = {
     'The request comes from another website. Open the dashboard at its own address.',
     '다른 웹사이트에서 보낸 요청입니다. 대시보드를 원래 주소로 여십시오.',
   ],
+  EXPORT_LIMIT: [
+    'The maximum number of exports is running. Please try again shortly.',
+    '최대 동시 내보내기 수를 초과했습니다. 잠시 후 다시 시도해주세요.',
+  ],
+  EXPORT_STALLED: [
+    'The export was not finished in time.',
+    '내보내기가 제때 끝나지 않아 연결을 종료했습니다.',
+  ],
   CONFIG_INVALID: ['The settings are not valid.', '설정이 올바르지 않습니다.'],
   LIMITS_DO_NOT_FIT: [
     'The limits need more memory than there is. Lower them, or give the server more memory.',
@@ -43,10 +51,12 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   STREAM_LIMIT: 429,
   VIEWER_LIMIT: 429,
   RATE_LIMITED: 429,
+  EXPORT_LIMIT: 429,
   QUEUE_FULL: 503,
   MEMORY_PRESSURE: 503,
   STORE_UNAVAILABLE: 503,
   SHUTTING_DOWN: 503,
+  EXPORT_STALLED: 504,
   COMMAND_TIMEOUT: 504,
   COMMAND_EXPIRED: 504,
   INTERNAL: 500,

@@ -27,6 +27,9 @@ import { RELAY_LIMITS } from './relay/limits.ts';
 import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
+import { EXPORT_BATCH_ROWS } from './telemetry/csv-stream.ts';
+import { PERIOD_MAX_DAYS } from './telemetry/reading-rows.ts';
+import { EXPORT_MAX_MS, EXPORT_STALL_MS, EXPORTS_AT_ONCE_MAX } from './telemetry/telemetry-exports.ts';
 import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
 
 /**
@@ -60,6 +63,8 @@ const HTTP_CONNECTION_BYTES = 16 * KIB;
 const PG_CONNECTION_BYTES = 256 * KIB;
 /** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */
 const QUERIES_AT_ONCE = 10;
+/** A row as read, and as text with the longest names, in the buffers of stream and socket. */
+const EXPORT_ROW_BYTES = 2 * KIB;
 /** A map entry with a short key and a small object. */
 const ENTRY_BYTES = 512;
 
@@ -206,6 +211,13 @@ function telemetryRows(): LimitRow[] {
     row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'reject', {
       bytes: QUERIES_AT_ONCE * QUERY_TOTAL_POINTS_MAX * 200,
     }),
+    row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
+      counter: 'telemetry_exports_refused',
+      bytes: EXPORTS_AT_ONCE_MAX * EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES,
+    }),
+    row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject'),
+    row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
+    row('one export', EXPORT_MAX_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
   ];
 }
 

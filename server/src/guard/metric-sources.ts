@@ -20,6 +20,7 @@ import type { Guard } from './guard.ts';
 import { PRESSURE_LEVELS } from './levels.ts';
 import type { Readiness } from './readiness.ts';
 import type { Vitals } from './vitals.ts';
+import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 
 type Counters = Readonly<Record<string, number>>;
 
@@ -34,6 +35,7 @@ export interface MeteredParts {
   queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
+  exports: Pick<TelemetryExports, 'counters' | 'active'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
@@ -61,6 +63,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,
+      ...parts.exports.counters,
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
@@ -94,6 +97,7 @@ export const GAUGE_HELP = {
   queue_jobs_active: 'Jobs of the image queue that are worked on.',
   telemetry_rows_waiting: 'Readings that wait to be written.',
   telemetry_waiting_bytes: 'Bytes of the messages with readings that wait to be written.',
+  telemetry_exports: 'Exports of readings that are being sent.',
   telemetry_series: 'Series whose newest value is kept in memory.',
   postgres_connections: 'Connections of the pool to PostgreSQL.',
   postgres_connections_idle: 'Connections of the pool that nobody uses.',
@@ -159,6 +163,7 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     queue_jobs_active: jobs.active,
     telemetry_rows_waiting: parts.readings.stats.rows,
     telemetry_waiting_bytes: parts.readings.stats.bytes,
+    telemetry_exports: parts.exports.active,
     telemetry_series: parts.latest.size,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,

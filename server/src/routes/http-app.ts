@@ -24,6 +24,7 @@ import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
 import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
 import { systemRoutes, type SystemRoutesOptions } from './system.ts';
+import { telemetryExportRoutes, type TelemetryExportRoutesOptions } from './telemetry-export.ts';
 import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
 import { tokenRoutes } from './tokens.ts';
 import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
@@ -42,6 +43,7 @@ export interface HttpServices
     SensorRoutesOptions,
     EventRoutesOptions,
     TelemetryRoutesOptions,
+    TelemetryExportRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
     LiveRoutesOptions,
@@ -107,6 +109,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(sensorRoutes, services);
   await api.register(eventRoutes, services);
   await api.register(telemetryRoutes, services);
+  await api.register(telemetryExportRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);
