@@ -25,6 +25,7 @@ import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
 import { Pressure } from './guard/pressure.ts';
 import { EventStore } from './ingest/event-store.ts';
+import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
@@ -93,7 +94,7 @@ export class App {
     const database = await openDatabase(opening);
     const identity = await openIdentity(opening, database);
     const fleet = await openFleet(opening, database);
-    const ingest = await openIngest(opening, database, fleet);
+    const ingest = await openIngest(opening, database, { ...guard, ...fleet });
     const telemetry = await openTelemetry(opening, database, fleet);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
     const metered = { ...guard, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
@@ -152,7 +153,7 @@ async function openFleet({ config, lifetime }: Opening, database: Database) {
 async function openIngest(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { fleet }: { fleet: Fleet },
+  { fleet, pressure }: { fleet: Fleet; pressure: Pressure },
 ) {
   const { dataDir, images, redisUrl, postgres } = config;
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
@@ -178,7 +179,20 @@ async function openIngest(
   const intake = new SnapshotIntake({ staging, queue, worker, concurrency, maxStaged, logger });
   lifetime.own('snapshot intake', intake);
   await intake.start();
-  return { mediaStore, queue, snapshots, worker, intake, events: new EventStore(database) };
+  const uploads = new PictureUploads({
+    intake,
+    snapshots,
+    expectCamera: (device, camera, size) => fleet.uploadSeen(device, camera, size),
+    isAdmitting: () => isAdmittingUploads(pressure),
+    maxUploads: images.maxUploads,
+  });
+  return { mediaStore, queue, snapshots, worker, intake, uploads, events: new EventStore(database) };
+}
+
+/** Uploads are the first of what is taken in to be shed: their devices keep nothing back that only they have. */
+function isAdmittingUploads(pressure: Pressure): boolean {
+  const { level } = pressure.read();
+  return level === 'normal' || level === 'elevated';
 }
 
 async function openTelemetry(
@@ -226,6 +240,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
       commands,
       publish: (topic, payload) => broker.publish(topic, payload),
       agentOf: (camera) => fleet.agentOf(camera),
+      hasAgent: (camera) => fleet.hasAgent(camera),
     }),
     limits: { ...RELAY_LIMITS, ...config.live },
     profilesOf: (camera) => fleet.camera(camera)?.report.profiles ?? [],

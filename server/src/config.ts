@@ -36,6 +36,7 @@ const settings = z
     MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
     IMAGE_CONCURRENCY: integer(1, 8, 2),
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
+    MAX_UPLOADS: integer(1, 256, 16),
     PG_POOL_MIN: integer(0, 50, 2),
     PG_POOL_MAX: integer(2, 50, 10),
     PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
@@ -141,7 +142,11 @@ function toConfig(given: Settings) {
       maxViewers: given.MAX_VIEWERS,
       maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM,
     },
-    images: { concurrency: given.IMAGE_CONCURRENCY, queueMax: given.IMAGE_QUEUE_MAX },
+    images: {
+      concurrency: given.IMAGE_CONCURRENCY,
+      queueMax: given.IMAGE_QUEUE_MAX,
+      maxUploads: given.MAX_UPLOADS,
+    },
     maxDevices: given.MAX_DEVICES,
     memoryLimitBytes: given.MEMORY_LIMIT_BYTES,
   };

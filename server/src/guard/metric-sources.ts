@@ -6,6 +6,7 @@ import type { DeviceBroker } from '../broker/device-broker.ts';
 import type { DeviceMessages } from '../fleet/device-messages.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { UpdateHub } from '../fleet/updates.ts';
+import type { PictureUploads } from '../ingest/picture-uploads.ts';
 import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { Database } from '../postgres/pool.ts';
@@ -26,6 +27,7 @@ export interface MeteredParts {
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
+  uploads: Pick<PictureUploads, 'counters' | 'held'>;
   queue: Pick<JobQueue<object>, 'counters'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
@@ -48,6 +50,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       ...withoutPrefix('snapshots', { ...parts.intake.counters, ...parts.worker.counters }),
       waitingRefused: parts.intake.stats.waitingRefused,
     },
+    uploads: parts.uploads.counters,
     queue: { ...parts.queue.counters },
     telemetry: {
       ...parts.readings.counters,
@@ -81,6 +84,8 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     updates_sockets: parts.updates.subscribers,
     snapshots_staged: parts.intake.stats.staged,
     snapshots_waiting: parts.intake.stats.waiting,
+    uploads_active: parts.uploads.held.uploads,
+    uploads_held_bytes: parts.uploads.held.bytes,
     telemetry_rows_waiting: parts.readings.stats.rows,
     telemetry_bytes_waiting: parts.readings.stats.bytes,
     telemetry_series: parts.latest.size,

@@ -17,6 +17,7 @@ import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
 import { deviceRoutes, type DeviceRoutesOptions } from './devices.ts';
 import { eventRoutes, type EventRoutesOptions } from './events.ts';
 import { healthRoutes, type HealthRoutesOptions } from './health.ts';
+import { ingestRoutes, type IngestRoutesOptions } from './ingest.ts';
 import { liveRoutes, type LiveRoutesOptions } from './live.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -44,6 +45,7 @@ export interface HttpServices
     TelemetryRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
+    IngestRoutesOptions,
     LiveRoutesOptions,
     UpdateRoutesOptions,
     HealthRoutesOptions {
@@ -109,6 +111,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);
+  await api.register(ingestRoutes, services);
   await api.register(liveRoutes, services);
   await api.register(updateRoutes, services);
 }

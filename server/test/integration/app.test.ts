@@ -1,22 +1,20 @@
 // The whole server in this process: real PostgreSQL, real MQTT clients, real HTTP. What only the composition root can get wrong.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { command, type Command } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
-import { Lifetime } from '@sitecast/shared/runtime/lifetime';
-import { App } from '../../src/app.ts';
-import { readConfig } from '../../src/config.ts';
-import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { useTestPostgres } from '../support/postgres.ts';
+import { appStarter } from '../support/running-app.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const postgres = useTestPostgres();
+const start = appStarter(postgres);
 const GATEWAY = { site: 'yard', agent: 'gateway' };
 
 describe('the server', () => {
@@ -203,103 +201,3 @@ const REPORT = {
   fps: 25,
   profiles: ['main', 'stills'],
 };
-
-/** Starts the server on free ports and logs in as the first administrator. */
-async function start({
-  dataDir,
-  url,
-  env = {},
-}: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
-  const cleanup = new Lifetime({
-    closeTimeoutMs: 20_000,
-    onCloseError: (name, error) => console.error(`${name} did not close`, error),
-  });
-  try {
-    const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'sitecast-app-')));
-    if (dataDir === undefined) cleanup.onClose('folder', () => rm(folder, { recursive: true, force: true }));
-    const databaseUrl = url ?? (await createDatabase(cleanup));
-    const config = readConfig({
-      DATABASE_URL: databaseUrl,
-      DATA_DIR: folder,
-      PORT: '0',
-      MQTT_PORT: '0',
-      MEDIA_PORT: '0',
-      ...env,
-    });
-    const app = cleanup.own('server', await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
-    return await RunningServer.login(app, folder, cleanup);
-  } catch (error) {
-    await cleanup.close();
-    throw error;
-  }
-}
-
-async function createDatabase(cleanup: Lifetime): Promise<string> {
-  const test = await postgres.createDatabase();
-  cleanup.onClose('database', async () => test[Symbol.asyncDispose]());
-  return test.url;
-}
-
-class RunningServer {
-  readonly url: string;
-  readonly cookie: string;
-  readonly #app: App;
-  readonly #cleanup: Lifetime;
-
-  constructor(app: App, cookie: string, cleanup: Lifetime) {
-    this.url = `http://127.0.0.1:${app.ports.http}`;
-    this.cookie = cookie;
-    this.#app = app;
-    this.#cleanup = cleanup;
-  }
-
-  static async login(app: App, dataDir: string, cleanup: Lifetime): Promise<RunningServer> {
-    const answer = await fetch(`http://127.0.0.1:${app.ports.http}/api/v1/auth/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: await readFile(join(dataDir, 'first-login.json'), 'utf8'),
-    });
-    expect(answer.status).toBe(200);
-    return new RunningServer(app, answer.headers.getSetCookie()[0]?.split(';')[0] ?? '', cleanup);
-  }
-
-  fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { cookie: this.cookie, ...(init.body ? { 'content-type': 'application/json' } : {}) };
-    return fetch(`${this.url}/api/v1/${path}`, { ...init, headers });
-  }
-
-  async get<T>(path: string): Promise<T> {
-    const answer = await this.fetch(path);
-    expect([path, answer.status]).toEqual([path, 200]);
-    return (await answer.json()) as T;
-  }
-
-  async post<T>(path: string, body: object): Promise<T> {
-    const answer = await this.fetch(path, { method: 'POST', body: JSON.stringify(body) });
-    expect(answer.ok).toBe(true);
-    return (await answer.json()) as T;
-  }
-
-  async agent(): Promise<{ state?: string; version?: string }> {
-    const { items } = await this.get<{ items: object[] }>('agents');
-    return items[0] ?? {};
-  }
-
-  async connect(id: string, password: string): Promise<MqttClient> {
-    const client = await connectAsync({
-      port: this.#app.ports.data,
-      clientId: id,
-      username: id,
-      password,
-      reconnectPeriod: 0,
-      protocolVersion: 4,
-    });
-    client.on('error', () => undefined);
-    this.#cleanup.onClose(id, () => void client.end(true));
-    return client;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cleanup.close();
-  }
-}
