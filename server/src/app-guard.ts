@@ -9,6 +9,7 @@ import { Guard, type SheddingStep } from './guard/guard.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
 import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
+import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
@@ -23,6 +24,7 @@ interface GuardNeeds {
   broker: DeviceBroker;
   readings: ReadingBatcher;
   intake: SnapshotIntake;
+  uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
   database: Database;
   disk: DiskWatch;
@@ -57,7 +59,7 @@ export async function openGuard(
 
 function openLedger(
   { maxStreams, maxStillsStreams, maxViewers }: Opening['config']['live'],
-  { relay, broker, readings }: GuardNeeds,
+  { relay, broker, readings, uploads }: GuardNeeds,
 ): ByteLedger {
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
   return new ByteLedger({
@@ -71,12 +73,13 @@ function openLedger(
     },
     brokerData: { heldBytes: () => broker.heldBytes.data, maxBytes: BROKER_LIMITS.data.maxHeldBytes },
     brokerMedia: { heldBytes: () => broker.heldBytes.media, maxBytes: BROKER_LIMITS.media.maxHeldBytes },
+    uploads: { heldBytes: () => uploads.held.bytes, maxBytes: UPLOAD_BYTES_IN_FLIGHT_MAX },
     readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
   });
 }
 
 /** The published order (server/LIMITS.md, "Under pressure"): what can wait waits first, what was acknowledged never. */
-function sheddingSteps(imageConcurrency: number, { relay, queue }: GuardNeeds): SheddingStep[] {
+function sheddingSteps(imageConcurrency: number, { relay, uploads, queue }: GuardNeeds): SheddingStep[] {
   return [
     {
       name: 'viewers-wait',
@@ -89,6 +92,12 @@ function sheddingSteps(imageConcurrency: number, { relay, queue }: GuardNeeds): 
       from: 'high',
       begin: () => relay.stepDownMain(true),
       end: () => relay.stepDownMain(false),
+    },
+    {
+      name: 'uploads-refused',
+      from: 'high',
+      begin: () => uploads.shed(true),
+      end: () => uploads.shed(false),
     },
     {
       name: 'images-one-at-a-time',

@@ -16,6 +16,7 @@ import type { DiskWatch } from './guard/disk-watch.ts';
 import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { EventStore } from './ingest/event-store.ts';
+import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { MediaStore } from './media-store/media-store.ts';
@@ -74,6 +75,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
 
 type HttpNeeds = SystemNeeds &
   Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites' | 'onRevoked'> & {
+    uploads: PictureUploads;
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
@@ -107,6 +109,7 @@ export async function openHttp(
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
+      authenticateDevice: (id, secret) => needs.devices.authenticate(id, secret),
       join: (request) => relay.join(request),
       readSystem: () => system.read(),
       readiness: () => readiness.check(),
@@ -149,5 +152,7 @@ async function closeHttp(app: FastifyInstance): Promise<void> {
 async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentCommands): Promise<SnapshotResult> {
   const agent = fleet.agentOf(camera);
   if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
+  if (!fleet.hasAgent(camera))
+    throw new AppError('PROFILE_UNSUPPORTED', `camera ${formatAddress(camera)} only uploads pictures`);
   return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
 }

@@ -28,6 +28,7 @@ import { DiskWatch } from './guard/disk-watch.ts';
 import { Readiness } from './guard/readiness.ts';
 import { Vitals } from './guard/vitals.ts';
 import { EventStore } from './ingest/event-store.ts';
+import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
@@ -189,7 +190,13 @@ async function openIngest(
   const intake = new SnapshotIntake({ staging, queue, worker, concurrency, maxStaged, logger });
   lifetime.own('snapshot intake', intake);
   await intake.start();
-  return { mediaStore, queue, snapshots, worker, intake, events: new EventStore(database) };
+  const uploads = new PictureUploads({
+    intake,
+    snapshots,
+    expectCamera: (device, camera, size) => fleet.uploadSeen(device, camera, size),
+    maxUploads: images.maxUploads,
+  });
+  return { mediaStore, queue, snapshots, worker, intake, uploads, events: new EventStore(database) };
 }
 
 async function openTelemetry(
@@ -237,6 +244,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
       commands,
       publish: (topic, payload) => broker.publish(topic, payload),
       agentOf: (camera) => fleet.agentOf(camera),
+      hasAgent: (camera) => fleet.hasAgent(camera),
     }),
     limits: { ...RELAY_LIMITS, ...config.live },
     profilesOf: (camera) => fleet.camera(camera)?.report.profiles ?? [],

@@ -22,6 +22,16 @@ const OWN_ERRORS = {
     'The export was not finished in time.',
     '내보내기가 제때 끝나지 않아 연결을 종료했습니다.',
   ],
+  MEDIA_TYPE_UNSUPPORTED: [
+    'Content of this kind is not taken here. Pictures must be JPEG or WebP.',
+    '지원하지 않는 형식입니다. 사진은 JPEG 또는 WebP여야 합니다.',
+  ],
+  PICTURE_MALFORMED: [
+    'The picture is damaged, or its size is not one of a camera.',
+    '사진이 손상되었거나 크기가 올바르지 않습니다.',
+  ],
+  UPLOAD_TOO_SLOW: ['The upload took too long.', '업로드 시간이 초과되었습니다.'],
+  UPLOAD_ABORTED: ['The upload was broken off.', '업로드가 중단되었습니다.'],
   CONFIG_INVALID: ['The settings are not valid.', '설정이 올바르지 않습니다.'],
   LIMITS_DO_NOT_FIT: [
     'The limits need more memory than there is. Lower them, or give the server more memory.',
@@ -48,6 +58,9 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   CAMERA_OFFLINE: 409,
   PROFILE_UNSUPPORTED: 409,
   PAYLOAD_TOO_LARGE: 413,
+  UPLOAD_TOO_SLOW: 408,
+  MEDIA_TYPE_UNSUPPORTED: 415,
+  PICTURE_MALFORMED: 422,
   STREAM_LIMIT: 429,
   VIEWER_LIMIT: 429,
   RATE_LIMITED: 429,

@@ -1,7 +1,13 @@
 // The single list of everything that can fill up: how much, what happens at the bound, where that is counted, and what it
 // costs at the worst. `sitecast-server limits` prints it, LIMITS.md repeats it, GET system carries it.
 
-import { KIB, MAX_FRAME_BYTES, MAX_SNAPSHOT_ENVELOPE_BYTES, MIB } from '@sitecast/shared/protocol/limits';
+import {
+  KIB,
+  MAX_CAMERAS_PER_AGENT,
+  MAX_FRAME_BYTES,
+  MAX_SNAPSHOT_ENVELOPE_BYTES,
+  MIB,
+} from '@sitecast/shared/protocol/limits';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { MAX_FAILURES_PER_ADDRESS, MAX_FAILURES_PER_USERNAME, MAX_TRACKED } from './auth/login-limiter.ts';
 import { HASH_MEMORY_BYTES, MAX_HASHES_AT_ONCE, MAX_HASHES_WAITING } from './auth/passwords.ts';
@@ -16,6 +22,15 @@ import { MAX_SENSORS_PER_SITE } from './fleet/fleet.ts';
 import { MAX_SITES } from './fleet/sites.ts';
 import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from './fleet/updates.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
+import { MULTIPART_LIMITS } from './ingest/multipart-picture.ts';
+import { MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE } from './ingest/picture-header.ts';
+import {
+  MAX_UPLOAD_BODY_BYTES,
+  UPLOAD_BYTES_IN_FLIGHT_MAX,
+  UPLOAD_BYTES_PER_DEVICE_MAX,
+  UPLOAD_DEADLINE_MS,
+  UPLOADS_PER_DEVICE_MAX,
+} from './ingest/picture-uploads.ts';
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
 import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
@@ -74,6 +89,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...brokerRows(),
     ...relayRows(config),
     ...ingestRows(config),
+    ...uploadRows(config),
     ...telemetryRows(),
     ...databaseRows(config),
     ...webRows(config),
@@ -185,6 +201,38 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
       bytes: KNOWN_FOLDERS_MAX * ENTRY_BYTES,
     }),
     row('one job', MAX_JOB_BYTES, 'bytes', 'reject', { bytes: QUEUE_ADDS_PENDING_MAX * KIB }),
+  ];
+}
+
+function uploadRows({ images }: ServerConfig): LimitRow[] {
+  return [
+    row('uploads at once', images.maxUploads, 'uploads', 'slow', {
+      env: 'MAX_UPLOADS',
+      counter: 'uploads_refused_in_all',
+    }),
+    row('bytes of uploads at once', UPLOAD_BYTES_IN_FLIGHT_MAX, 'bytes', 'slow', {
+      counter: 'uploads_refused_in_all',
+      // As chunks, as one body, as the file in it, and as an envelope.
+      bytes: 4 * UPLOAD_BYTES_IN_FLIGHT_MAX,
+    }),
+    row('uploads of one device', UPLOADS_PER_DEVICE_MAX, 'uploads', 'slow', {
+      counter: 'uploads_refused_of_device',
+    }),
+    row('bytes of uploads of one device', UPLOAD_BYTES_PER_DEVICE_MAX, 'bytes', 'slow', {
+      counter: 'uploads_refused_of_device',
+    }),
+    row('body of an upload', MAX_UPLOAD_BODY_BYTES, 'bytes', 'reject', { counter: 'uploads_too_large' }),
+    row('parts of an upload', MULTIPART_LIMITS.parts, 'parts', 'reject', { counter: 'uploads_malformed' }),
+    row('time of an upload', UPLOAD_DEADLINE_MS, 'ms', 'close', { counter: 'uploads_too_slow' }),
+    row('side of an uploaded picture', MAX_PICTURE_SIDE, 'pixels', 'reject', {
+      counter: 'uploads_malformed',
+    }),
+    row('pixels of an uploaded picture', MAX_PICTURE_PIXELS, 'pixels', 'reject', {
+      counter: 'uploads_malformed',
+    }),
+    row('cameras of one device', MAX_CAMERAS_PER_AGENT, 'cameras', 'reject', {
+      counter: 'fleet_cameras_refused',
+    }),
   ];
 }
 

@@ -22,7 +22,7 @@ describe('settings', () => {
       pongTimeoutMs: 60_000,
     });
     expect(config.postgres).toMatchObject({ min: 2, max: 10, statementTimeoutMs: 5_000 });
-    expect(config.images).toEqual({ concurrency: 2, queueMax: 500 });
+    expect(config.images).toEqual({ concurrency: 2, queueMax: 500, maxUploads: 16 });
     expect(config.memoryLimitBytes).toBeUndefined();
   });
 

@@ -6,6 +6,7 @@ import type { DeviceBroker } from '../broker/device-broker.ts';
 import type { DeviceMessages } from '../fleet/device-messages.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { UpdateHub } from '../fleet/updates.ts';
+import type { PictureUploads } from '../ingest/picture-uploads.ts';
 import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { Database } from '../postgres/pool.ts';
@@ -33,6 +34,7 @@ export interface MeteredParts {
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
   queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
+  uploads: Pick<PictureUploads, 'counters' | 'held'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
@@ -59,6 +61,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       ...withoutPrefix('snapshots', { ...parts.intake.counters, ...parts.worker.counters }),
       waitingRefused: parts.intake.stats.waitingRefused,
     },
+    uploads: parts.uploads.counters,
     queue: { ...parts.queue.counters },
     telemetry: {
       ...parts.readings.counters,
@@ -95,6 +98,8 @@ export const GAUGE_HELP = {
   snapshots_waiting: 'Snapshots that wait to be staged, unacknowledged.',
   queue_jobs_waiting: 'Jobs of the image queue that wait. NaN while the store of the queue does not answer.',
   queue_jobs_active: 'Jobs of the image queue that are worked on.',
+  uploads_active: 'Uploads of pictures under way.',
+  uploads_held_bytes: 'Bytes of the pictures being uploaded.',
   telemetry_rows_waiting: 'Readings that wait to be written.',
   telemetry_waiting_bytes: 'Bytes of the messages with readings that wait to be written.',
   telemetry_exports: 'Exports of readings that are being sent.',
@@ -161,6 +166,8 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     snapshots_waiting: parts.intake.stats.waiting,
     queue_jobs_waiting: jobs.waiting,
     queue_jobs_active: jobs.active,
+    uploads_active: parts.uploads.held.uploads,
+    uploads_held_bytes: parts.uploads.held.bytes,
     telemetry_rows_waiting: parts.readings.stats.rows,
     telemetry_waiting_bytes: parts.readings.stats.bytes,
     telemetry_exports: parts.exports.active,

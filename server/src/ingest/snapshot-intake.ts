@@ -64,6 +64,11 @@ export class SnapshotIntake {
     return { staged, maxStaged: this.#options.maxStaged, waiting, waitingRefused };
   }
 
+  /** Whether a snapshot that comes now is staged without waiting. */
+  get hasRoom(): boolean {
+    return this.#gate.hasRoom;
+  }
+
   /** Begins to file, first of all what an earlier run left staged. */
   async start(): Promise<void> {
     const { queue, concurrency } = this.#options;
@@ -72,18 +77,23 @@ export class SnapshotIntake {
   }
 
   /**
-   * Resolves when the snapshot is durable, which may take as long as the backlog is full.
-   * @param from the topic that it came by.
+   * Resolves when the snapshot is durable, which may take as long as the backlog is full, unless the sender will not wait.
+   * @param from the topic that it came by, or what stands for one.
    * @throws {AppError} not retryable when the envelope is bad; QUEUE_FULL, STORE_UNAVAILABLE or SHUTTING_DOWN (retryable).
    */
-  async accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> {
+  async accept(
+    from: AgentAddress & { camera: string },
+    envelope: Uint8Array,
+    { mayWait = true }: { mayWait?: boolean } = {},
+  ): Promise<void> {
     const name = formatStagedName({ ...from, id: this.#check(from.camera, envelope).id });
     const known = this.#staged.get(name);
     if (known) {
       this.counters.snapshotsRepeated += 1;
       return known.durable;
     }
-    await this.#gate.enter();
+    if (mayWait) await this.#gate.enter();
+    else this.#gate.enterNow();
     // Another delivery of the same snapshot may have been let in while this one waited.
     const staging = this.#staged.get(name);
     if (staging) {

@@ -1,4 +1,5 @@
-// Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. Owns its folder.
+// Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. One that came without a thumbnail is
+// its own, so both paths may be the same. Owns its folder.
 
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -37,19 +38,18 @@ export class MediaStore {
   }
 
   /**
-   * Files both pictures of a snapshot; durable once it resolves. Filing the same again changes nothing.
+   * Files the pictures of a snapshot; durable once it resolves. Filing the same again changes nothing.
    * @throws {AppError} CONFLICT when another picture has this id; STORE_UNAVAILABLE (retryable) when the disk refuses.
    */
   async put(site: string, { header, snapshot, thumbnail }: SnapshotEnvelope): Promise<StoredPaths> {
     const base = `${site}/${new Date(header.capturedAt).toISOString().slice(0, 10)}/${header.id}`;
-    const paths = {
-      path: `${base}.${EXTENSIONS[header.type]}`,
-      thumbnailPath: `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}`,
-    };
-    await this.#ensureFolder(dirname(paths.path));
-    await this.#create(paths.path, snapshot);
-    await this.#create(paths.thumbnailPath, thumbnail);
-    return paths;
+    const path = `${base}.${EXTENSIONS[header.type]}`;
+    await this.#ensureFolder(dirname(path));
+    await this.#create(path, snapshot);
+    if (!header.thumbnail) return { path, thumbnailPath: path };
+    const thumbnailPath = `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}`;
+    await this.#create(thumbnailPath, thumbnail);
+    return { path, thumbnailPath };
   }
 
   /** @throws {AppError} NOT_FOUND; STORE_UNAVAILABLE (retryable). */

@@ -18,11 +18,15 @@ export const errorAnswers = fp(async (app) => {
   app.setErrorHandler((error, request, reply) => answer(error, request, reply));
 });
 
+/** Refusals that are counted: a line for each would be a flood of its own. */
+const AT_A_BOUND: ReadonlySet<ServerErrorCode> = new Set(['QUEUE_FULL', 'MEMORY_PRESSURE']);
+
 /** Also for what Fastify refuses before it knows the route, such as a path that is not one. */
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = toErrorBody(error);
   const status = httpStatusOf(body.error.code);
-  if (status >= 500) request.log.error({ err: error }, 'a request failed');
+  if (status >= 500 && !AT_A_BOUND.has(body.error.code))
+    request.log.error({ err: error }, 'a request failed');
   const { retryAfterMs } = body.error.detail;
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
@@ -78,6 +82,7 @@ function safeDetail(error: AppError, code: ServerErrorCode): Record<string, unkn
 function codeOfFastifyError(error: unknown): ServerErrorCode {
   const status = (error as Partial<FastifyError>).statusCode ?? 500;
   if (status === 413) return 'PAYLOAD_TOO_LARGE';
+  if (status === 415) return 'MEDIA_TYPE_UNSUPPORTED';
   if (status === 429) return 'RATE_LIMITED';
   if (status === 404) return 'NOT_FOUND';
   return status >= 400 && status < 500 ? 'BAD_REQUEST' : 'INTERNAL';

@@ -17,6 +17,7 @@ import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
 import { deviceRoutes, type DeviceRoutesOptions } from './devices.ts';
 import { eventRoutes, type EventRoutesOptions } from './events.ts';
 import { healthRoutes, type HealthRoutesOptions } from './health.ts';
+import { ingestRoutes, type IngestRoutesOptions } from './ingest.ts';
 import { liveRoutes, type LiveRoutesOptions } from './live.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -46,6 +47,7 @@ export interface HttpServices
     TelemetryExportRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
+    IngestRoutesOptions,
     LiveRoutesOptions,
     UpdateRoutesOptions,
     HealthRoutesOptions {
@@ -113,6 +115,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);
+  await api.register(ingestRoutes, services);
   await api.register(liveRoutes, services);
   await api.register(updateRoutes, services);
 }

@@ -29,6 +29,7 @@ beforeEach(async () => {
     agents: createAgentPort({
       commands,
       publish: (topic, payload) => broker.publish(topic, payload),
+      hasAgent: () => true,
       agentOf: () => GATEWAY,
     }),
     limits: { ...RELAY_LIMITS, graceMs: 300 },

@@ -95,6 +95,8 @@ export async function openHttpHarness(
     takeSnapshot: async () => ({ snapshotId: '01JZ0000000000000000000000' }),
     readSystem: () => Promise.reject(new AppError('NOT_FOUND', 'not in this harness')),
     readiness: async () => ({ database: true }),
+    authenticateDevice: async () => undefined,
+    uploads: { store: () => Promise.reject(new AppError('QUEUE_FULL', 'no intake in this harness')) },
     join: () => Promise.reject(new AppError('AGENT_OFFLINE', 'no agents in this harness')),
     ...(typeof options.services === 'function' ? options.services({ database, dataDir }) : options.services),
   };
