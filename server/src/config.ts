@@ -32,6 +32,8 @@ const settings = z
     MAX_STILLS_STREAMS: integer(0, 256, 20),
     MAX_VIEWERS: integer(1, 5_000, 100),
     MAX_VIEWERS_PER_STREAM: integer(1, 5_000, 50),
+    MAX_VIEWERS_PER_USER: integer(1, 5_000, 30),
+    MAX_VIEWERS_PER_ADDRESS: integer(1, 5_000, 60),
     MAX_DEVICES: integer(1, 10_000, 500),
     MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
     IMAGE_CONCURRENCY: integer(1, 8, 2),
@@ -143,6 +145,8 @@ function toConfig(given: Settings) {
       maxStillsStreams: given.MAX_STILLS_STREAMS,
       maxViewers: given.MAX_VIEWERS,
       maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM,
+      maxViewersPerUser: given.MAX_VIEWERS_PER_USER,
+      maxViewersPerAddress: given.MAX_VIEWERS_PER_ADDRESS,
     },
     images: {
       concurrency: given.IMAGE_CONCURRENCY,

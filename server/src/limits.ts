@@ -166,6 +166,14 @@ function relayRows({ live }: ServerConfig): LimitRow[] {
       env: 'MAX_VIEWERS_PER_STREAM',
       counter: refused,
     }),
+    row('viewers of one user', live.maxViewersPerUser, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS_PER_USER',
+      counter: 'relay_joins_refused_of_own',
+    }),
+    row('viewers of one address', live.maxViewersPerAddress, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS_PER_ADDRESS',
+      counter: 'relay_joins_refused_of_own',
+    }),
     row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', {
       counter: 'relay_frames_dropped',
     }),

@@ -15,6 +15,8 @@ describe('settings', () => {
       maxStillsStreams: 20,
       maxViewers: 100,
       maxViewersPerStream: 50,
+      maxViewersPerUser: 30,
+      maxViewersPerAddress: 60,
     });
     expect(config.webSocket).toMatchObject({
       maxPayloadBytes: 1_000_000,

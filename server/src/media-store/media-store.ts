@@ -44,11 +44,17 @@ export class MediaStore {
   async put(site: string, { header, snapshot, thumbnail }: SnapshotEnvelope): Promise<StoredPaths> {
     const base = `${site}/${new Date(header.capturedAt).toISOString().slice(0, 10)}/${header.id}`;
     const path = `${base}.${EXTENSIONS[header.type]}`;
-    await this.#ensureFolder(dirname(path));
-    await this.#create(path, snapshot);
-    if (!header.thumbnail) return { path, thumbnailPath: path };
-    const thumbnailPath = `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}`;
-    await this.#create(thumbnailPath, thumbnail);
+    const thumbnailPath = header.thumbnail ? `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}` : path;
+    const folder = dirname(path);
+    await this.#ensureFolder(folder);
+    try {
+      await this.#create(path, snapshot);
+      if (thumbnailPath !== path) await this.#create(thumbnailPath, thumbnail);
+    } catch (error) {
+      // Somebody may have removed it: the next try makes it again.
+      this.#knownFolders.delete(folder);
+      throw error;
+    }
     return { path, thumbnailPath };
   }
 

@@ -15,6 +15,8 @@ export interface RelayLimits {
   maxStillsStreams: number;
   maxViewers: number;
   maxViewersPerStream: number;
+  maxViewersPerUser: number;
+  maxViewersPerAddress: number;
   /** While the server is under pressure new viewers wait; one above it is refused. */
   maxViewersWaiting: number;
   /** Let in at once when the pressure is over, and again each interval. */
@@ -50,6 +52,8 @@ export const RELAY_LIMITS: RelayLimits = {
   maxStillsStreams: 20,
   maxViewers: 100,
   maxViewersPerStream: 50,
+  maxViewersPerUser: 30,
+  maxViewersPerAddress: 60,
   maxViewersWaiting: 50,
   viewersLetInAtOnce: 5,
   viewersLetInEveryMs: 1_000,

@@ -88,6 +88,7 @@ class LiveConnection {
       profile,
       codecs,
       userId: principal.userId,
+      address: this.#request.ip,
       socket: toViewerSocket(this.#socket, this.#request.raw.socket),
       closed,
     });

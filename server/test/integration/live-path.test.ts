@@ -109,7 +109,7 @@ class Agent {
 function join(): Promise<{ browser: FakeBrowser; leave: () => void }> {
   const browser = new FakeBrowser();
   return hub
-    .join({ camera: FRONT, profile: 'main', codecs: [], userId: 'u', socket: browser })
+    .join({ camera: FRONT, profile: 'main', codecs: [], userId: 'u', address: '192.0.2.1', socket: browser })
     .then((handle) => ({ browser, leave: () => handle.onClose() }));
 }
 

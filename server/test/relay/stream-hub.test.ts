@@ -40,6 +40,26 @@ describe('admission', () => {
     await expect(join('b')).rejects.toMatchObject({ code: 'VIEWER_LIMIT', detail: { limit: 3, active: 3 } });
   });
 
+  it('bounds viewers of one user and of one address, and leaves the places of others alone', async () => {
+    const { hub } = createHub({ maxViewersPerUser: 2, maxViewersPerAddress: 3 });
+    const join = (userId: string, address: string) =>
+      hub.join({ camera: FRONT, profile: 'main', codecs: [], userId, address, socket: new FakeBrowser() });
+    const first = await join('a', '192.0.2.1');
+    await join('a', '192.0.2.2');
+    const ofUser = { code: 'OWN_VIEWER_LIMIT', retryable: true, detail: { limit: 2, active: 2 } };
+    await expect(join('a', '192.0.2.3')).rejects.toMatchObject(ofUser);
+    await join('b', '192.0.2.2');
+    await join('c', '192.0.2.2');
+    await expect(join('d', '192.0.2.2')).rejects.toMatchObject({
+      code: 'OWN_VIEWER_LIMIT',
+      detail: { limit: 3 },
+    });
+    expect(hub.counters).toMatchObject({ joinsRefused: 2, joinsRefusedOfOwn: 2 });
+    first.onClose();
+    await join('a', '192.0.2.1');
+    expect(hub.snapshot().viewers).toBe(4);
+  });
+
   it('gives the slot back when the agent refuses', async () => {
     const { hub, agents, join } = createHub({ maxStreams: 1 });
     agents.answer = () => Promise.reject(new AppError('CAMERA_OFFLINE', 'no picture'));
@@ -521,7 +541,13 @@ describe('a viewer that leaves while its agent is being asked', () => {
     const { answer } = agents;
     agents.answer = () => new Promise(() => {});
     const gone = new AbortController();
-    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    const request = {
+      camera: FRONT,
+      profile: 'main' as const,
+      codecs: [],
+      userId: 'u',
+      address: '192.0.2.1',
+    };
     void hub.join({ ...request, socket: new FakeBrowser(), closed: gone.signal });
     await expect(join('b')).rejects.toMatchObject({ code: 'VIEWER_LIMIT' });
     gone.abort();
@@ -542,7 +568,13 @@ describe('a viewer that leaves while its agent is being asked', () => {
     };
     const browser = new FakeBrowser();
     const gone = new AbortController();
-    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    const request = {
+      camera: FRONT,
+      profile: 'main' as const,
+      codecs: [],
+      userId: 'u',
+      address: '192.0.2.1',
+    };
     const joined = hub.join({ ...request, socket: browser, closed: gone.signal });
     gone.abort();
     go();
@@ -577,6 +609,7 @@ it('a viewer that left while its agent was being asked is forgotten when the rou
     profile: 'main',
     codecs: [],
     userId: 'u',
+    address: '192.0.2.1',
     socket: new FakeBrowser(),
   });
   handle.onClose();
@@ -596,6 +629,7 @@ describe('under pressure', () => {
         profile: 'main',
         codecs: [],
         userId: `u${index}`,
+        address: '192.0.2.1',
         socket,
       }),
     );
@@ -624,6 +658,7 @@ describe('under pressure', () => {
       profile: 'main',
       codecs: [],
       userId: 'u',
+      address: '192.0.2.1',
       socket: new FakeBrowser(),
       closed: gone.signal,
     });

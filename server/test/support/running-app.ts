@@ -59,10 +59,16 @@ export class RunningApp {
   readonly url: string;
   readonly cookie: string;
   readonly ports: App['ports'];
+  readonly dataDir: string;
   readonly databaseUrl: string;
   readonly #cleanup: Lifetime;
 
-  private constructor(app: App, cookie: string, databaseUrl: string, cleanup: Lifetime) {
+  private constructor(
+    app: App,
+    { dataDir, databaseUrl, cookie }: { dataDir: string; databaseUrl: string; cookie: string },
+    cleanup: Lifetime,
+  ) {
+    this.dataDir = dataDir;
     this.url = `http://127.0.0.1:${app.ports.http}`;
     this.cookie = cookie;
     this.ports = app.ports;
@@ -82,7 +88,7 @@ export class RunningApp {
     });
     expect(answer.status).toBe(200);
     const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    return new RunningApp(app, cookie, databaseUrl, cleanup);
+    return new RunningApp(app, { dataDir, databaseUrl, cookie }, cleanup);
   }
 
   fetch(path: string, init: RequestInit = {}): Promise<Response> {
@@ -113,12 +119,18 @@ export class RunningApp {
     return items[0] ?? {};
   }
 
-  /** The value of one metric, without labels. */
-  async metric(name: string): Promise<number> {
+  /** The values of metrics without labels. */
+  async metrics(names: readonly string[]): Promise<Record<string, number>> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    const value = new RegExp(`^sitecast_${name} (\\S+)$`, 'm').exec(text)?.[1];
-    expect([name, value]).not.toEqual([name, undefined]);
-    return Number(value);
+    const valueOf = (name: string): number =>
+      Number(new RegExp(`^sitecast_${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    const values = Object.fromEntries(names.map((name) => [name, valueOf(name)]));
+    expect(Object.entries(values).filter(([, value]) => Number.isNaN(value))).toEqual([]);
+    return values;
+  }
+
+  async metric(name: string): Promise<number> {
+    return (await this.metrics([name]))[name] ?? Number.NaN;
   }
 
   /** A browser that wants to see a camera; ends with the server. */
