@@ -6,10 +6,11 @@ import { BROKER_LIMITS } from './broker/limits.ts';
 import type { DeviceBroker } from './broker/device-broker.ts';
 import { ByteLedger } from './guard/byte-ledger.ts';
 import { Guard, type SheddingStep } from './guard/guard.ts';
-import { guardSignals, type DiskSpace } from './guard/signals.ts';
+import type { DiskWatch } from './guard/disk-watch.ts';
+import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
+import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
-import type { MediaStore } from './media-store/media-store.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
@@ -23,9 +24,10 @@ interface GuardNeeds {
   broker: DeviceBroker;
   readings: ReadingBatcher;
   intake: SnapshotIntake;
+  uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
   database: Database;
-  mediaStore: MediaStore;
+  disk: DiskWatch;
 }
 
 /** After everything that it may slow down, and before anybody is let in by HTTP. */
@@ -33,9 +35,9 @@ export async function openGuard(
   { config, lifetime, logger }: Opening,
   needs: GuardNeeds,
 ): Promise<{ guard: Guard; ledger: ByteLedger }> {
-  const { vitals, intake, database, mediaStore } = needs;
+  const { vitals, intake, database } = needs;
   const ledger = openLedger(config.live, needs);
-  let disk: DiskSpace = await mediaStore.disk();
+  let disk = await needs.disk.read();
   const guard = new Guard({
     signals: guardSignals({
       vitals,
@@ -46,7 +48,7 @@ export async function openGuard(
     }),
     steps: sheddingSteps(config.images.concurrency, needs),
     refresh: async () => {
-      [disk] = await Promise.all([mediaStore.disk(), vitals.sample()]);
+      [disk] = await Promise.all([needs.disk.read(), vitals.sample()]);
     },
     logger,
     clock: systemClock,
@@ -57,7 +59,7 @@ export async function openGuard(
 
 function openLedger(
   { maxStreams, maxStillsStreams, maxViewers }: Opening['config']['live'],
-  { relay, broker, readings }: GuardNeeds,
+  { relay, broker, readings, uploads }: GuardNeeds,
 ): ByteLedger {
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
   return new ByteLedger({
@@ -71,12 +73,13 @@ function openLedger(
     },
     brokerData: { heldBytes: () => broker.heldBytes.data, maxBytes: BROKER_LIMITS.data.maxHeldBytes },
     brokerMedia: { heldBytes: () => broker.heldBytes.media, maxBytes: BROKER_LIMITS.media.maxHeldBytes },
+    uploads: { heldBytes: () => uploads.held.bytes, maxBytes: UPLOAD_BYTES_IN_FLIGHT_MAX },
     readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
   });
 }
 
 /** The published order (server/LIMITS.md, "Under pressure"): what can wait waits first, what was acknowledged never. */
-function sheddingSteps(imageConcurrency: number, { relay, queue }: GuardNeeds): SheddingStep[] {
+function sheddingSteps(imageConcurrency: number, { relay, uploads, queue }: GuardNeeds): SheddingStep[] {
   return [
     {
       name: 'viewers-wait',
@@ -89,6 +92,12 @@ function sheddingSteps(imageConcurrency: number, { relay, queue }: GuardNeeds): 
       from: 'high',
       begin: () => relay.stepDownMain(true),
       end: () => relay.stepDownMain(false),
+    },
+    {
+      name: 'uploads-refused',
+      from: 'high',
+      begin: () => uploads.shed(true),
+      end: () => uploads.shed(false),
     },
     {
       name: 'images-one-at-a-time',

@@ -12,9 +12,11 @@ import { AgentCommands } from './fleet/agent-commands.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
-import { countersOf, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
+import type { DiskWatch } from './guard/disk-watch.ts';
+import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { EventStore } from './ingest/event-store.ts';
+import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { MediaStore } from './media-store/media-store.ts';
@@ -24,6 +26,7 @@ import { type JobQueue } from './queues/job-queue.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
+import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { queryTelemetry } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
@@ -37,7 +40,7 @@ type SystemNeeds = MeteredParts &
     broker: DeviceBroker;
     relay: StreamHub;
     presence: Presence;
-    mediaStore: MediaStore;
+    disk: DiskWatch;
     queue: JobQueue<SnapshotJob>;
     intake: SnapshotIntake;
     readings: ReadingBatcher;
@@ -46,7 +49,7 @@ type SystemNeeds = MeteredParts &
   };
 
 export function openSystem({ config, lifetime, version }: Opening, needs: SystemNeeds): SystemReporter {
-  const { broker, relay, presence, queue, intake, readings, updates, database, mediaStore } = needs;
+  const { broker, relay, presence, queue, intake, readings, updates, database, disk } = needs;
   const system = new SystemReporter({
     ...needs,
     version,
@@ -57,7 +60,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     }),
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
-    disk: () => mediaStore.disk(),
+    disk: () => disk.read(),
     endpoints: () => ({ mqttPort: broker.dataPort, mediaPort: broker.mediaPort }),
     clock: systemClock,
   });
@@ -71,10 +74,13 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
 }
 
 type HttpNeeds = SystemNeeds &
-  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites'> & {
+  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites' | 'onRevoked'> & {
+    uploads: PictureUploads;
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
+    mediaStore: MediaStore;
+    exports: TelemetryExports;
     snapshots: SnapshotStore;
     events: EventStore;
     commands: AgentCommands;
@@ -91,7 +97,7 @@ export async function openHttp(
   needs: HttpNeeds,
 ): Promise<number> {
   const { http, webSocket } = config;
-  const { broker, relay, presence, commands, fleet, system, mediaStore } = needs;
+  const { relay, presence, commands, fleet, system, mediaStore, readiness } = needs;
   const app = await buildHttpApp({
     services: {
       ...needs,
@@ -101,13 +107,17 @@ export async function openHttp(
       pictures: mediaStore,
       queryTelemetry: (query) => queryTelemetry(needs.database, query),
       isConnected: (id) => presence.isConnected(id),
-      disconnect: (id) => broker.disconnectDevice(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
+      authenticateDevice: (id, secret) => needs.devices.authenticate(id, secret),
       join: (request) => relay.join(request),
       readSystem: () => system.read(),
-      readiness: () => readiness(needs),
-      metrics: new Metrics({ counters: () => countersOf(needs), gauges: () => gaugesOf(needs) }),
+      readiness: () => readiness.check(),
+      metrics: new Metrics({
+        counters: () => countersOf(needs),
+        gauges: () => gaugesOf(needs),
+        gaugeHelp: GAUGE_HELP,
+      }),
     },
     logger,
     version,
@@ -142,18 +152,7 @@ async function closeHttp(app: FastifyInstance): Promise<void> {
 async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentCommands): Promise<SnapshotResult> {
   const agent = fleet.agentOf(camera);
   if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
+  if (!fleet.hasAgent(camera))
+    throw new AppError('PROFILE_UNSUPPORTED', `camera ${formatAddress(camera)} only uploads pictures`);
   return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
-}
-
-async function readiness({ database, queue }: { database: Database; queue: JobQueue<SnapshotJob> }) {
-  const works = (check: Promise<unknown>): Promise<boolean> =>
-    check.then(
-      () => true,
-      () => false,
-    );
-  const [isDatabaseUp, isQueueUp] = await Promise.all([
-    works(database.query('select 1')),
-    works(queue.counts()),
-  ]);
-  return { database: isDatabaseUp, queue: isQueueUp };
 }

@@ -14,17 +14,21 @@ import { Tokens } from './auth/tokens.ts';
 import { Users } from './auth/users.ts';
 import { DeviceBroker } from './broker/device-broker.ts';
 import { AgentCommands, type CommandChannel } from './fleet/agent-commands.ts';
+import { AgentNotices } from './fleet/agent-notices.ts';
 import { createAgentPort } from './fleet/agent-port.ts';
 import { DeviceMessages } from './fleet/device-messages.ts';
-import { Devices } from './fleet/devices.ts';
+import { Devices, type DeviceAddress } from './fleet/devices.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
+import { DiskWatch } from './guard/disk-watch.ts';
+import { Readiness } from './guard/readiness.ts';
 import { Vitals } from './guard/vitals.ts';
 import { EventStore } from './ingest/event-store.ts';
+import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
@@ -40,6 +44,7 @@ import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
+import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
@@ -94,13 +99,16 @@ export class App {
     const database = await openDatabase(opening);
     const identity = await openIdentity(opening, database);
     const fleet = await openFleet(opening, database);
-    const ingest = await openIngest(opening, database, fleet);
+    const notices = new AgentNotices();
+    const ingest = await openIngest(opening, database, { ...fleet, notices });
     const telemetry = await openTelemetry(opening, database, fleet);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
+    notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
     const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
-    const guard = await openGuard(opening, parts);
-    const system = openSystem(opening, { ...parts, ...guard });
-    const http = await openHttp(opening, { ...parts, ...guard, system });
+    const guarded = { ...parts, ...(await openGuard(opening, parts)) };
+    const readiness = new Readiness({ ...guarded, clock: systemClock });
+    const system = openSystem(opening, { ...guarded, readiness });
+    const http = await openHttp(opening, { ...guarded, readiness, system });
     this.#ports = { http, data: live.broker.dataPort, media: live.broker.mediaPort };
     opening.logger.info({ host: opening.config.http.host, ...this.#ports }, 'serving');
   }
@@ -117,10 +125,10 @@ async function openSelf({ config, lifetime, logger }: Opening) {
       'all limits together are above the memory',
     );
   }
-  const { cpuBaselineCores } = config;
+  const { cpuBaselineCores, dataDir: dir, minFreeDiskBytes: minFreeBytes } = config;
   const vitals = await Vitals.open({ memoryLimit: memory, cpuBaselineCores, clock: systemClock });
   lifetime.own('vitals', vitals);
-  return { limits, vitals };
+  return { limits, vitals, disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }) };
 }
 
 async function openDatabase({ config, lifetime, logger }: Opening): Promise<Database> {
@@ -155,7 +163,7 @@ async function openFleet({ config, lifetime }: Opening, database: Database) {
 async function openIngest(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { fleet }: { fleet: Fleet },
+  { fleet, notices }: { fleet: Fleet; notices: AgentNotices },
 ) {
   const { dataDir, images, redisUrl, postgres } = config;
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
@@ -175,13 +183,20 @@ async function openIngest(
     snapshots,
     onStored: ({ site, camera, id, capturedAt, reason }) =>
       fleet.snapshotStored({ site, id: camera }, { id, capturedAt: new Date(capturedAt), reason }),
+    onRefused: (refused) => notices.tellOfSnapshot(refused),
     logger,
   });
   const { concurrency, queueMax: maxStaged } = images;
   const intake = new SnapshotIntake({ staging, queue, worker, concurrency, maxStaged, logger });
   lifetime.own('snapshot intake', intake);
   await intake.start();
-  return { mediaStore, queue, snapshots, worker, intake, events: new EventStore(database) };
+  const uploads = new PictureUploads({
+    intake,
+    snapshots,
+    expectCamera: (device, camera, size) => fleet.uploadSeen(device, camera, size),
+    maxUploads: images.maxUploads,
+  });
+  return { mediaStore, queue, snapshots, worker, intake, uploads, events: new EventStore(database) };
 }
 
 async function openTelemetry(
@@ -201,7 +216,7 @@ async function openTelemetry(
     onStored: (values) => updates.publish({ type: 'readings', values }),
   });
   lifetime.own('readings', readings);
-  return { latest, catalogue, readings };
+  return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
 }
 
 interface LiveNeeds {
@@ -229,6 +244,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
       commands,
       publish: (topic, payload) => broker.publish(topic, payload),
       agentOf: (camera) => fleet.agentOf(camera),
+      hasAgent: (camera) => fleet.hasAgent(camera),
     }),
     limits: { ...RELAY_LIMITS, ...config.live },
     profilesOf: (camera) => fleet.camera(camera)?.report.profiles ?? [],
@@ -237,7 +253,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   const presence = new Presence({
     fleet,
     devices,
-    onAgentConnected: ({ site }) => relay.agentConnected(site),
+    onAgentConnected: ({ site }) => relay.agentsChanged(site),
     onAgentGone: (agent) => commands.agentGone(agent),
     logger,
   });
@@ -255,7 +271,12 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   letIn();
   // After the broker in the list, so before it in the end: agents are told to stop sending.
   lifetime.own('relay', relay);
-  const sweep = new RevocationSweep({ devices, disconnect: (id) => broker.disconnectDevice(id), logger });
-  lifetime.own('revocations', sweep).start();
-  return { broker, relay, commands, presence, messages };
+  const onRevoked = async (device: DeviceAddress): Promise<void> => {
+    broker.disconnectDevice(device.id);
+    if (device.kind !== 'agent') return;
+    await fleet.forgetAgent(device);
+    relay.agentsChanged(device.site);
+  };
+  lifetime.own('revocations', new RevocationSweep({ devices, onRevoked, logger })).start();
+  return { broker, relay, commands, presence, messages, onRevoked };
 }

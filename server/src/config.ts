@@ -32,16 +32,20 @@ const settings = z
     MAX_STILLS_STREAMS: integer(0, 256, 20),
     MAX_VIEWERS: integer(1, 5_000, 100),
     MAX_VIEWERS_PER_STREAM: integer(1, 5_000, 50),
+    MAX_VIEWERS_PER_USER: integer(1, 5_000, 30),
+    MAX_VIEWERS_PER_ADDRESS: integer(1, 5_000, 60),
     MAX_DEVICES: integer(1, 10_000, 500),
     MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
     IMAGE_CONCURRENCY: integer(1, 8, 2),
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
+    MAX_UPLOADS: integer(1, 256, 16),
     PG_POOL_MIN: integer(0, 50, 2),
-    PG_POOL_MAX: integer(2, 50, 10),
+    PG_POOL_MAX: integer(4, 50, 10),
     PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
     WS_MAX_PAYLOAD_BYTES: integer(1_024, 16_777_216, 1_000_000),
     WS_PING_INTERVAL_MS: integer(1_000, 600_000, 25_000),
     WS_PONG_TIMEOUT_MS: integer(2_000, 1_200_000, 60_000),
+    MIN_FREE_DISK_BYTES: integer(0, 2 ** 50, 1024 ** 3),
     HTTP_REQUESTS_PER_MINUTE: integer(10, 1_000_000, 1_200),
     MEMORY_LIMIT_BYTES: z.coerce
       .number()
@@ -95,7 +99,7 @@ export function readDatabaseConfig(env: Record<string, string | undefined>): Ser
   return readConfig({
     ...pick(env, ['DATABASE_URL', 'PG_STATEMENT_TIMEOUT_MS']),
     PG_POOL_MIN: '0',
-    PG_POOL_MAX: '2',
+    PG_POOL_MAX: '4',
   }).postgres;
 }
 
@@ -141,9 +145,16 @@ function toConfig(given: Settings) {
       maxStillsStreams: given.MAX_STILLS_STREAMS,
       maxViewers: given.MAX_VIEWERS,
       maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM,
+      maxViewersPerUser: given.MAX_VIEWERS_PER_USER,
+      maxViewersPerAddress: given.MAX_VIEWERS_PER_ADDRESS,
     },
-    images: { concurrency: given.IMAGE_CONCURRENCY, queueMax: given.IMAGE_QUEUE_MAX },
+    images: {
+      concurrency: given.IMAGE_CONCURRENCY,
+      queueMax: given.IMAGE_QUEUE_MAX,
+      maxUploads: given.MAX_UPLOADS,
+    },
     maxDevices: given.MAX_DEVICES,
+    minFreeDiskBytes: given.MIN_FREE_DISK_BYTES,
     memoryLimitBytes: given.MEMORY_LIMIT_BYTES,
     cpuBaselineCores: given.CPU_BASELINE_CORES,
   };

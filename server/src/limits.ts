@@ -1,7 +1,13 @@
 // The single list of everything that can fill up: how much, what happens at the bound, where that is counted, and what it
 // costs at the worst. `sitecast-server limits` prints it, LIMITS.md repeats it, GET system carries it.
 
-import { KIB, MAX_FRAME_BYTES, MAX_SNAPSHOT_ENVELOPE_BYTES, MIB } from '@sitecast/shared/protocol/limits';
+import {
+  KIB,
+  MAX_CAMERAS_PER_AGENT,
+  MAX_FRAME_BYTES,
+  MAX_SNAPSHOT_ENVELOPE_BYTES,
+  MIB,
+} from '@sitecast/shared/protocol/limits';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { MAX_FAILURES_PER_ADDRESS, MAX_FAILURES_PER_USERNAME, MAX_TRACKED } from './auth/login-limiter.ts';
 import { HASH_MEMORY_BYTES, MAX_HASHES_AT_ONCE, MAX_HASHES_WAITING } from './auth/passwords.ts';
@@ -16,6 +22,15 @@ import { MAX_SENSORS_PER_SITE } from './fleet/fleet.ts';
 import { MAX_SITES } from './fleet/sites.ts';
 import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from './fleet/updates.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
+import { MULTIPART_LIMITS } from './ingest/multipart-picture.ts';
+import { MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE } from './ingest/picture-header.ts';
+import {
+  MAX_UPLOAD_BODY_BYTES,
+  UPLOAD_BYTES_IN_FLIGHT_MAX,
+  UPLOAD_BYTES_PER_DEVICE_MAX,
+  UPLOAD_DEADLINE_MS,
+  UPLOADS_PER_DEVICE_MAX,
+} from './ingest/picture-uploads.ts';
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
 import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
@@ -27,13 +42,16 @@ import { RELAY_LIMITS } from './relay/limits.ts';
 import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
+import { EXPORT_BATCH_ROWS } from './telemetry/csv-stream.ts';
+import { PERIOD_MAX_DAYS } from './telemetry/reading-rows.ts';
+import { EXPORT_MAX_MS, EXPORT_STALL_MS, EXPORTS_AT_ONCE_MAX } from './telemetry/telemetry-exports.ts';
 import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
 
 /**
  * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
- * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest.
+ * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest. `report`: nobody is refused, `/readyz` tells.
  */
-export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe';
+export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe' | 'report';
 
 export interface LimitRow {
   name: string;
@@ -54,12 +72,14 @@ const PROCESS_BYTES = 128 * MIB;
 const CONNECTION_BYTES = 32 * KIB;
 /** Devices whose sockets do not drain at the same time: the broker cuts each off after two seconds. */
 const STALLED_DEVICES = 32;
-/** Newest health and status of an agent with its cameras, or a sensor with its newest values. */
-const DEVICE_BYTES = 32 * KIB;
+/** What an agent last said of itself and of 64 cameras: a message of the largest size measured 64 KiB of heap; health as much. */
+const DEVICE_BYTES = 128 * KIB;
 const HTTP_CONNECTION_BYTES = 16 * KIB;
 const PG_CONNECTION_BYTES = 256 * KIB;
 /** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */
 const QUERIES_AT_ONCE = 10;
+/** A row as read, and as text with the longest names, in the buffers of stream and socket. */
+const EXPORT_ROW_BYTES = 2 * KIB;
 /** A map entry with a short key and a small object. */
 const ENTRY_BYTES = 512;
 
@@ -69,11 +89,15 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...brokerRows(),
     ...relayRows(config),
     ...ingestRows(config),
+    ...uploadRows(config),
     ...telemetryRows(),
     ...databaseRows(config),
     ...webRows(config),
     ...identityRows(),
     ...fleetRows(config),
+    row('free space in DATA_DIR, at least', config.minFreeDiskBytes, 'bytes', 'report', {
+      env: 'MIN_FREE_DISK_BYTES',
+    }),
   ];
 }
 
@@ -142,6 +166,14 @@ function relayRows({ live }: ServerConfig): LimitRow[] {
       env: 'MAX_VIEWERS_PER_STREAM',
       counter: refused,
     }),
+    row('viewers of one user', live.maxViewersPerUser, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS_PER_USER',
+      counter: 'relay_joins_refused_of_own',
+    }),
+    row('viewers of one address', live.maxViewersPerAddress, 'viewers', 'reject', {
+      env: 'MAX_VIEWERS_PER_ADDRESS',
+      counter: 'relay_joins_refused_of_own',
+    }),
     row('queued to one viewer', viewerMaxQueuedBytes, 'bytes', 'drop-to-keyframe', {
       counter: 'relay_frames_dropped',
     }),
@@ -180,6 +212,38 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
   ];
 }
 
+function uploadRows({ images }: ServerConfig): LimitRow[] {
+  return [
+    row('uploads at once', images.maxUploads, 'uploads', 'slow', {
+      env: 'MAX_UPLOADS',
+      counter: 'uploads_refused_in_all',
+    }),
+    row('bytes of uploads at once', UPLOAD_BYTES_IN_FLIGHT_MAX, 'bytes', 'slow', {
+      counter: 'uploads_refused_in_all',
+      // As chunks, as one body, as the file in it, and as an envelope.
+      bytes: 4 * UPLOAD_BYTES_IN_FLIGHT_MAX,
+    }),
+    row('uploads of one device', UPLOADS_PER_DEVICE_MAX, 'uploads', 'slow', {
+      counter: 'uploads_refused_of_device',
+    }),
+    row('bytes of uploads of one device', UPLOAD_BYTES_PER_DEVICE_MAX, 'bytes', 'slow', {
+      counter: 'uploads_refused_of_device',
+    }),
+    row('body of an upload', MAX_UPLOAD_BODY_BYTES, 'bytes', 'reject', { counter: 'uploads_too_large' }),
+    row('parts of an upload', MULTIPART_LIMITS.parts, 'parts', 'reject', { counter: 'uploads_malformed' }),
+    row('time of an upload', UPLOAD_DEADLINE_MS, 'ms', 'close', { counter: 'uploads_too_slow' }),
+    row('side of an uploaded picture', MAX_PICTURE_SIDE, 'pixels', 'reject', {
+      counter: 'uploads_malformed',
+    }),
+    row('pixels of an uploaded picture', MAX_PICTURE_PIXELS, 'pixels', 'reject', {
+      counter: 'uploads_malformed',
+    }),
+    row('cameras of one device', MAX_CAMERAS_PER_AGENT, 'cameras', 'reject', {
+      counter: 'fleet_cameras_refused',
+    }),
+  ];
+}
+
 function telemetryRows(): LimitRow[] {
   return [
     row('messages with readings waiting', BATCH_QUEUE_MAX_MESSAGES, 'messages', 'reject', {
@@ -203,6 +267,13 @@ function telemetryRows(): LimitRow[] {
     row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'reject', {
       bytes: QUERIES_AT_ONCE * QUERY_TOTAL_POINTS_MAX * 200,
     }),
+    row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
+      counter: 'telemetry_exports_refused',
+      bytes: EXPORTS_AT_ONCE_MAX * EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES,
+    }),
+    row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject'),
+    row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
+    row('one export', EXPORT_MAX_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
   ];
 }
 

@@ -15,6 +15,8 @@ describe('settings', () => {
       maxStillsStreams: 20,
       maxViewers: 100,
       maxViewersPerStream: 50,
+      maxViewersPerUser: 30,
+      maxViewersPerAddress: 60,
     });
     expect(config.webSocket).toMatchObject({
       maxPayloadBytes: 1_000_000,
@@ -22,7 +24,7 @@ describe('settings', () => {
       pongTimeoutMs: 60_000,
     });
     expect(config.postgres).toMatchObject({ min: 2, max: 10, statementTimeoutMs: 5_000 });
-    expect(config.images).toEqual({ concurrency: 2, queueMax: 500 });
+    expect(config.images).toEqual({ concurrency: 2, queueMax: 500, maxUploads: 16 });
     expect(config.memoryLimitBytes).toBeUndefined();
   });
 

@@ -116,6 +116,12 @@ export class DeviceBroker {
     return this.#listeners.get('media')?.port ?? 0;
   }
 
+  /** Whether devices can connect, on both listeners. */
+  get isListening(): boolean {
+    const listeners = [...this.#listeners.values()];
+    return !this.#isClosing && listeners.length === 2 && listeners.every(({ isListening }) => isListening);
+  }
+
   /** Sockets of each listener, logged in or not, and devices that are logged in on the data listener. */
   get connections(): { data: number; media: number; agents: number; sensors: number } {
     return {

@@ -39,6 +39,10 @@ export class DeviceListener {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  get isListening(): boolean {
+    return this.#server.listening;
+  }
+
   get connections(): number {
     return this.#sockets.size;
   }

@@ -9,6 +9,8 @@ import type { AgentPort } from '../relay/ports.ts';
 import type { AgentCommands } from './agent-commands.ts';
 
 export interface AgentPortOptions {
+  /** False for a camera that only uploads pictures. */
+  hasAgent: (camera: Address) => boolean;
   commands: AgentCommands;
   publish: (topic: string, payload: Uint8Array) => void;
   /** Who has the camera now. */
@@ -18,10 +20,12 @@ export interface AgentPortOptions {
 /** Below the time between two renewals, so that one is answered before the next is due. */
 const LEASE_TIMEOUT_MS = 4_000;
 
-export function createAgentPort({ commands, publish, agentOf }: AgentPortOptions): AgentPort {
+export function createAgentPort({ commands, publish, agentOf, hasAgent }: AgentPortOptions): AgentPort {
   const find = (camera: Address): AgentAddress => {
     const agent = agentOf(camera);
     if (!agent) throw new AppError('NOT_FOUND', `no agent has camera ${camera.site}/${camera.id}`);
+    if (!hasAgent(camera))
+      throw new AppError('PROFILE_UNSUPPORTED', `camera ${camera.site}/${camera.id} only uploads pictures`);
     return agent;
   };
   return {

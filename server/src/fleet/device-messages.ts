@@ -10,6 +10,7 @@ import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type * as z from 'zod';
+import { expectBelievable } from '../ingest/captured-at.ts';
 import type { DeviceAddress } from './devices.ts';
 import type { Fleet } from './fleet.ts';
 import type { UpdateHub } from './updates.ts';
@@ -75,7 +76,7 @@ export class DeviceMessages {
         return this.#options.snapshots.accept(topic, payload);
       case 'event':
         this.#expectOwn(topic, topic.camera);
-        return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload));
+        return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);
       case 'agent-telemetry':
       case 'sensor-telemetry': {
         const parsed = parseReadings(payload, receivedAtMs);
@@ -91,7 +92,15 @@ export class DeviceMessages {
     }
   }
 
-  async #acceptEvent({ site, agent }: AgentAddress, camera: string, event: CameraEvent): Promise<void> {
+  async #acceptEvent(
+    { site, agent }: AgentAddress,
+    camera: string,
+    event: CameraEvent,
+    nowMs: number,
+  ): Promise<void> {
+    const { id, at, until } = event;
+    expectBelievable(at, { what: 'at', id, nowMs });
+    if (until !== null) expectBelievable(until, { what: 'until', id, nowMs });
     await this.#options.events.insert({ site, id: camera }, agent, event);
     this.#options.updates.publish({
       type: 'event',

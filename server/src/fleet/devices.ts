@@ -135,14 +135,14 @@ export class Devices {
   }
 
   /** Devices that anybody revoked since then. `until` is where to go on, by the clock of the database. */
-  async revokedSince(since: Date): Promise<{ ids: string[]; until: Date }> {
-    const rows = await this.#database.query<{ id: string | null; until: Date }>(
-      `select d.id, t.until from (select now() - interval '5 seconds' as until) t left join devices d on d.revoked_at >= $1`,
+  async revokedSince(since: Date): Promise<{ revoked: DeviceAddress[]; until: Date }> {
+    const rows = await this.#database.query<(DeviceRow | { id: null }) & { until: Date }>(
+      `select d.*, t.until from (select now() - interval '5 seconds' as until) t left join devices d on d.revoked_at >= $1`,
       [since],
     );
-    const ids = rows.flatMap(({ id }) => (id === null ? [] : [id]));
-    for (const id of ids) this.#cache.delete(id);
-    return { ids, until: rows[0]?.until ?? since };
+    const revoked = rows.flatMap((row) => (row.id === null ? [] : [toAddress(row)]));
+    for (const { id } of revoked) this.#cache.delete(id);
+    return { revoked, until: rows[0]?.until ?? since };
   }
 
   /**

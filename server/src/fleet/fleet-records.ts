@@ -23,6 +23,13 @@ export interface Camera {
   updatedAt: Date;
 }
 
+/** The `reason` in the report of a camera that no agent reaches: its device uploads pictures, and there is no live one. */
+export const UPLOADS_ONLY = 'UPLOADS_ONLY';
+
+export function isUploadsOnly({ report }: Pick<Camera, 'report'>): boolean {
+  return report.reason === UPLOADS_ONLY;
+}
+
 export interface NewestSnapshot {
   id: string;
   capturedAt: Date;

@@ -45,6 +45,9 @@ interface SnapshotOfCamera extends NewestSnapshot {
   camera: string;
 }
 
+/** What an agent still had under way when it was revoked must not bring its rows back. */
+const MAY_CONNECT = 'exists (select from devices where (site, id) = ($1, $2) and revoked_at is null)';
+
 export class FleetTables {
   readonly #database: Database;
 
@@ -78,7 +81,8 @@ export class FleetTables {
   async saveAgent(agent: Agent): Promise<void> {
     await this.#database.query(
       `insert into agents (site, id, version, boot_id, state, since, health, last_seen_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8)
+       select $1::text, $2::text, $3, $4, $5, $6::timestamptz, $7::jsonb, $8::timestamptz
+       where ${MAY_CONNECT}
        on conflict (site, id) do update set version = excluded.version, boot_id = excluded.boot_id,
          state = excluded.state, since = excluded.since, health = excluded.health, last_seen_at = excluded.last_seen_at`,
       [
@@ -94,13 +98,21 @@ export class FleetTables {
     );
   }
 
+  async deleteAgent({ site, id }: Address): Promise<void> {
+    await this.#database.query(
+      `with gone as (delete from cameras where site = $1 and agent = $2)
+       delete from agents where site = $1 and id = $2`,
+      [site, id],
+    );
+  }
+
   /** All cameras of one inventory at once; those that another agent had become this agent's. */
   async saveInventory({ site, agent }: AgentAddress, reports: CameraReport[], gone: Camera[]): Promise<void> {
     await this.#database.query(
       `with gone as (delete from cameras where site = $1 and agent = $2 and id = any($5::text[]))
        insert into cameras (site, id, agent, name, report, updated_at)
        select $1, c.id, $2, c.report ->> 'name', c.report, now()
-       from unnest($3::text[], $4::jsonb[]) as c (id, report)
+       from unnest($3::text[], $4::jsonb[]) as c (id, report) where ${MAY_CONNECT}
        on conflict (site, id) do update set agent = excluded.agent, name = excluded.name,
          report = excluded.report, updated_at = excluded.updated_at`,
       [

@@ -3,6 +3,7 @@
 //
 // An agent is online while its data connection is open; its status message adds version and boot. A camera belongs to the
 // agent that reported it first, until that agent reports it no longer or is gone: two gateways must not fight over a name.
+// A device that uploads pictures owns the cameras that it names in the same way, and gives way to an agent that reports one.
 
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import type {
@@ -11,11 +12,19 @@ import type {
   CameraInventory,
   CameraReport,
 } from '@sitecast/shared/protocol/status';
+import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Database } from '../postgres/pool.ts';
-import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet-records.ts';
+import {
+  isUploadsOnly,
+  UPLOADS_ONLY,
+  type Agent,
+  type Camera,
+  type NewestSnapshot,
+  type Sensor,
+} from './fleet-records.ts';
 import { FleetTables } from './fleet-tables.ts';
 import type { UpdateHub } from './updates.ts';
 
@@ -97,6 +106,12 @@ export class Fleet {
     return known && { site: known.site, agent: known.agent };
   }
 
+  /** False for a camera whose device only uploads: nobody can be asked for a picture. */
+  hasAgent(camera: Address): boolean {
+    const known = this.#cameras.get(formatAddress(camera));
+    return known !== undefined && !isUploadsOnly(known);
+  }
+
   /** False only when another agent owns the camera: an agent may speak of a camera before its inventory arrived. */
   mayPublish({ site, agent }: AgentAddress, camera: string): boolean {
     const owner = this.#cameras.get(`${site}/${camera}`)?.agent;
@@ -105,6 +120,8 @@ export class Fleet {
 
   /** The data connection of an agent opened or ended. */
   async connectionChanged({ site, agent }: AgentAddress, isConnected: boolean): Promise<void> {
+    // The end of the connection of one that was revoked must not bring it back.
+    if (!isConnected && !this.#agents.has(`${site}/${agent}`)) return;
     const known = this.#agentOrNew({ site, agent });
     known.isConnected = isConnected;
     known.since = this.#now();
@@ -138,10 +155,61 @@ export class Fleet {
    * @throws {AppError} CONFLICT (not retryable) when another agent has some of the cameras; the others are taken.
    */
   applyInventory(from: AgentAddress, inventory: CameraInventory): Promise<void> {
-    const before = this.#inventories.get(from.site) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(() => this.#applyInventory(from, inventory));
-    this.#inventories.set(from.site, turn);
+    return this.#inTurn(from.site, () => this.#applyInventory(from, inventory));
+  }
+
+  /**
+   * A camera without an agent is known from its first picture on.
+   * @param size of that picture.
+   * @throws {AppError} FORBIDDEN when an agent or another device has the camera; BAD_REQUEST when the device has
+   * MAX_CAMERAS_PER_AGENT; STORE_UNAVAILABLE.
+   */
+  async uploadSeen(
+    from: AgentAddress,
+    camera: string,
+    size: { width: number; height: number },
+  ): Promise<void> {
+    if (!this.#cameras.has(`${from.site}/${camera}`))
+      await this.#inTurn(from.site, () => this.#addUploadsOnly(from, camera, size));
+    if (!this.mayPublish(from, camera))
+      throw new AppError('FORBIDDEN', `camera ${camera} of site ${from.site} belongs to another device`);
+  }
+
+  #inTurn(site: string, step: () => Promise<void>): Promise<void> {
+    const before = this.#inventories.get(site) ?? Promise.resolve();
+    const turn = before.catch(() => undefined).then(step);
+    this.#inventories.set(site, turn);
     return turn;
+  }
+
+  async #addUploadsOnly(
+    from: AgentAddress,
+    id: string,
+    { width, height }: { width: number; height: number },
+  ): Promise<void> {
+    if (this.#cameras.has(`${from.site}/${id}`)) return;
+    if (this.#camerasOf(from).length >= MAX_CAMERAS_PER_AGENT) {
+      this.#counters.camerasRefused += 1;
+      throw new AppError('BAD_REQUEST', `device ${from.agent} has ${MAX_CAMERAS_PER_AGENT} cameras already`);
+    }
+    const updatedAt = this.#now();
+    const report: CameraReport = {
+      id,
+      name: id,
+      state: 'stopped',
+      reason: UPLOADS_ONLY,
+      detail: null,
+      since: updatedAt.toISOString(),
+      codec: null,
+      width,
+      height,
+      fps: null,
+      profiles: [],
+    };
+    await this.#tables.saveInventory(from, [report], []);
+    const camera = { site: from.site, id, agent: from.agent, customName: null, report, updatedAt };
+    this.#cameras.set(`${from.site}/${id}`, camera);
+    this.#tellCamera(camera);
   }
 
   async #applyInventory(from: AgentAddress, { cameras }: CameraInventory): Promise<void> {
@@ -150,10 +218,7 @@ export class Fleet {
     const kept = new Set(mine.map(({ id }) => id));
     const gone = this.#camerasOf(from).filter(({ id }) => !kept.has(id));
     await this.#tables.saveInventory(from, mine, gone);
-    for (const camera of gone) {
-      this.#cameras.delete(formatAddress(camera));
-      this.#newestSnapshots.delete(formatAddress(camera));
-    }
+    for (const camera of gone) this.#forgetCamera(camera);
     const updatedAt = this.#now();
     for (const report of mine) {
       const key = `${from.site}/${report.id}`;
@@ -167,6 +232,14 @@ export class Fleet {
       const others = cameras.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
       throw new AppError('CONFLICT', `another agent of site ${from.site} has camera ${others.join(', ')}`);
     }
+  }
+
+  /** The agent was revoked: it and its cameras are gone from every list. Their snapshots, events and readings stay. */
+  async forgetAgent({ site, id }: Address): Promise<void> {
+    await this.#tables.deleteAgent({ site, id });
+    this.#agents.delete(`${site}/${id}`);
+    this.#updates.publish({ type: 'removed', kind: 'agent', site, id });
+    for (const camera of this.#camerasOf({ site, agent: id })) this.#forgetCamera(camera);
   }
 
   /** Snapshots may arrive late, from a spool. Those of cameras that are not known are not remembered here. */
@@ -225,6 +298,12 @@ export class Fleet {
     return this.#agents.get(`${site}/${owner}`)?.isConnected !== true;
   }
 
+  #forgetCamera(camera: Address): void {
+    this.#cameras.delete(formatAddress(camera));
+    this.#newestSnapshots.delete(formatAddress(camera));
+    this.#updates.publish({ type: 'removed', kind: 'camera', site: camera.site, id: camera.id });
+  }
+
   #camerasOf({ site, agent }: AgentAddress): Camera[] {
     return [...this.#cameras.values()].filter((camera) => camera.site === site && camera.agent === agent);
   }
@@ -258,7 +337,7 @@ export class Fleet {
 
   #asSeenNow(camera: Camera): Camera {
     const agent = this.#agents.get(`${camera.site}/${camera.agent}`);
-    if (agent?.isConnected) return camera;
+    if (agent?.isConnected || isUploadsOnly(camera)) return camera;
     const since = (agent?.since ?? camera.updatedAt).toISOString();
     const report: CameraReport = {
       ...camera.report,

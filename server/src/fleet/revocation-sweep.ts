@@ -1,15 +1,16 @@
-// Cuts the connections of devices that another process revoked, `sitecast-server device revoke` for one. Owns its timer.
+// Tells of devices that another process revoked, `sitecast-server device revoke` for one. Owns its timer.
 
 import type { Logger } from '@sitecast/shared/node/logger';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
-import type { Devices } from './devices.ts';
+import type { DeviceAddress, Devices } from './devices.ts';
 
 const SWEEP_MS = 5_000;
 
 export interface RevocationSweepOptions {
   devices: Pick<Devices, 'revokedSince'>;
-  disconnect: (id: string) => void;
+  /** May be called more than once for one. */
+  onRevoked: (device: DeviceAddress) => Promise<void>;
   logger: Logger;
   clock?: Clock;
 }
@@ -41,11 +42,11 @@ export class RevocationSweep {
   }
 
   async #sweep(): Promise<void> {
-    const { devices, disconnect, logger } = this.#options;
+    const { devices, onRevoked, logger } = this.#options;
     try {
-      const { ids, until } = await devices.revokedSince(this.#since);
+      const { revoked, until } = await devices.revokedSince(this.#since);
+      for (const device of revoked) await onRevoked(device);
       this.#since = until;
-      for (const id of ids) disconnect(id);
     } catch (error) {
       // The next sweep asks from the same moment on.
       logger.debug({ reason: messageOf(error) }, 'revoked devices could not be read');

@@ -128,6 +128,8 @@ function keyOf(message: Exclude<UpdateMessage, { type: 'readings' }>): string {
     case 'agent':
     case 'camera':
       return `${message.type} ${message.site}/${message.id}`;
+    case 'removed':
+      return `${message.kind} ${message.site}/${message.id}`;
     case 'snapshot':
       return `snapshot ${message.site}/${message.camera}`;
     case 'event':

@@ -6,6 +6,7 @@ import type { DeviceBroker } from '../broker/device-broker.ts';
 import type { DeviceMessages } from '../fleet/device-messages.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { UpdateHub } from '../fleet/updates.ts';
+import type { PictureUploads } from '../ingest/picture-uploads.ts';
 import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { Database } from '../postgres/pool.ts';
@@ -15,9 +16,12 @@ import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
 import type { ByteLedger } from './byte-ledger.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import type { Guard } from './guard.ts';
 import { PRESSURE_LEVELS } from './levels.ts';
+import type { Readiness } from './readiness.ts';
 import type { Vitals } from './vitals.ts';
+import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 
 type Counters = Readonly<Record<string, number>>;
 
@@ -29,9 +33,11 @@ export interface MeteredParts {
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
-  queue: Pick<JobQueue<object>, 'counters'>;
+  queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
+  uploads: Pick<PictureUploads, 'counters' | 'held'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
+  exports: Pick<TelemetryExports, 'counters' | 'active'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
@@ -39,6 +45,8 @@ export interface MeteredParts {
   guard: Pick<Guard, 'counters' | 'read'>;
   vitals: Pick<Vitals, 'read'>;
   ledger: Pick<ByteLedger, 'read'>;
+  disk: Pick<DiskWatch, 'read'>;
+  readiness: Pick<Readiness, 'check'>;
 }
 
 /** By area: the name of a metric is `sitecast_{area}_{counter}_total`. */
@@ -53,10 +61,12 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       ...withoutPrefix('snapshots', { ...parts.intake.counters, ...parts.worker.counters }),
       waitingRefused: parts.intake.stats.waitingRefused,
     },
+    uploads: parts.uploads.counters,
     queue: { ...parts.queue.counters },
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,
+      ...parts.exports.counters,
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
@@ -66,7 +76,62 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
   };
 }
 
-export async function gaugesOf(parts: MeteredParts): Promise<Record<string, number>> {
+/** What each gauge says; base units stand in the names. */
+export const GAUGE_HELP = {
+  live_streams: 'Live streams that take a slot.',
+  live_streams_max: 'Slots for live streams (MAX_STREAMS).',
+  live_stills_streams: 'Streams of still pictures, which take no slot.',
+  live_viewers: 'Viewers of live streams.',
+  live_viewers_max: 'Viewers that may be (MAX_VIEWERS).',
+  live_viewers_waiting: 'Viewers that stand in line while the server is under pressure.',
+  live_queued_bytes: 'Bytes held for the sockets of viewers.',
+  live_cached_bytes: 'Bytes in the GOP caches of all streams.',
+  broker_data_connections: 'Sockets on the data listener, logged in or not.',
+  broker_media_connections: 'Sockets on the media listener, logged in or not.',
+  broker_agents: 'Agents that are logged in.',
+  broker_sensors: 'Sensors that are logged in.',
+  broker_data_held_bytes: 'Bytes of messages being received or handled on the data listener.',
+  broker_media_held_bytes: 'Bytes of messages being received or handled on the media listener.',
+  updates_sockets: 'Pages that get updates.',
+  snapshots_staged: 'Snapshots that are acknowledged and not filed yet.',
+  snapshots_staged_max: 'Snapshots that may be staged (IMAGE_QUEUE_MAX); above it acknowledgements wait.',
+  snapshots_waiting: 'Snapshots that wait to be staged, unacknowledged.',
+  queue_jobs_waiting: 'Jobs of the image queue that wait. NaN while the store of the queue does not answer.',
+  queue_jobs_active: 'Jobs of the image queue that are worked on.',
+  uploads_active: 'Uploads of pictures under way.',
+  uploads_held_bytes: 'Bytes of the pictures being uploaded.',
+  telemetry_rows_waiting: 'Readings that wait to be written.',
+  telemetry_waiting_bytes: 'Bytes of the messages with readings that wait to be written.',
+  telemetry_exports: 'Exports of readings that are being sent.',
+  telemetry_series: 'Series whose newest value is kept in memory.',
+  postgres_connections: 'Connections of the pool to PostgreSQL.',
+  postgres_connections_idle: 'Connections of the pool that nobody uses.',
+  postgres_connections_max: 'Connections that the pool may have (PG_POOL_MAX).',
+  postgres_callers_waiting: 'Callers that wait for a connection.',
+  postgres_callers_waiting_max: 'Callers that may wait; the next one is refused.',
+  memory_rss_bytes: 'Resident memory of the process.',
+  memory_used_bytes:
+    'What counts against the limit: of a container without the page cache, else the resident memory.',
+  memory_stalled_ratio: 'Share of the last ten seconds in which some task waited for memory (PSI).',
+  ledger_reserved_bytes: 'Bytes in all bounded buffers together.',
+  ledger_budget_bytes: 'Bytes that all bounded buffers may hold together.',
+  cpu_sustained_cores: 'Cores that the process used over five minutes.',
+  cpu_stolen_ratio: 'Share of the time of the machine that its host gave to others, over five minutes.',
+  memory_limit_bytes: 'Memory that the process may use: as configured, of its container, or of the machine.',
+  pressure_level: 'Level of the guard: 0 normal, 1 elevated, 2 high, 3 critical.',
+  pressure_shedding_steps: 'Steps of shedding in force.',
+  event_loop_delay_p99_seconds: '99th percentile of the delay of the event loop over the last second.',
+  disk_total_bytes: 'Size of the file system of DATA_DIR.',
+  disk_free_bytes: 'Free space of the file system of DATA_DIR.',
+  disk_free_min_bytes: 'Free space below which the server is not ready (MIN_FREE_DISK_BYTES).',
+  ready: 'Whether each check of /readyz holds: 1 or 0.',
+} as const;
+
+type Gauges = Record<keyof typeof GAUGE_HELP, GaugeValue>;
+/** A number, or one for each value of one label: `{check: {database: 1}}`. */
+type GaugeValue = number | Record<string, Record<string, number>>;
+
+export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
   const { max, active, slotsTaken, viewers, maxViewers, viewersWaiting, cachedBytes, queuedBytes } =
     parts.relay.snapshot();
   const { data, media, agents, sensors } = parts.broker.connections;
@@ -74,6 +139,12 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
   const { level, shedding } = parts.guard.read();
   const { budgetBytes, reservedBytes } = parts.ledger.read();
   const pool = parts.database.stats();
+  const [jobs, disk, checks] = await Promise.all([
+    // A scrape must tell the rest while the store of the queue is away.
+    parts.queue.counts().catch(() => ({ waiting: Number.NaN, active: Number.NaN })),
+    parts.disk.read(),
+    parts.readiness.check(),
+  ]);
   return {
     live_streams: slotsTaken,
     live_streams_max: max,
@@ -91,13 +162,21 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     broker_media_held_bytes: parts.broker.heldBytes.media,
     updates_sockets: parts.updates.subscribers,
     snapshots_staged: parts.intake.stats.staged,
+    snapshots_staged_max: parts.intake.stats.maxStaged,
     snapshots_waiting: parts.intake.stats.waiting,
+    queue_jobs_waiting: jobs.waiting,
+    queue_jobs_active: jobs.active,
+    uploads_active: parts.uploads.held.uploads,
+    uploads_held_bytes: parts.uploads.held.bytes,
     telemetry_rows_waiting: parts.readings.stats.rows,
-    telemetry_bytes_waiting: parts.readings.stats.bytes,
+    telemetry_waiting_bytes: parts.readings.stats.bytes,
+    telemetry_exports: parts.exports.active,
     telemetry_series: parts.latest.size,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
+    postgres_connections_max: pool.max,
     postgres_callers_waiting: pool.waiting,
+    postgres_callers_waiting_max: pool.waitingMax,
     memory_rss_bytes: memory.rssBytes,
     memory_used_bytes: memory.usedBytes,
     memory_limit_bytes: memory.limitBytes,
@@ -108,7 +187,13 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     pressure_shedding_steps: shedding.length,
     cpu_sustained_cores: cpu.sustainedCores,
     cpu_stolen_ratio: cpu.stolen,
-    event_loop_p99_ms: eventLoopP99Ms,
+    event_loop_delay_p99_seconds: eventLoopP99Ms / 1_000,
+    disk_total_bytes: disk.totalBytes,
+    disk_free_bytes: disk.freeBytes,
+    disk_free_min_bytes: disk.minFreeBytes,
+    ready: {
+      check: Object.fromEntries(Object.entries(checks).map(([name, holds]) => [name, holds ? 1 : 0])),
+    },
   };
 }
 

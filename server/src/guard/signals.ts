@@ -2,20 +2,16 @@
 
 import type { PoolStats } from '../postgres/pool.ts';
 import type { ByteLedger } from './byte-ledger.ts';
+import type { DiskReading } from './disk-watch.ts';
 import type { Signal } from './guard.ts';
 import type { Vitals } from './vitals.ts';
-
-export interface DiskSpace {
-  totalBytes: number;
-  freeBytes: number;
-}
 
 export interface SignalSources {
   vitals: Pick<Vitals, 'read'>;
   ledger: Pick<ByteLedger, 'read'>;
   images: () => { staged: number; maxStaged: number };
   pool: () => Pick<PoolStats, 'waiting' | 'waitingMax'>;
-  disk: () => DiskSpace;
+  disk: () => Pick<DiskReading, 'freeBytes' | 'minFreeBytes'>;
 }
 
 /** Queues that are full slow their senders down by themselves, so alone they never make a level `critical`. */
@@ -43,7 +39,7 @@ export function guardSignals({ vitals, ledger, images, pool, disk }: SignalSourc
     },
     {
       name: 'event-loop',
-      read: () => vitals.read().eventLoopP99Ms,
+      read: () => vitals.read().eventLoopSustainedMs,
       thresholds: { elevated: 250, high: 500, critical: 1_000 },
     },
     {
@@ -58,12 +54,13 @@ export function guardSignals({ vitals, ledger, images, pool, disk }: SignalSourc
     },
     {
       name: 'disk',
-      read: () => ratio(disk().totalBytes - disk().freeBytes, disk().totalBytes),
-      thresholds: { elevated: 0.9, high: 0.95, critical: 0.98 },
+      read: () => ratio(disk().minFreeBytes, disk().freeBytes),
+      // The server is not ready long before; what is shed is of little help to a disk.
+      thresholds: { elevated: 4, high: 8 },
     },
   ];
 }
 
 function ratio(part: number, whole: number): number {
-  return whole > 0 ? part / whole : 0;
+  return whole > 0 ? part / whole : Number.MAX_SAFE_INTEGER;
 }

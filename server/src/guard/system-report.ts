@@ -6,7 +6,6 @@ import type { RelaySnapshot } from '../relay/ports.ts';
 import type { ByteLedger, LedgerReading } from './byte-ledger.ts';
 import type { CpuReading } from './cpu-usage.ts';
 import type { Guard, GuardReading } from './guard.ts';
-import type { DiskSpace } from './signals.ts';
 import type { Vitals } from './vitals.ts';
 
 export interface SystemReport {
@@ -24,7 +23,7 @@ export interface SystemReport {
   memory: { rssBytes: number; usedBytes: number; limitBytes: number };
   eventLoop: { p99Ms: number };
   cpu: CpuReading;
-  disk: DiskSpace;
+  disk: { totalBytes: number; freeBytes: number };
   /** Where devices connect, for the instructions that come with a new one. */
   endpoints: { mqttPort: number; mediaPort: number };
 }
@@ -39,7 +38,7 @@ export interface SystemReporterOptions {
   queues: () => Promise<SystemReport['queues']>;
   pool: () => SystemReport['pool'];
   devices: () => SystemReport['devices'];
-  disk: () => Promise<DiskSpace>;
+  disk: () => Promise<SystemReport['disk']>;
   endpoints: () => SystemReport['endpoints'];
   clock: Clock;
 }

@@ -6,9 +6,14 @@ import { EventLoopDelay } from './event-loop-delay.ts';
 import type { MemoryLimit } from './memory-limit.ts';
 import { readMemoryUsage, type MemoryUsage } from './memory-usage.ts';
 
+const SUSTAINED_SAMPLES = 5;
+
 export interface VitalsReading {
   memory: MemoryUsage & { limitBytes: number };
+  /** Of the newest sample. */
   eventLoopP99Ms: number;
+  /** What each of the last SUSTAINED_SAMPLES was at least: one stall alone is no trouble that shedding would mend. */
+  eventLoopSustainedMs: number;
   cpu: CpuReading;
 }
 
@@ -23,7 +28,8 @@ export class Vitals {
   readonly #eventLoop = new EventLoopDelay();
   readonly #cpu: CpuUsage;
   #memory: MemoryUsage;
-  #eventLoopP99Ms = 0;
+  /** Newest last. Bound: SUSTAINED_SAMPLES, policy drop-oldest. */
+  #eventLoopP99sMs: number[] = [];
 
   private constructor({ memoryLimit, cpuBaselineCores, clock }: VitalsOptions, memory: MemoryUsage) {
     this.#limit = memoryLimit;
@@ -42,14 +48,16 @@ export class Vitals {
 
   /** Measures again; the figures stay as they are until then. */
   async sample(): Promise<void> {
-    this.#eventLoopP99Ms = this.#eventLoop.takeP99Ms();
+    this.#eventLoopP99sMs = [...this.#eventLoopP99sMs, this.#eventLoop.takeP99Ms()].slice(-SUSTAINED_SAMPLES);
     [this.#memory] = await Promise.all([readMemoryUsage(isContained(this.#limit)), this.#cpu.sample()]);
   }
 
   read(): VitalsReading {
     return {
       memory: { ...this.#memory, limitBytes: this.#limit.bytes },
-      eventLoopP99Ms: this.#eventLoopP99Ms,
+      eventLoopP99Ms: this.#eventLoopP99sMs.at(-1) ?? 0,
+      eventLoopSustainedMs:
+        this.#eventLoopP99sMs.length < SUSTAINED_SAMPLES ? 0 : Math.min(...this.#eventLoopP99sMs),
       cpu: this.#cpu.read(),
     };
   }

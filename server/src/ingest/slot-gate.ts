@@ -8,6 +8,8 @@ export interface SlotGateOptions {
   maxWaiting: number;
 }
 
+const RETRY_AFTER_MS = 5_000;
+
 interface Waiter {
   enter(): void;
   refuse(error: AppError): void;
@@ -42,7 +44,7 @@ export class SlotGate {
   /** Resolves with a slot, which the caller gives back. @throws {AppError} QUEUE_FULL or SHUTTING_DOWN, both retryable. */
   async enter(): Promise<void> {
     if (this.#isClosed) throw closed();
-    if (this.#taken < this.#options.slots && this.#waiters.length === 0) return this.take();
+    if (this.hasRoom) return this.take();
     if (this.#waiters.length >= this.#options.maxWaiting) {
       this.#refused += 1;
       throw new AppError('QUEUE_FULL', `${this.#options.maxWaiting} wait for a slot already`, {
@@ -50,6 +52,21 @@ export class SlotGate {
       });
     }
     await new Promise<void>((resolve, reject) => this.#waiters.push({ enter: resolve, refuse: reject }));
+  }
+
+  /** Like {@link enter}, but never waits. @throws {AppError} QUEUE_FULL or SHUTTING_DOWN, both retryable. */
+  enterNow(): void {
+    if (this.#isClosed) throw closed();
+    if (!this.hasRoom) {
+      const detail = { retryAfterMs: RETRY_AFTER_MS };
+      throw new AppError('QUEUE_FULL', 'no slot is free', { retryable: true, detail });
+    }
+    this.take();
+  }
+
+  /** Whether somebody who enters does not wait. */
+  get hasRoom(): boolean {
+    return this.#taken < this.#options.slots && this.#waiters.length === 0;
   }
 
   /** Counts one in that does not ask. */

@@ -4,11 +4,11 @@
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
-import { MAX_READING_AHEAD_MS } from '@sitecast/shared/protocol/limits';
 import type { SnapshotHeader } from '@sitecast/shared/protocol/snapshot-envelope';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { formatStagedName, type Staging } from '../media-store/staging.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
+import { expectBelievable } from './captured-at.ts';
 import { SlotGate } from './slot-gate.ts';
 import { readSnapshotEnvelope, type SnapshotWorker } from './snapshot-worker.ts';
 
@@ -16,7 +16,6 @@ import { readSnapshotEnvelope, type SnapshotWorker } from './snapshot-worker.ts'
 export const SNAPSHOTS_WAITING_MAX = 64;
 const SWEEP_INTERVAL_MS = 60_000;
 const SWEEP_AFTER_TROUBLE_MS = 5_000;
-const EARLIEST_CAPTURE_MS = Date.UTC(2000, 0, 1);
 
 export interface SnapshotJob {
   staged: string;
@@ -65,6 +64,11 @@ export class SnapshotIntake {
     return { staged, maxStaged: this.#options.maxStaged, waiting, waitingRefused };
   }
 
+  /** Whether a snapshot that comes now is staged without waiting. */
+  get hasRoom(): boolean {
+    return this.#gate.hasRoom;
+  }
+
   /** Begins to file, first of all what an earlier run left staged. */
   async start(): Promise<void> {
     const { queue, concurrency } = this.#options;
@@ -73,18 +77,23 @@ export class SnapshotIntake {
   }
 
   /**
-   * Resolves when the snapshot is durable, which may take as long as the backlog is full.
-   * @param from the topic that it came by.
+   * Resolves when the snapshot is durable, which may take as long as the backlog is full, unless the sender will not wait.
+   * @param from the topic that it came by, or what stands for one.
    * @throws {AppError} not retryable when the envelope is bad; QUEUE_FULL, STORE_UNAVAILABLE or SHUTTING_DOWN (retryable).
    */
-  async accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> {
+  async accept(
+    from: AgentAddress & { camera: string },
+    envelope: Uint8Array,
+    { mayWait = true }: { mayWait?: boolean } = {},
+  ): Promise<void> {
     const name = formatStagedName({ ...from, id: this.#check(from.camera, envelope).id });
     const known = this.#staged.get(name);
     if (known) {
       this.counters.snapshotsRepeated += 1;
       return known.durable;
     }
-    await this.#gate.enter();
+    if (mayWait) await this.#gate.enter();
+    else this.#gate.enterNow();
     // Another delivery of the same snapshot may have been let in while this one waited.
     const staging = this.#staged.get(name);
     if (staging) {
@@ -117,15 +126,10 @@ export class SnapshotIntake {
         throw new AppError(
           'FRAME_MALFORMED',
           `a snapshot of ${header.camera} came on the topic of ${camera}`,
+          { detail: { id: header.id } },
         );
       }
-      const capturedMs = Date.parse(header.capturedAt);
-      if (!(capturedMs >= EARLIEST_CAPTURE_MS && capturedMs <= this.#clock.nowMs() + MAX_READING_AHEAD_MS)) {
-        throw new AppError(
-          'FRAME_MALFORMED',
-          `capturedAt ${header.capturedAt} is not between 2000 and tomorrow`,
-        );
-      }
+      expectBelievable(header.capturedAt, { what: 'capturedAt', id: header.id, nowMs: this.#clock.nowMs() });
       return header;
     } catch (error) {
       this.counters.snapshotsRefused += 1;

@@ -18,7 +18,8 @@ export interface Snapshot {
   width: number;
   height: number;
   bytes: number;
-  thumbnail: SnapshotHeader['thumbnail'];
+  /** The snapshot itself where it came without one. */
+  thumbnail: NonNullable<SnapshotHeader['thumbnail']>;
 }
 
 /** With what is needed to send its files. */
@@ -78,7 +79,7 @@ export class SnapshotStore {
     path,
     thumbnailPath,
   }: NewSnapshot): Promise<Snapshot | undefined> {
-    const { thumbnail } = header;
+    const { thumbnail = header } = header;
     const [row] = await this.#database.query<Row>(
       `insert into snapshots (id, site, camera, agent, captured_at, received_at, reason, type, width, height, bytes, sha256,
          thumbnail_type, thumbnail_width, thumbnail_height, thumbnail_bytes, mask_version, previous_sha256, signature, path, thumbnail_path)
@@ -141,10 +142,20 @@ export class SnapshotStore {
     return { ...page, items: page.items.map(toSnapshot) };
   }
 
+  async has(id: string): Promise<boolean> {
+    return (await this.#database.query('select 1 from snapshots where id = $1', [id])).length > 0;
+  }
+
   /** @throws {AppError} NOT_FOUND. */
   async get(id: string): Promise<StoredSnapshot> {
+    const found = await this.find(id);
+    if (!found) throw new AppError('NOT_FOUND', `there is no snapshot ${id}`);
+    return found;
+  }
+
+  async find(id: string): Promise<StoredSnapshot | undefined> {
     const [row] = await this.#database.query<Row>(`select ${COLUMNS} from snapshots where id = $1`, [id]);
-    if (!row) throw new AppError('NOT_FOUND', `there is no snapshot ${id}`);
+    if (!row) return undefined;
     return { ...toSnapshot(row), path: row.path, thumbnailPath: row.thumbnailPath, sha256: row.sha256 };
   }
 }

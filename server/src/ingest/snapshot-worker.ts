@@ -2,12 +2,23 @@
 // repeated, so a crash between two of them loses nothing and doubles nothing. Borrows everything.
 
 import { createHash } from 'node:crypto';
-import { decodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
+import {
+  decodeSnapshotEnvelope,
+  type SnapshotEnvelope,
+  type SnapshotHeader,
+} from '@sitecast/shared/protocol/snapshot-envelope';
+import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { MediaStore } from '../media-store/media-store.ts';
 import { parseStagedName, type StagedFile, type Staging } from '../media-store/staging.ts';
 import type { Snapshot, SnapshotStore } from './snapshot-store.ts';
+
+export interface RefusedSnapshot extends AgentAddress {
+  camera: string;
+  id: string;
+  error: AppError;
+}
 
 export interface SnapshotWorkerOptions {
   staging: Staging;
@@ -15,6 +26,8 @@ export interface SnapshotWorkerOptions {
   snapshots: SnapshotStore;
   /** Called once for each snapshot that is new. */
   onStored: (snapshot: Snapshot) => void;
+  /** It was acknowledged and will never be filed, because of what it is: its agent should hear of it. */
+  onRefused: (refused: RefusedSnapshot) => void;
   logger: Logger;
 }
 
@@ -46,6 +59,10 @@ export class SnapshotWorker {
     const { site, agent } = sender;
     const envelope = readSnapshotEnvelope(bytes);
     const { header } = envelope;
+    if (await this.#isKnown(sender, header)) {
+      this.counters.snapshotsKnown += 1;
+      return;
+    }
     const paths = await this.#options.mediaStore.put(site, envelope);
     const stored = await this.#options.snapshots.insert({
       site,
@@ -54,12 +71,31 @@ export class SnapshotWorker {
       header,
       ...paths,
     });
-    if (!stored) {
-      this.counters.snapshotsKnown += 1;
-      return;
-    }
+    if (!stored)
+      throw new AppError('CONFLICT', `snapshot ${header.id} was filed twice at once`, { retryable: true });
     this.counters.snapshotsFiled += 1;
     this.#options.onStored(stored);
+  }
+
+  /**
+   * Looked up before the pictures are filed: those of another snapshot with this id would lie there without a row.
+   * @throws {AppError} CONFLICT when the id is that of another snapshot.
+   */
+  async #isKnown(
+    { site, agent }: AgentAddress,
+    { id, camera, capturedAt, sha256 }: SnapshotHeader,
+  ): Promise<boolean> {
+    const known = await this.#options.snapshots.find(id);
+    if (!known) return false;
+    const isSame =
+      known.site === site &&
+      known.camera === camera &&
+      known.sha256 === sha256 &&
+      Date.parse(known.capturedAt) === Date.parse(capturedAt);
+    if (isSame) return true;
+    const error = new AppError('CONFLICT', `another snapshot has the id ${id}`, { detail: { id } });
+    this.#options.onRefused({ site, agent, camera, id, error });
+    throw error;
   }
 
   async #setAside(name: string, error: AppError): Promise<void> {
@@ -77,10 +113,10 @@ export function readSnapshotEnvelope(bytes: Uint8Array): SnapshotEnvelope {
   const envelope = decodeSnapshotEnvelope(bytes);
   const digest = createHash('sha256').update(envelope.snapshot).digest('hex');
   if (digest !== envelope.header.sha256) {
-    throw new AppError(
-      'FRAME_MALFORMED',
-      `snapshot ${envelope.header.id} does not have the digest of its header`,
-    );
+    const { id } = envelope.header;
+    throw new AppError('FRAME_MALFORMED', `snapshot ${id} does not have the digest of its header`, {
+      detail: { id },
+    });
   }
   return envelope;
 }

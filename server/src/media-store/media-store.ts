@@ -1,6 +1,7 @@
-// Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. Owns its folder.
+// Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. One that came without a thumbnail is
+// its own, so both paths may be the same. Owns its folder.
 
-import { mkdir, open, readFile, statfs } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
@@ -37,19 +38,24 @@ export class MediaStore {
   }
 
   /**
-   * Files both pictures of a snapshot; durable once it resolves. Filing the same again changes nothing.
+   * Files the pictures of a snapshot; durable once it resolves. Filing the same again changes nothing.
    * @throws {AppError} CONFLICT when another picture has this id; STORE_UNAVAILABLE (retryable) when the disk refuses.
    */
   async put(site: string, { header, snapshot, thumbnail }: SnapshotEnvelope): Promise<StoredPaths> {
     const base = `${site}/${new Date(header.capturedAt).toISOString().slice(0, 10)}/${header.id}`;
-    const paths = {
-      path: `${base}.${EXTENSIONS[header.type]}`,
-      thumbnailPath: `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}`,
-    };
-    await this.#ensureFolder(dirname(paths.path));
-    await this.#create(paths.path, snapshot);
-    await this.#create(paths.thumbnailPath, thumbnail);
-    return paths;
+    const path = `${base}.${EXTENSIONS[header.type]}`;
+    const thumbnailPath = header.thumbnail ? `${base}.thumbnail.${EXTENSIONS[header.thumbnail.type]}` : path;
+    const folder = dirname(path);
+    await this.#ensureFolder(folder);
+    try {
+      await this.#create(path, snapshot);
+      if (thumbnailPath !== path) await this.#create(thumbnailPath, thumbnail);
+    } catch (error) {
+      // Somebody may have removed it: the next try makes it again.
+      this.#knownFolders.delete(folder);
+      throw error;
+    }
+    return { path, thumbnailPath };
   }
 
   /** @throws {AppError} NOT_FOUND; STORE_UNAVAILABLE (retryable). */
@@ -65,12 +71,6 @@ export class MediaStore {
       await file.close();
       throw toDiskError(error, `opening ${path}`);
     }
-  }
-
-  /** Of the file system that the store is on. */
-  async disk(): Promise<{ totalBytes: number; freeBytes: number }> {
-    const { blocks, bavail, bsize } = await statfs(this.#dir);
-    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
   async #create(path: string, picture: Uint8Array): Promise<void> {

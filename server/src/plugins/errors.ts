@@ -2,7 +2,8 @@
 
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import fp from 'fastify-plugin';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { redact } from '@sitecast/shared/node/logger';
 import { isAppError, type AppError } from '@sitecast/shared/runtime/app-error';
 import {
@@ -17,15 +18,34 @@ export const errorAnswers = fp(async (app) => {
   app.setErrorHandler((error, request, reply) => answer(error, request, reply));
 });
 
+/** Refusals that are counted: a line for each would be a flood of its own. */
+const AT_A_BOUND: ReadonlySet<ServerErrorCode> = new Set(['QUEUE_FULL', 'MEMORY_PRESSURE']);
+
 /** Also for what Fastify refuses before it knows the route, such as a path that is not one. */
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = toErrorBody(error);
   const status = httpStatusOf(body.error.code);
-  if (status >= 500) request.log.error({ err: error }, 'a request failed');
+  if (status >= 500 && !AT_A_BOUND.has(body.error.code))
+    request.log.error({ err: error }, 'a request failed');
   const { retryAfterMs } = body.error.detail;
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   return reply.code(status).send(body);
+}
+
+const UNREADABLE: Partial<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** For what is no HTTP request as far as Node can tell: there is no reply then, only a socket. */
+export function answerUnreadable(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = UNREADABLE[error.code] ?? '400 Bad Request';
+  const body = JSON.stringify(errorBody('BAD_REQUEST', { reason: status.slice(4) }));
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 /** What may be told about `error`. */
@@ -39,7 +59,14 @@ export function toErrorBody(error: unknown): ErrorBody {
     }));
     return errorBody('BAD_REQUEST', { problems });
   }
-  return errorBody(codeOfFastifyError(error));
+  const code = codeOfFastifyError(error);
+  return errorBody(code, code === 'BAD_REQUEST' ? { reason: reasonOf(error) } : {});
+}
+
+/** Fastify says what is wrong with a request in words of its own, without repeating what it holds. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as Partial<FastifyError>;
+  return code?.startsWith('FST_') ? (message ?? 'not valid') : 'the request could not be read';
 }
 
 /** The reason helps whoever can change the request; what is wrong inside the server is for its log only. */
@@ -55,6 +82,7 @@ function safeDetail(error: AppError, code: ServerErrorCode): Record<string, unkn
 function codeOfFastifyError(error: unknown): ServerErrorCode {
   const status = (error as Partial<FastifyError>).statusCode ?? 500;
   if (status === 413) return 'PAYLOAD_TOO_LARGE';
+  if (status === 415) return 'MEDIA_TYPE_UNSUPPORTED';
   if (status === 429) return 'RATE_LIMITED';
   if (status === 404) return 'NOT_FOUND';
   return status >= 400 && status < 500 ? 'BAD_REQUEST' : 'INTERNAL';

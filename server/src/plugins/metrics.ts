@@ -7,11 +7,18 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface MetricSources {
   /** Past-tense counters by area: `{relay: {framesSent: 1}}` becomes `sitecast_relay_frames_sent_total`. */
   counters: () => Record<string, Readonly<Record<string, number>>>;
-  /** Levels by name: `{live_viewers: 1}` becomes `sitecast_live_viewers`. */
-  gauges: () => Promise<Record<string, number>>;
+  /**
+   * Levels by name: `{live_viewers: 1}` becomes `sitecast_live_viewers`, `{ready: {check: {disk: 1}}}` becomes
+   * `sitecast_ready{check="disk"}`. Base units stand in the names.
+   */
+  gauges: () => Promise<Record<string, number | Record<string, Record<string, number>>>>;
+  /** The sentence of a gauge; without one it is made of the name. */
+  gaugeHelp?: Readonly<Record<string, string>>;
 }
 
 const PREFIX = 'sitecast_';
+/** Gauges of the library under the suffix of counters; each is the sum of one without it. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 const SECONDS_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10];
 
 export class Metrics {
@@ -24,8 +31,9 @@ export class Metrics {
   constructor(sources: MetricSources) {
     this.#sources = sources;
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#requests = new Histogram({
-      name: `${PREFIX}http_request_seconds`,
+      name: `${PREFIX}http_request_duration_seconds`,
       help: 'Time to answer HTTP requests, by route and status.',
       labelNames: ['method', 'route', 'status'],
       buckets: SECONDS_BUCKETS,
@@ -61,12 +69,17 @@ export class Metrics {
     counter.inc(value);
   }
 
-  #setGauge(name: string, value: number): void {
+  #setGauge(name: string, value: number | Record<string, Record<string, number>>): void {
+    const labelled = typeof value === 'number' ? {} : value;
+    const help = this.#sources.gaugeHelp?.[name] ?? sentenceOf(name);
+    const labelNames = Object.keys(labelled);
     const gauge =
       this.#gauges.get(name) ??
-      new Gauge({ name: PREFIX + name, help: sentenceOf(name), registers: [this.#registry] });
+      new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.#registry] });
     this.#gauges.set(name, gauge);
-    gauge.set(value);
+    if (typeof value === 'number') gauge.set(value);
+    for (const [label, values] of Object.entries(labelled))
+      for (const [of, each] of Object.entries(values)) gauge.set({ [label]: of }, each);
   }
 }
 

@@ -20,6 +20,7 @@ export const openApi = fp<{ version: string }>(async (app, { version }) => {
         securitySchemes: {
           session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
           token: { type: 'http', scheme: 'bearer' },
+          device: { type: 'http', scheme: 'basic' },
         },
       },
       security: [{ session: [] }, { token: [] }],

@@ -3,7 +3,9 @@
 import pg from 'pg';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
+import { openCursor, type Cursor, type CursorOptions } from './cursor.ts';
 import { toStoreError } from './errors.ts';
+import { runStatement } from './statement.ts';
 
 /** Callers that may wait for a connection; the next one is refused (`reject`). */
 export const POOL_WAITING_MAX = 50;
@@ -48,6 +50,15 @@ export interface PoolStats {
 export interface Database extends Queryable {
   /** Runs `work` on one connection; commits when it resolves, rolls back when it rejects. Throws as `query`, and what `work` throws. */
   transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Reads a large result in batches. Takes one connection until the cursor is closed, so whoever opens cursors bounds how many.
+   * Throws as `query`.
+   */
+  openCursor<Row extends object>(
+    sql: string,
+    values: unknown[],
+    options: CursorOptions,
+  ): Promise<Cursor<Row>>;
   stats(): PoolStats;
   close(): Promise<void>;
 }
@@ -88,23 +99,34 @@ class PgDatabase implements Database {
   async query<Row extends object>(sql: string, values?: unknown[], name?: string): Promise<Row[]> {
     this.#admit();
     const client = await this.#connect();
-    return run(client, (connected) => queryOn<Row>(connected, sql, values, name));
+    return run(client, (connected) => runStatement<Row>(connected, sql, values, name));
   }
 
   async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
     this.#admit();
     const client = await this.#connect();
     return run(client, async (connected) => {
-      await queryOn(connected, 'begin');
+      await runStatement(connected, 'begin');
       try {
-        const result = await work({ query: (sql, values, name) => queryOn(connected, sql, values, name) });
+        const result = await work({
+          query: (sql, values, name) => runStatement(connected, sql, values, name),
+        });
         await commit(connected);
         return result;
       } catch (error) {
-        await queryOn(connected, 'rollback').catch(() => undefined);
+        await runStatement(connected, 'rollback').catch(() => undefined);
         throw error;
       }
     });
+  }
+
+  async openCursor<Row extends object>(
+    sql: string,
+    values: unknown[],
+    options: CursorOptions,
+  ): Promise<Cursor<Row>> {
+    this.#admit();
+    return openCursor<Row>(await this.#connect(), sql, values, options);
   }
 
   stats(): PoolStats {
@@ -173,20 +195,6 @@ async function commit(client: pg.PoolClient): Promise<void> {
   });
   if (command !== 'COMMIT')
     throw new TypeError('a transaction went on after one of its statements had failed');
-}
-
-async function queryOn<Row extends object>(
-  client: pg.PoolClient,
-  sql: string,
-  values?: unknown[],
-  name?: string,
-): Promise<Row[]> {
-  try {
-    const result = await client.query<Row>({ text: sql, values, name });
-    return result.rows;
-  } catch (error) {
-    throw toStoreError(error, 'querying');
-  }
 }
 
 /** int8 as a number: ours are counts and ids, far below 2^53. */

@@ -15,6 +15,8 @@ export interface RelayLimits {
   maxStillsStreams: number;
   maxViewers: number;
   maxViewersPerStream: number;
+  maxViewersPerUser: number;
+  maxViewersPerAddress: number;
   /** While the server is under pressure new viewers wait; one above it is refused. */
   maxViewersWaiting: number;
   /** Let in at once when the pressure is over, and again each interval. */
@@ -37,6 +39,8 @@ export interface RelayLimits {
   leaseRetryMs: number;
   /** A lease that could not be renewed for so long ends the stream. */
   leaseLostMs: number;
+  /** The same while its agent is not connected: one that only reconnects is back by then. */
+  agentOfflineMs: number;
   /** Kept after the last viewer left. */
   graceMs: number;
   tickMs: number;
@@ -48,6 +52,8 @@ export const RELAY_LIMITS: RelayLimits = {
   maxStillsStreams: 20,
   maxViewers: 100,
   maxViewersPerStream: 50,
+  maxViewersPerUser: 30,
+  maxViewersPerAddress: 60,
   maxViewersWaiting: 50,
   viewersLetInAtOnce: 5,
   viewersLetInEveryMs: 1_000,
@@ -62,6 +68,7 @@ export const RELAY_LIMITS: RelayLimits = {
   leaseRenewMs: AGENT_LEASE_RENEW_MS,
   leaseRetryMs: 1_000,
   leaseLostMs: 30_000,
+  agentOfflineMs: 12_000,
   graceMs: 5_000,
   tickMs: LIVE_ACK_INTERVAL_MS,
   retryAfterMs: 5_000,

@@ -34,6 +34,8 @@ export interface JoinRequest {
   /** RFC 6381 strings that the browser plays; empty when it cannot say. */
   codecs: readonly string[];
   userId: string;
+  /** Of the browser, as far as it is known. */
+  address: string;
   socket: ViewerSocket;
   /** Aborts when the socket has closed: a viewer that leaves while its agent is being asked gives its place back at once. */
   closed?: AbortSignal;
@@ -72,6 +74,8 @@ export interface RelayCounters {
   /** Because the server was under pressure, not because they were slow. */
   viewersSteppedDownByPressure: number;
   joinsRefused: number;
+  /** Of them, those of a user or an address that had its share. */
+  joinsRefusedOfOwn: number;
   leasesLost: number;
 }
 

@@ -31,6 +31,8 @@ type StepReason = 'viewer-slow' | 'server-busy';
 
 interface Watching {
   stream: LiveStream;
+  userId: string;
+  address: string;
   /** Holds a place there, too, while its agent is being asked. */
   steppingTo?: LiveStream;
 }
@@ -56,6 +58,7 @@ export class StreamHub {
     viewersStalled: 0,
     viewersSteppedDownByPressure: 0,
     joinsRefused: 0,
+    joinsRefusedOfOwn: 0,
     leasesLost: 0,
   };
 
@@ -80,8 +83,8 @@ export class StreamHub {
    * Lets a browser watch: waits in line while the server is under pressure, takes a slot where the stream is new, asks the agent for it, then sends `ready`, the cached GOP and
    * what follows. Admission is decided before anything is awaited, so a race cannot get more than the bound.
    * @returns the route's grip; a socket that has closed meanwhile is told by `closed`, or by `onClose()` of the grip.
-   * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE, CAMERA_OFFLINE,
-   * PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
+   * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT, OWN_VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE,
+   * CAMERA_OFFLINE, PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
    */
   async join(request: JoinRequest): Promise<ViewerHandle> {
     const { userId, socket, closed } = request;
@@ -113,7 +116,8 @@ export class StreamHub {
     }
   }
 
-  async #letIn({ camera, profile: asked, codecs, socket, closed }: JoinRequest): Promise<ViewerHandle> {
+  async #letIn(request: JoinRequest): Promise<ViewerHandle> {
+    const { camera, profile: asked, codecs, userId, address, socket, closed } = request;
     const profile = this.#isSteppedDown && this.#isTooLarge(camera, asked) ? 'low' : asked;
     const viewer = new Viewer({
       socket,
@@ -124,8 +128,9 @@ export class StreamHub {
       onOver: () => this.#forget(viewer),
     });
     try {
+      this.#expectOwnShare(userId, address);
       const stream = this.#admit(viewer, camera, profile);
-      this.#viewers.set(viewer, { stream });
+      this.#viewers.set(viewer, { stream, userId, address });
       closed?.addEventListener('abort', () => viewer.onClose(), { once: true });
       if (closed?.aborted) viewer.onClose();
       expectPlayable(await stream.open(), codecs);
@@ -150,8 +155,8 @@ export class StreamHub {
     else this.counters.framesUnwanted += 1;
   }
 
-  /** An agent of the site can take commands (again): it may have forgotten its leases. */
-  agentConnected(site: string): void {
+  /** An agent of the site came, and may have forgotten its leases, or was removed for good. */
+  agentsChanged(site: string): void {
     for (const stream of this.#streams.values()) if (stream.camera.site === site) stream.renewSoon();
   }
 
@@ -178,6 +183,21 @@ export class StreamHub {
     this.#line.close();
     for (const viewer of [...this.#viewers.keys()]) viewer.end('shutting-down', CloseCode.goingAway);
     for (const stream of [...this.#streams.values()]) stream.close(shuttingDown());
+  }
+
+  /** One user, or one address, must not take the places of all others. */
+  #expectOwnShare(userId: string, address: string): void {
+    const { maxViewersPerUser, maxViewersPerAddress, retryAfterMs } = this.#options.limits;
+    const viewers = [...this.#viewers.values()];
+    const shares = [
+      { limit: maxViewersPerUser, active: viewers.filter((viewer) => viewer.userId === userId).length },
+      { limit: maxViewersPerAddress, active: viewers.filter((viewer) => viewer.address === address).length },
+    ];
+    for (const { limit, active } of shares) {
+      if (active < limit) continue;
+      this.counters.joinsRefusedOfOwn += 1;
+      throw atLimit('OWN_VIEWER_LIMIT', { limit, active, retryAfterMs });
+    }
   }
 
   /** Decides at once, and counts the viewer in. */
@@ -241,7 +261,7 @@ export class StreamHub {
       after = this.#admit(viewer, before.camera, profile);
       watching.steppingTo = after;
       await after.open();
-      this.#move(viewer, before, after, reason);
+      this.#move(viewer, watching, after, reason);
     } catch (error) {
       // It stays where it is, with gaps.
       after?.remove(viewer);
@@ -251,10 +271,10 @@ export class StreamHub {
     }
   }
 
-  #move(viewer: Viewer, before: LiveStream, after: LiveStream, reason: StepReason): void {
+  #move(viewer: Viewer, watching: Watching, after: LiveStream, reason: StepReason): void {
     if (viewer.isOver) return after.remove(viewer);
-    before.remove(viewer);
-    this.#viewers.set(viewer, { stream: after });
+    watching.stream.remove(viewer);
+    watching.stream = after;
     this.#noteStep(viewer, after.profile, reason);
     after.show(viewer);
   }
@@ -297,7 +317,7 @@ function expectPlayable({ container, mime }: ReadyMessage, codecs: readonly stri
 }
 
 function atLimit(
-  code: 'STREAM_LIMIT' | 'VIEWER_LIMIT',
+  code: 'STREAM_LIMIT' | 'VIEWER_LIMIT' | 'OWN_VIEWER_LIMIT',
   detail: { limit: number; active: number; retryAfterMs: number },
 ): AppError {
   return new AppError(code, `${detail.active} of ${detail.limit} are in use`, { detail, retryable: true });

@@ -64,8 +64,9 @@ export class StreamLease {
       onRenewed(result);
     } catch (error) {
       if (this.#isOver) return;
-      const isFinal = isAppError(error, 'PROFILE_UNSUPPORTED');
-      if (isFinal || clock.monotonicMs() - this.#heldAtMs > limits.leaseLostMs) onLost(error);
+      const isFinal = isAppError(error, 'PROFILE_UNSUPPORTED') || isAppError(error, 'NOT_FOUND');
+      const patienceMs = isAppError(error, 'AGENT_OFFLINE') ? limits.agentOfflineMs : limits.leaseLostMs;
+      if (isFinal || clock.monotonicMs() - this.#heldAtMs > patienceMs) onLost(error);
     }
   }
 

@@ -5,11 +5,10 @@ import * as z from 'zod';
 import { agentHealth } from '@sitecast/shared/protocol/status';
 import { formatAddress } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { seesSite } from '../auth/principal.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Agent } from '../fleet/fleet-records.ts';
-import { expectSite, principalOf } from '../plugins/authentication.ts';
-import { address, answers, id, listOf, noContent, pageOf, pageQuery, time } from './schemas.ts';
+import { expectSite, isAsked } from '../plugins/authentication.ts';
+import { address, answers, id, listOf, noContent, pageOf, sitePageQuery, time } from './schemas.ts';
 
 const agentAnswer = z.object({
   site: id,
@@ -36,10 +35,10 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRoutesOptions> = async (
     '/agents',
     {
       config: { access: 'viewer' },
-      schema: { tags: ['agents'], querystring: pageQuery, response: answers(listOf(agentAnswer)) },
+      schema: { tags: ['agents'], querystring: sitePageQuery, response: answers(listOf(agentAnswer)) },
     },
     async (request) => {
-      const seen = fleet.agents().filter(({ site }) => seesSite(principalOf(request), site));
+      const seen = fleet.agents().filter(({ site }) => isAsked(request, site));
       const { items, nextCursor } = pageOf(seen, request.query, formatAddress);
       return { items: items.map(toAnswer), nextCursor };
     },

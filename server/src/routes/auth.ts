@@ -62,7 +62,7 @@ export const authRoutes: FastifyPluginAsyncZod<AuthRoutesOptions> = async (
   app.post(
     '/auth/logout',
     {
-      config: { access: 'public' },
+      config: { access: 'public', endsLogins: true },
       schema: { tags: ['auth'], security: [], summary: 'End this session', response: noContent },
     },
     async (request, reply) => {
@@ -85,7 +85,7 @@ export const authRoutes: FastifyPluginAsyncZod<AuthRoutesOptions> = async (
   app.post(
     '/auth/password',
     {
-      config: { access: 'viewer' },
+      config: { access: 'viewer', endsLogins: true },
       schema: {
         tags: ['auth'],
         summary: 'Change the own password; other sessions of the user end',

@@ -6,10 +6,9 @@ import type { SnapshotResult } from '@sitecast/shared/protocol/commands';
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import { cameraReport } from '@sitecast/shared/protocol/status';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { seesSite } from '../auth/principal.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Camera } from '../fleet/fleet-records.ts';
-import { expectSite, principalOf } from '../plugins/authentication.ts';
+import { expectSite, isAsked } from '../plugins/authentication.ts';
 import {
   address,
   answers,
@@ -18,7 +17,7 @@ import {
   id,
   listOf,
   pageOf,
-  pageQuery,
+  sitePageQuery,
   time,
   ulid,
 } from './schemas.ts';
@@ -61,10 +60,10 @@ export const cameraRoutes: FastifyPluginAsyncZod<CameraRoutesOptions> = async (
     '/cameras',
     {
       config: { access: 'viewer' },
-      schema: { tags: ['cameras'], querystring: pageQuery, response: answers(listOf(cameraAnswer)) },
+      schema: { tags: ['cameras'], querystring: sitePageQuery, response: answers(listOf(cameraAnswer)) },
     },
     async (request) => {
-      const seen = fleet.cameras().filter(({ site }) => seesSite(principalOf(request), site));
+      const seen = fleet.cameras().filter(({ site }) => isAsked(request, site));
       const { items, nextCursor } = pageOf(seen, request.query, formatAddress);
       return { items: items.map(toAnswer), nextCursor };
     },

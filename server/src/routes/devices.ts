@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
-import type { Device, Devices } from '../fleet/devices.ts';
+import type { Device, DeviceAddress, Devices } from '../fleet/devices.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { answers, id, listOf, noContent, pageOf, pageQuery, time } from './schemas.ts';
 
@@ -21,12 +21,13 @@ const deviceAnswer = z.object({
 export interface DeviceRoutesOptions {
   devices: Devices;
   isConnected: (id: string) => boolean;
-  disconnect: (id: string) => void;
+  /** Cuts its connection, and forgets what it reported. */
+  onRevoked: (device: DeviceAddress) => Promise<void>;
 }
 
 export const deviceRoutes: FastifyPluginAsyncZod<DeviceRoutesOptions> = async (
   app,
-  { devices, isConnected, disconnect },
+  { devices, isConnected, onRevoked },
 ) => {
   app.get(
     '/devices',
@@ -68,7 +69,8 @@ export const deviceRoutes: FastifyPluginAsyncZod<DeviceRoutesOptions> = async (
       config: { access: 'admin' },
       schema: {
         tags: ['devices'],
-        summary: 'Revoke: the secret is void and the connection is cut',
+        summary:
+          'Revoke: the secret is void, the connection is cut, an agent and its cameras leave the lists',
         params: z.object({ id }),
         response: noContent,
       },
@@ -78,7 +80,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<DeviceRoutesOptions> = async (
       if (!device) throw new AppError('NOT_FOUND', `device ${request.params.id} does not exist`);
       expectSite(request, device.site);
       await devices.revoke(device.id);
-      disconnect(device.id);
+      await onRevoked(device);
       return reply.code(204).send(null);
     },
   );

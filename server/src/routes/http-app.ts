@@ -5,7 +5,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Logger } from '@sitecast/shared/node/logger';
 import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
 import { dashboard } from '../plugins/dashboard.ts';
-import { answer, errorAnswers } from '../plugins/errors.ts';
+import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
@@ -17,6 +17,7 @@ import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
 import { deviceRoutes, type DeviceRoutesOptions } from './devices.ts';
 import { eventRoutes, type EventRoutesOptions } from './events.ts';
 import { healthRoutes, type HealthRoutesOptions } from './health.ts';
+import { ingestRoutes, type IngestRoutesOptions } from './ingest.ts';
 import { liveRoutes, type LiveRoutesOptions } from './live.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -24,6 +25,7 @@ import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
 import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
 import { systemRoutes, type SystemRoutesOptions } from './system.ts';
+import { telemetryExportRoutes, type TelemetryExportRoutesOptions } from './telemetry-export.ts';
 import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
 import { tokenRoutes } from './tokens.ts';
 import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
@@ -42,8 +44,10 @@ export interface HttpServices
     SensorRoutesOptions,
     EventRoutesOptions,
     TelemetryRoutesOptions,
+    TelemetryExportRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
+    IngestRoutesOptions,
     LiveRoutesOptions,
     UpdateRoutesOptions,
     HealthRoutesOptions {
@@ -74,6 +78,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => void answer(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
@@ -106,9 +111,11 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(sensorRoutes, services);
   await api.register(eventRoutes, services);
   await api.register(telemetryRoutes, services);
+  await api.register(telemetryExportRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);
+  await api.register(ingestRoutes, services);
   await api.register(liveRoutes, services);
   await api.register(updateRoutes, services);
 }

@@ -5,6 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { FastifyRequest } from 'fastify';
 import { WebSocket } from 'ws';
 import { parseAddress } from '@sitecast/shared/protocol/ids';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { viewerMessage, type LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
@@ -87,6 +88,7 @@ class LiveConnection {
       profile,
       codecs,
       userId: principal.userId,
+      address: this.#request.ip,
       socket: toViewerSocket(this.#socket, this.#request.raw.socket),
       closed,
     });
@@ -124,24 +126,14 @@ class LiveConnection {
   }
 }
 
-/** @throws {AppError} BAD_REQUEST when it is anything else. */
+/** @throws {AppError} FRAME_MALFORMED when it is no message of a viewer, BAD_REQUEST when it is another one. */
 function parseSubscribe(text: string) {
-  const message = viewerMessage.safeParse(parseJsonText(text));
-  if (!message.success || message.data.type !== 'subscribe') {
-    throw new AppError(
-      'BAD_REQUEST',
-      'the first message must be {"type":"subscribe","camera":"site/camera",...}',
-    );
-  }
-  return message.data;
-}
-
-function parseJsonText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const message = decodeMessage(viewerMessage, Buffer.from(text));
+  if (message.type === 'subscribe') return message;
+  throw new AppError(
+    'BAD_REQUEST',
+    'the first message must be {"type":"subscribe","camera":"site/camera",...}',
+  );
 }
 
 function textOf(bytes: Buffer | ArrayBuffer | Buffer[]): string {

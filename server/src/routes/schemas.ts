@@ -18,6 +18,8 @@ export const pageQuery = z.object({
   cursor: z.string().max(200).optional(),
 });
 export type PageQuery = z.output<typeof pageQuery>;
+/** Lists of what belongs to sites, of one site only when asked. */
+export const sitePageQuery = pageQuery.extend({ site: id.optional() });
 
 const errorAnswer = z.object({
   error: z.object({

@@ -4,12 +4,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { formatAddress } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { seesSite } from '../auth/principal.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Sensor } from '../fleet/fleet-records.ts';
-import { expectSite, principalOf } from '../plugins/authentication.ts';
+import { expectSite, isAsked } from '../plugins/authentication.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
-import { address, answers, displayName, id, listOf, pageOf, pageQuery, time } from './schemas.ts';
+import { address, answers, displayName, id, listOf, pageOf, sitePageQuery, time } from './schemas.ts';
 
 const sensorAnswer = z.object({
   site: id,
@@ -42,10 +41,10 @@ export const sensorRoutes: FastifyPluginAsyncZod<SensorRoutesOptions> = async (a
     '/sensors',
     {
       config: { access: 'viewer' },
-      schema: { tags: ['sensors'], querystring: pageQuery, response: answers(listOf(sensorAnswer)) },
+      schema: { tags: ['sensors'], querystring: sitePageQuery, response: answers(listOf(sensorAnswer)) },
     },
     async (request) => {
-      const seen = fleet.sensors().filter(({ site }) => seesSite(principalOf(request), site));
+      const seen = fleet.sensors().filter(({ site }) => isAsked(request, site));
       const { items, nextCursor } = pageOf(seen, request.query, formatAddress);
       return { items: items.map(toAnswer), nextCursor };
     },

@@ -52,7 +52,7 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ tokens: Tokens }> = async (app
   app.delete(
     '/tokens/:id',
     {
-      config: { access: 'viewer' },
+      config: { access: 'viewer', endsLogins: true },
       schema: { tags: ['tokens'], params: z.object({ id: ulid }), response: noContent },
     },
     async (request, reply) => {

@@ -96,7 +96,7 @@ export class Launcher {
     const url = `http://127.0.0.1:${ports.http}`;
 
     const server = this.#supervise('server', [SERVER, 'start'], this.#serverEnv(ports, database.url));
-    await this.#untilUp(server, SERVER_UP_MS, () => answers(`${url}/readyz`));
+    await this.#untilUp(server, SERVER_UP_MS, () => answers(`${url}/healthz`));
     await this.#startAgent(ports, database.url);
 
     this.#ready = {

@@ -97,6 +97,7 @@ describe('createAgentPort', () => {
       commands,
       publish: (topic, payload) =>
         void published.push({ topic, payload: JSON.parse(Buffer.from(payload).toString()) }),
+      hasAgent: () => true,
       agentOf: ({ id }) => (id === 'front' ? GATEWAY : undefined),
     });
 

@@ -47,15 +47,17 @@ describe('Presence', () => {
   });
 });
 
+const BOILER = { kind: 'sensor', site: 'yard', id: 'boiler' } as const;
+
 describe('RevocationSweep', () => {
-  it('disconnects what was revoked since the last time, and asks again from there when the store was away', async () => {
+  it('tells of what was revoked since the last time, and asks again from there when the store was away', async () => {
     const clock = new ManualClock();
     const asked: number[] = [];
-    const disconnected: string[] = [];
+    const told: string[] = [];
     const answers = [
       () => Promise.reject(new Error('away')),
-      async () => ({ ids: ['boiler'], until: new Date(7_000) }),
-      async () => ({ ids: [], until: new Date(12_000) }),
+      async () => ({ revoked: [BOILER], until: new Date(7_000) }),
+      async () => ({ revoked: [], until: new Date(12_000) }),
     ];
     const sweep = new RevocationSweep({
       devices: {
@@ -64,7 +66,7 @@ describe('RevocationSweep', () => {
           return answers[asked.length - 1]?.() ?? Promise.reject(new Error('asked too often'));
         },
       },
-      disconnect: (id) => disconnected.push(id),
+      onRevoked: async ({ id }) => void told.push(id),
       logger: testLogger,
       clock,
     });
@@ -75,7 +77,7 @@ describe('RevocationSweep', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(asked).toEqual([startMs, startMs, 7_000]);
-    expect(disconnected).toEqual(['boiler']);
+    expect(told).toEqual(['boiler']);
     sweep.close();
     clock.advance(60_000);
     expect(asked).toHaveLength(3);

@@ -1,25 +1,21 @@
 // The whole server in this process: real PostgreSQL, real MQTT clients, real HTTP. What only the composition root can get wrong.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
-import { command, type Command } from '@sitecast/shared/protocol/commands';
+import { command, droppedNotice, type Command, type DroppedNotice } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
-import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
-import { Lifetime } from '@sitecast/shared/runtime/lifetime';
-import { App } from '../../src/app.ts';
 import { withClient } from '../../src/postgres/databases.ts';
-import { readConfig } from '../../src/config.ts';
-import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { useTestPostgres } from '../support/postgres.ts';
+import { appStarter } from '../support/running-app.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const postgres = useTestPostgres();
+const start = appStarter(postgres);
 const GATEWAY = { site: 'yard', agent: 'gateway' };
 
 describe('the server', () => {
@@ -68,7 +64,7 @@ describe('the server', () => {
     expect(await server.get('system')).toMatchObject({
       streams: { max: 5, active: [] },
       devices: { connected: 1 },
-      pressure: { level: expect.any(String) as string, shedding: [] },
+      pressure: { level: expect.any(String) as string, shedding: expect.any(Array) as string[] },
     });
   });
 
@@ -111,6 +107,37 @@ describe('the server', () => {
     });
   });
 
+  it('tells an agent which of its messages was dropped, by their ids', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
+    const agent = await server.connect('gateway', secret);
+    const notices: DroppedNotice[] = [];
+    agent.on('message', (_topic, payload) => notices.push(decodeMessage(droppedNotice, payload)));
+    await agent.subscribeAsync(topics.agentErrors(GATEWAY));
+    const ahead = makeSnapshot({ capturedAt: '2999-01-01T00:00:00.000Z' });
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(ahead.envelope), { qos: 1 });
+    const event = { ...EVENT, at: '9999-12-31T00:00:00.000Z' };
+    await agent.publishAsync(topics.event(GATEWAY, 'front'), Buffer.from(encodeJson(event)), { qos: 1 });
+    const known = makeSnapshot();
+    const forged = makeSnapshot({ id: known.header.id, capturedAt: '2024-02-03T00:00:00.000Z' });
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(known.envelope), { qos: 1 });
+    await waitFor(
+      'the first to be filed',
+      async () => (await server.fetch(`snapshots/${known.header.id}`)).ok,
+    );
+    await agent.publishAsync(topics.snapshot(GATEWAY, 'front'), Buffer.from(forged.envelope), { qos: 1 });
+    await waitFor('three notices', () => notices.length === 3);
+    expect(notices.map(({ code, id }) => [code, id])).toEqual([
+      ['FRAME_MALFORMED', ahead.header.id],
+      ['FRAME_MALFORMED', EVENT.id],
+      ['CONFLICT', known.header.id],
+    ]);
+  });
+
   it('cuts off a device that is revoked, and does not let it in again', async () => {
     await using server = await start();
     const { secret } = await server.post<{ secret: string }>('devices', {
@@ -123,6 +150,32 @@ describe('the server', () => {
     expect((await server.fetch('devices/boiler', { method: 'DELETE' })).status).toBe(204);
     await closed;
     await expect(server.connect('boiler', secret)).rejects.toThrow();
+  });
+
+  it('forgets an agent that is revoked, and its cameras, for good', async () => {
+    await using server = await start();
+    const { secret } = await server.post<{ secret: string }>('devices', {
+      site: 'yard',
+      id: 'gateway',
+      kind: 'agent',
+    });
+    const agent = await server.connect('gateway', secret);
+    await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
+      qos: 1,
+    });
+    expect((await server.fetch('cameras/yard/front')).status).toBe(200);
+    const closed = new Promise<void>((resolve) => agent.once('close', () => resolve()));
+    expect((await server.fetch('devices/gateway', { method: 'DELETE' })).status).toBe(204);
+    await closed;
+    await waitFor(
+      'its end to be noticed',
+      async () => (await server.get<{ devices: { connected: number } }>('system')).devices.connected === 0,
+    );
+    for (const path of ['agents', 'cameras']) expect(await server.get(path)).toMatchObject({ items: [] });
+    const { rows } = await withClient(server.databaseUrl, (client) =>
+      client.query('select id from agents union all select id from cameras'),
+    );
+    expect(rows).toEqual([]);
   });
 
   it('keeps login, fleet and data over a restart, and the session of the browser', async () => {
@@ -145,7 +198,11 @@ describe('the server', () => {
 
   it('is ready only while its database answers', async () => {
     await using server = await start();
-    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    const ready = await fetch(`${server.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { ready: true, checks: { database: true, queue: true, broker: true, disk: true, pressure: true } },
+    ]);
     try {
       // Immediate shutdown: PostgreSQL ends with all its connections, as in a crash.
       process.kill(postgres.server.pid, 'SIGQUIT');
@@ -187,8 +244,14 @@ describe('the server', () => {
       await waitFor('the level to rise', async () => (await system()).pressure.level === 'high');
       expect((await system()).pressure).toMatchObject({
         causes: ['image-queue'],
-        shedding: ['viewers-wait', 'main-to-low'],
-        changes: [{ level: 'high', causes: ['image-queue'], shedding: ['viewers-wait', 'main-to-low'] }],
+        shedding: ['viewers-wait', 'main-to-low', 'uploads-refused'],
+        changes: [
+          {
+            level: 'high',
+            causes: ['image-queue'],
+            shedding: ['viewers-wait', 'main-to-low', 'uploads-refused'],
+          },
+        ],
       });
       await client.query('rollback');
     });
@@ -199,6 +262,14 @@ describe('the server', () => {
     // Let in: now it is the agent that does not answer, since it is none.
     await waitFor('its turn', () => browser.heard.some(({ type }) => type === 'error'));
     expect(browser.heard.at(-1)).toMatchObject({ code: 'COMMAND_TIMEOUT' });
+  });
+
+  it('is alive but not ready where its disk has less room than it must', async () => {
+    await using server = await start({ env: { MIN_FREE_DISK_BYTES: String(2 ** 50) } });
+    const answer = await fetch(`${server.url}/readyz`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ ready: false, checks: { database: true, disk: false } });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
   it('names the port that is taken, and leaves nothing open', async () => {
@@ -244,125 +315,11 @@ const REPORT = {
   profiles: ['main', 'stills'],
 };
 
-/** Starts the server on free ports and logs in as the first administrator. */
-async function start({
-  dataDir,
-  url,
-  env = {},
-}: { dataDir?: string; url?: string; env?: Record<string, string> } = {}) {
-  const cleanup = new Lifetime({
-    closeTimeoutMs: 20_000,
-    onCloseError: (name, error) => console.error(`${name} did not close`, error),
-  });
-  try {
-    const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'sitecast-app-')));
-    if (dataDir === undefined) cleanup.onClose('folder', () => rm(folder, { recursive: true, force: true }));
-    const databaseUrl = url ?? (await createDatabase(cleanup));
-    const config = readConfig({
-      DATABASE_URL: databaseUrl,
-      DATA_DIR: folder,
-      PORT: '0',
-      MQTT_PORT: '0',
-      MEDIA_PORT: '0',
-      ...env,
-    });
-    const app = cleanup.own('server', await App.open({ config, logger: testLogger, version: '0.0.0-test' }));
-    return await RunningServer.login(app, { dataDir: folder, databaseUrl }, cleanup);
-  } catch (error) {
-    await cleanup.close();
-    throw error;
-  }
-}
-
-async function createDatabase(cleanup: Lifetime): Promise<string> {
-  const test = await postgres.createDatabase();
-  cleanup.onClose('database', async () => test[Symbol.asyncDispose]());
-  return test.url;
-}
-
-class RunningServer {
-  readonly url: string;
-  readonly cookie: string;
-  readonly databaseUrl: string;
-  readonly #app: App;
-  readonly #cleanup: Lifetime;
-
-  constructor(app: App, cookie: string, databaseUrl: string, cleanup: Lifetime) {
-    this.url = `http://127.0.0.1:${app.ports.http}`;
-    this.cookie = cookie;
-    this.databaseUrl = databaseUrl;
-    this.#app = app;
-    this.#cleanup = cleanup;
-  }
-
-  static async login(
-    app: App,
-    { dataDir, databaseUrl }: { dataDir: string; databaseUrl: string },
-    cleanup: Lifetime,
-  ): Promise<RunningServer> {
-    const answer = await fetch(`http://127.0.0.1:${app.ports.http}/api/v1/auth/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: await readFile(join(dataDir, 'first-login.json'), 'utf8'),
-    });
-    expect(answer.status).toBe(200);
-    const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    return new RunningServer(app, cookie, databaseUrl, cleanup);
-  }
-
-  fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { cookie: this.cookie, ...(init.body ? { 'content-type': 'application/json' } : {}) };
-    return fetch(`${this.url}/api/v1/${path}`, { ...init, headers });
-  }
-
-  async get<T>(path: string): Promise<T> {
-    const answer = await this.fetch(path);
-    expect([path, answer.status]).toEqual([path, 200]);
-    return (await answer.json()) as T;
-  }
-
-  async post<T>(path: string, body: object): Promise<T> {
-    const answer = await this.fetch(path, { method: 'POST', body: JSON.stringify(body) });
-    expect(answer.ok).toBe(true);
-    return (await answer.json()) as T;
-  }
-
-  /** A browser that wants to see a camera; ends with the server. */
-  watch(camera: string): { heard: LiveMessage[] } {
-    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/api/v1/live`, {
-      headers: { cookie: this.cookie, origin: this.url },
-    });
-    this.#cleanup.onClose('browser', () => socket.terminate());
-    const heard: LiveMessage[] = [];
-    socket.on('message', (bytes: Buffer, isBinary) => {
-      if (!isBinary) heard.push(JSON.parse(bytes.toString()) as LiveMessage);
-    });
-    socket.on('open', () =>
-      socket.send(JSON.stringify({ type: 'subscribe', camera, profile: 'main', codecs: [] })),
-    );
-    return { heard };
-  }
-
-  async agent(): Promise<{ state?: string; version?: string }> {
-    const { items } = await this.get<{ items: object[] }>('agents');
-    return items[0] ?? {};
-  }
-
-  async connect(id: string, password: string): Promise<MqttClient> {
-    const client = await connectAsync({
-      port: this.#app.ports.data,
-      clientId: id,
-      username: id,
-      password,
-      reconnectPeriod: 0,
-      protocolVersion: 4,
-    });
-    client.on('error', () => undefined);
-    this.#cleanup.onClose(id, () => void client.end(true));
-    return client;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cleanup.close();
-  }
-}
+const EVENT = {
+  id: '01JZ0000000000000000000001',
+  kind: 'motion',
+  at: '2026-01-01T00:00:00.000Z',
+  until: null,
+  detail: null,
+  snapshotId: null,
+};

@@ -38,6 +38,14 @@ function isClosed(socket: Socket): Promise<void> {
   return new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())));
 }
 
+it('says that it listens until it closes', async () => {
+  expect(harness.broker.isListening).toBe(true);
+  const closing = harness.broker.close();
+  expect(harness.broker.isListening).toBe(false);
+  await closing;
+  expect(harness.broker.isListening).toBe(false);
+});
+
 describe('login', () => {
   it('refuses a wrong secret, no credentials and a user name that is no device id', async () => {
     await expect(harness.connect('gateway', { password: 'wrong' })).rejects.toThrow(

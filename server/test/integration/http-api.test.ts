@@ -120,6 +120,30 @@ describe('errors', () => {
     expect(error.detail.problems.map(({ key }) => key).sort()).toEqual(['kind', 'site']);
   });
 
+  it('say what is wrong with a body that cannot be read', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const answer = await harness.request(await harness.login('admin'), {
+      method: 'POST',
+      url: '/api/v1/devices',
+      headers: { 'content-type': 'application/json' },
+      payload: '{"site":',
+    });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      error: { code: 'BAD_REQUEST', detail: { reason: expect.stringMatching(/JSON/) as string } },
+    });
+  });
+
+  it('have the same body where the head of a request is too large to be read', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const url = await harness.app.listen({ host: '127.0.0.1', port: 0 });
+    const answer = await fetch(`${url}/healthz`, { headers: { 'x-long': 'a'.repeat(20_000) } });
+    expect(answer.status).toBe(431);
+    expect(await answer.json()).toMatchObject({
+      error: { code: 'BAD_REQUEST', messageKo: expect.any(String) as string },
+    });
+  });
+
   it('never carry text that we did not write', async () => {
     await using harness = await openHttpHarness(postgres, {
       services: { takeSnapshot: () => Promise.reject(new Error('rtsp://root:hunter2@10.0.0.1 refused')) },
@@ -268,6 +292,21 @@ describe('cameras', () => {
       reason: 'AGENT_OFFLINE',
       online: false,
     });
+  });
+
+  it('are listed of one site only when asked', async () => {
+    await using harness = await openHttpHarness(postgres);
+    for (const site of ['yard', 'dock']) {
+      await harness.services.sites.create({ id: site, name: site });
+      const agent = { site, agent: `gateway-${site}` };
+      await harness.fleet.connectionChanged(agent, true);
+      await harness.fleet.sensorSeen({ site, id: 'boiler' }, null);
+    }
+    const cookie = await harness.login('viewer');
+    for (const list of ['agents', 'sensors']) {
+      const answer = await harness.request(cookie, { url: `/api/v1/${list}?site=dock` });
+      expect(answer.json<{ items: { site: string }[] }>().items.map(({ site }) => site)).toEqual(['dock']);
+    }
   });
 
   it('are listed in pages', async () => {

@@ -63,6 +63,39 @@ describe('a WebSocket', () => {
     socket.terminate();
   });
 
+  it('ends with the session that opened it, and with no other', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const url = await listen(harness);
+    const [leaving, staying] = [await harness.login('viewer'), await harness.login('viewer')];
+    const sockets = ['live', 'updates'].map(
+      (path) => new WebSocket(`${url}/${path}`, { headers: { cookie: leaving } }),
+    );
+    const other = new WebSocket(`${url}/updates`, { headers: { cookie: staying } });
+    await Promise.all([...sockets, other].map((socket) => once(socket, 'open')));
+    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
+    await harness.request(leaving, { method: 'POST', url: '/api/v1/auth/logout' });
+    expect((await closed).map(([code]) => code as number)).toEqual([1008, 1008]);
+    expect(other.readyState).toBe(WebSocket.OPEN);
+    other.terminate();
+  });
+
+  it('ends with the token that opened it', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const url = await listen(harness);
+    const cookie = await harness.login('operator');
+    const made = await harness.request(cookie, {
+      method: 'POST',
+      url: '/api/v1/tokens',
+      payload: { name: 'wall' },
+    });
+    const { id, token } = made.json<{ id: string; token: string }>();
+    const socket = new WebSocket(`${url}/updates`, { headers: { authorization: `Bearer ${token}` } });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    await harness.request(cookie, { method: 'DELETE', url: `/api/v1/tokens/${id}` });
+    expect((await closed)[0]).toBe(1008);
+  });
+
   it('above the number of sockets is refused with 429', async () => {
     await using harness = await openHttpHarness(postgres);
     const url = await listen(harness);
@@ -152,7 +185,7 @@ describe('live', () => {
       'BAD_REQUEST',
       1008,
     ],
-    ['no JSON', 'hello', 'BAD_REQUEST', 1008],
+    ['no JSON', 'hello', 'FRAME_MALFORMED', 1008],
     ['a camera of a site that the user does not see', SUBSCRIBE, 'NOT_FOUND', 4001],
   ])('refuses %s as the first message', async (_what, text, code, closeCode) => {
     await using harness = await openHttpHarness(postgres);

@@ -29,6 +29,7 @@ beforeEach(async () => {
     agents: createAgentPort({
       commands,
       publish: (topic, payload) => broker.publish(topic, payload),
+      hasAgent: () => true,
       agentOf: () => GATEWAY,
     }),
     limits: { ...RELAY_LIMITS, graceMs: 300 },
@@ -108,7 +109,7 @@ class Agent {
 function join(): Promise<{ browser: FakeBrowser; leave: () => void }> {
   const browser = new FakeBrowser();
   return hub
-    .join({ camera: FRONT, profile: 'main', codecs: [], userId: 'u', socket: browser })
+    .join({ camera: FRONT, profile: 'main', codecs: [], userId: 'u', address: '192.0.2.1', socket: browser })
     .then((handle) => ({ browser, leave: () => handle.onClose() }));
 }
 
@@ -146,7 +147,7 @@ describe('the live path', () => {
     first.media.end(true);
     await waitFor('offline', () => !harness.broker.isConnected(GATEWAY));
     const second = await Agent.connect(2);
-    hub.agentConnected('demo');
+    hub.agentsChanged('demo');
     await waitFor('a picture of the second', () => browser.frames.at(-1)?.header.epoch === 2);
     expect(second.ops[0]).toBe('live.lease');
     expect(browser.sequences).toEqual(['i0', '1', 'i0', '1']);

@@ -71,6 +71,7 @@ beforeEach(async () => {
       profile: 'main',
       codecs: [],
       userId: 'u',
+      address: '192.0.2.1',
       socket: toViewerSocket(socket, request.socket),
     });
     socket.on('message', (data: Buffer) => void joined.then((handle) => handle.onMessage(data.toString())));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SnapshotIntake, type SnapshotJob } from '../../src/ingest/snapshot-intake.ts';
 import { SnapshotStore, type Snapshot } from '../../src/ingest/snapshot-store.ts';
-import { SnapshotWorker } from '../../src/ingest/snapshot-worker.ts';
+import { SnapshotWorker, type RefusedSnapshot } from '../../src/ingest/snapshot-worker.ts';
 import { MediaStore } from '../../src/media-store/media-store.ts';
 import { Staging } from '../../src/media-store/staging.ts';
 import type { Database } from '../../src/postgres/pool.ts';
@@ -135,6 +135,21 @@ describe('snapshot ingest', () => {
     expect(await contents(run.mediaStore, path)).toEqual(real.snapshot);
   });
 
+  it('leaves no pictures behind of another snapshot with a known id, and tells its agent', async () => {
+    const house = await openHouse();
+    const run = await house.run();
+    const real = makeSnapshot();
+    const otherDay = makeSnapshot({ id: real.header.id, capturedAt: '2024-02-03T00:00:00.000Z' });
+    await run.intake.accept(FROM, real.envelope);
+    await waitFor('the row', () => run.stored.length === 1);
+    await run.intake.accept({ ...FROM, agent: 'other' }, otherDay.envelope);
+    await waitFor('the other one', () => run.worker.counters.snapshotsSetAside === 1);
+    expect(await readdir(join(house.dir, 'media/home'))).toEqual([real.header.capturedAt.slice(0, 10)]);
+    expect(run.refused).toMatchObject([
+      { site: 'home', agent: 'other', camera: 'front', id: real.header.id, error: { code: 'CONFLICT' } },
+    ]);
+  });
+
   it('acknowledges while the queue has no store, and files when it is back', async () => {
     const house = await openHouse();
     const run = await house.run();
@@ -168,6 +183,7 @@ describe('snapshot ingest', () => {
     snapshots: SnapshotStore;
     mediaStore: MediaStore;
     stored: Snapshot[];
+    refused: RefusedSnapshot[];
     startFiling(): Promise<void>;
     stop(): Promise<void>;
   }
@@ -211,7 +227,15 @@ describe('snapshot ingest', () => {
     const snapshots = new SnapshotStore(database);
     const stored: Snapshot[] = [];
     const onStored = (snapshot: Snapshot): void => void stored.push(snapshot);
-    const worker = new SnapshotWorker({ staging, mediaStore, snapshots, onStored, logger: testLogger });
+    const refused: RefusedSnapshot[] = [];
+    const worker = new SnapshotWorker({
+      staging,
+      mediaStore,
+      snapshots,
+      onStored,
+      onRefused: (snapshot) => void refused.push(snapshot),
+      logger: testLogger,
+    });
     const queue = await openQueue<SnapshotJob>({ name: 'snapshots', databaseUrl, logger: testLogger });
     const intake = new SnapshotIntake({
       staging,
@@ -228,7 +252,16 @@ describe('snapshot ingest', () => {
     };
     onTestFinished(stop);
     if (files) await intake.start();
-    return { intake, worker, snapshots, mediaStore, stored, startFiling: () => intake.start(), stop };
+    return {
+      intake,
+      worker,
+      snapshots,
+      mediaStore,
+      stored,
+      refused,
+      startFiling: () => intake.start(),
+      stop,
+    };
   }
 });
 

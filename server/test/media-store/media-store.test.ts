@@ -46,6 +46,28 @@ describe('MediaStore', () => {
     expect(await readFile(join(dir, path))).toEqual(made.snapshot);
   });
 
+  it('makes a folder again that somebody removed, at the next try', async () => {
+    const dir = await temporaryDir();
+    const store = await MediaStore.open(dir);
+    await store.put('home', makeSnapshot());
+    await rm(join(dir, 'home'), { recursive: true });
+    const made = makeSnapshot();
+    await expect(store.put('home', made)).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+    });
+    const { path } = await store.put('home', made);
+    expect(await readFile(join(dir, path))).toEqual(made.snapshot);
+  });
+
+  it('files a picture without a thumbnail once, under both names', async () => {
+    const store = await MediaStore.open(await temporaryDir());
+    const { header, snapshot } = makeSnapshot();
+    const { thumbnail: _none, ...rest } = header;
+    const paths = await store.put('home', { header: rest, snapshot, thumbnail: Buffer.alloc(0) });
+    expect(paths.thumbnailPath).toBe(paths.path);
+  });
+
   it('leaves nothing but the pictures in the folder', async () => {
     const dir = await temporaryDir();
     const store = await MediaStore.open(dir);

@@ -108,7 +108,14 @@ export function createHub(limits: Partial<RelayLimits> = {}, profiles: Profile[]
   ): Promise<{ browser: FakeBrowser; handle: ViewerHandle }> => {
     const browser = new FakeBrowser();
     const address = typeof camera === 'string' ? { site: 'demo', id: camera } : camera;
-    const handle = await hub.join({ camera: address, profile, codecs, userId: 'u', socket: browser });
+    const handle = await hub.join({
+      camera: address,
+      profile,
+      codecs,
+      userId: 'u',
+      address: '192.0.2.1',
+      socket: browser,
+    });
     return { browser, handle };
   };
   return { clock, agents, hub, join };

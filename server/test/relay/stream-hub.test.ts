@@ -40,6 +40,26 @@ describe('admission', () => {
     await expect(join('b')).rejects.toMatchObject({ code: 'VIEWER_LIMIT', detail: { limit: 3, active: 3 } });
   });
 
+  it('bounds viewers of one user and of one address, and leaves the places of others alone', async () => {
+    const { hub } = createHub({ maxViewersPerUser: 2, maxViewersPerAddress: 3 });
+    const join = (userId: string, address: string) =>
+      hub.join({ camera: FRONT, profile: 'main', codecs: [], userId, address, socket: new FakeBrowser() });
+    const first = await join('a', '192.0.2.1');
+    await join('a', '192.0.2.2');
+    const ofUser = { code: 'OWN_VIEWER_LIMIT', retryable: true, detail: { limit: 2, active: 2 } };
+    await expect(join('a', '192.0.2.3')).rejects.toMatchObject(ofUser);
+    await join('b', '192.0.2.2');
+    await join('c', '192.0.2.2');
+    await expect(join('d', '192.0.2.2')).rejects.toMatchObject({
+      code: 'OWN_VIEWER_LIMIT',
+      detail: { limit: 3 },
+    });
+    expect(hub.counters).toMatchObject({ joinsRefused: 2, joinsRefusedOfOwn: 2 });
+    first.onClose();
+    await join('a', '192.0.2.1');
+    expect(hub.snapshot().viewers).toBe(4);
+  });
+
   it('gives the slot back when the agent refuses', async () => {
     const { hub, agents, join } = createHub({ maxStreams: 1 });
     agents.answer = () => Promise.reject(new AppError('CAMERA_OFFLINE', 'no picture'));
@@ -111,12 +131,12 @@ describe('the lease', () => {
     const { browser } = await join();
     const answer = agents.answer;
     agents.answer = () => Promise.reject(new AppError('AGENT_OFFLINE', 'away', { retryable: true }));
-    for (let i = 0; i < 20; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       clock.advance(1_000);
       await settle();
     }
     agents.answer = answer;
-    hub.agentConnected('demo');
+    hub.agentsChanged('demo');
     const before = agents.leases.length;
     clock.advance(200);
     await settle();
@@ -124,18 +144,29 @@ describe('the lease', () => {
     expect(browser.closed).toBeUndefined();
   });
 
-  it('ends the stream with the reason when it cannot be had back', async () => {
-    const { hub, agents, clock, join } = createHub({ viewerLeaseMs: 1e9 });
-    const { browser } = await join();
-    agents.answer = () => Promise.reject(new AppError('AGENT_OFFLINE', 'away', { retryable: true }));
-    for (let i = 0; i < 40; i += 1) {
-      clock.advance(1_000);
-      await settle();
-    }
-    expect(browser.texted('error')).toMatchObject([{ code: 'AGENT_OFFLINE' }]);
-    expect(browser.closed?.code).toBe(4001);
-    expect(hub.snapshot()).toMatchObject({ slotsTaken: 0, viewers: 0, counters: { leasesLost: 1 } });
-  });
+  it.each([
+    ['AGENT_OFFLINE', 12],
+    ['COMMAND_TIMEOUT', 30],
+    // The agent was revoked: there is nothing to wait for.
+    ['NOT_FOUND', 5],
+  ] as const)(
+    'ends the stream with the reason when it cannot be had back: %s',
+    async (code, patienceSeconds) => {
+      const { hub, agents, clock, join } = createHub({ viewerLeaseMs: 1e9 });
+      const { browser } = await join();
+      agents.answer = () => Promise.reject(new AppError(code, 'away', { retryable: true }));
+      let seconds = 0;
+      while (!browser.closed && seconds < 60) {
+        clock.advance(1_000);
+        await settle();
+        seconds += 1;
+      }
+      expect(Math.abs(seconds - patienceSeconds)).toBeLessThanOrEqual(2);
+      expect(browser.texted('error')).toMatchObject([{ code }]);
+      expect(browser.closed?.code).toBe(4001);
+      expect(hub.snapshot()).toMatchObject({ slotsTaken: 0, viewers: 0, counters: { leasesLost: 1 } });
+    },
+  );
 
   it('acknowledges what came in, every 200 ms and only when something did', async () => {
     const { hub, agents, clock, join } = createHub();
@@ -510,7 +541,13 @@ describe('a viewer that leaves while its agent is being asked', () => {
     const { answer } = agents;
     agents.answer = () => new Promise(() => {});
     const gone = new AbortController();
-    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    const request = {
+      camera: FRONT,
+      profile: 'main' as const,
+      codecs: [],
+      userId: 'u',
+      address: '192.0.2.1',
+    };
     void hub.join({ ...request, socket: new FakeBrowser(), closed: gone.signal });
     await expect(join('b')).rejects.toMatchObject({ code: 'VIEWER_LIMIT' });
     gone.abort();
@@ -531,7 +568,13 @@ describe('a viewer that leaves while its agent is being asked', () => {
     };
     const browser = new FakeBrowser();
     const gone = new AbortController();
-    const request = { camera: FRONT, profile: 'main' as const, codecs: [], userId: 'u' };
+    const request = {
+      camera: FRONT,
+      profile: 'main' as const,
+      codecs: [],
+      userId: 'u',
+      address: '192.0.2.1',
+    };
     const joined = hub.join({ ...request, socket: browser, closed: gone.signal });
     gone.abort();
     go();
@@ -566,6 +609,7 @@ it('a viewer that left while its agent was being asked is forgotten when the rou
     profile: 'main',
     codecs: [],
     userId: 'u',
+    address: '192.0.2.1',
     socket: new FakeBrowser(),
   });
   handle.onClose();
@@ -585,6 +629,7 @@ describe('under pressure', () => {
         profile: 'main',
         codecs: [],
         userId: `u${index}`,
+        address: '192.0.2.1',
         socket,
       }),
     );
@@ -613,6 +658,7 @@ describe('under pressure', () => {
       profile: 'main',
       codecs: [],
       userId: 'u',
+      address: '192.0.2.1',
       socket: new FakeBrowser(),
       closed: gone.signal,
     });

@@ -22,6 +22,7 @@ import { MediaStore } from '../../src/media-store/media-store.ts';
 import { Metrics } from '../../src/plugins/metrics.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/routes/http-app.ts';
+import { TelemetryExports } from '../../src/telemetry/telemetry-exports.ts';
 import { LatestValues } from '../../src/telemetry/latest-values.ts';
 import { testLogger, type TestPostgres } from './postgres.ts';
 
@@ -41,8 +42,14 @@ export interface HttpHarness extends AsyncDisposable {
   request(cookie: string | null, options: InjectOptions): Promise<LightMyRequestResponse>;
 }
 
+/** What services of a test may be made of. */
+export interface HarnessParts {
+  database: Database;
+  dataDir: string;
+}
+
 export interface HarnessOptions {
-  services?: Partial<HttpServices>;
+  services?: Partial<HttpServices> | ((parts: HarnessParts) => Partial<HttpServices>);
   app?: Partial<HttpAppOptions>;
 }
 
@@ -81,14 +88,17 @@ export async function openHttpHarness(
     }),
     latest: new LatestValues(),
     queryTelemetry: async () => [],
+    exports: new TelemetryExports({ database }),
     isConnected: () => false,
-    disconnect: (id) => disconnected.push(id),
+    onRevoked: async ({ id }) => void disconnected.push(id),
     restartAgent: async () => undefined,
     takeSnapshot: async () => ({ snapshotId: '01JZ0000000000000000000000' }),
     readSystem: () => Promise.reject(new AppError('NOT_FOUND', 'not in this harness')),
     readiness: async () => ({ database: true }),
+    authenticateDevice: async () => undefined,
+    uploads: { store: () => Promise.reject(new AppError('QUEUE_FULL', 'no intake in this harness')) },
     join: () => Promise.reject(new AppError('AGENT_OFFLINE', 'no agents in this harness')),
-    ...options.services,
+    ...(typeof options.services === 'function' ? options.services({ database, dataDir }) : options.services),
   };
   const app = await buildHttpApp({
     services,

@@ -11,6 +11,10 @@ export class ManualClock implements Clock {
   #nowMs = Date.UTC(2026, 0, 1);
   readonly #pending = new Set<Pending>();
 
+  get pendingTimers(): number {
+    return this.#pending.size;
+  }
+
   nowMs(): number {
     return this.#nowMs;
   }

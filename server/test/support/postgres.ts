@@ -1,18 +1,25 @@
-// A real PostgreSQL for a test file: one embedded server, the schema migrated once, each test a copy of it.
+// A real PostgreSQL for a test file: one embedded server, the schema migrated once, each test a copy of it. The cluster itself
+// is made once a run and copied, since initdb costs a file more than most of its tests.
 
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { afterAll, beforeAll } from 'vitest';
 import { cloneDatabase, databaseUrl, dropDatabase, ensureDatabase } from '../../src/postgres/databases.ts';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { openPool, type Database } from '../../src/postgres/pool.ts';
 import { EmbeddedDatabase } from '../../src/standalone/embedded-postgres.ts';
+import { DIR_PREFIX, preparedDirOf } from './prepared-cluster.ts';
+import { waitFor } from './wait-for.ts';
 
 const TEMPLATE = 'template_migrated';
-const DIR_PREFIX = 'sitecast-test-pg-';
+/** Test files run in children of the process that has the run. */
+const PREPARED_DIR = preparedDirOf(process.ppid);
 
 export const testLogger = createLogger({ name: 'test', level: process.env.TEST_LOG_LEVEL ?? 'silent' });
 
@@ -63,14 +70,35 @@ async function startServer(): Promise<RunningServer> {
   };
   let server: EmbeddedDatabase | undefined;
   try {
+    // -a: the files belong to the account that the server runs as.
+    await promisify(execFile)('cp', ['-a', `${await preparedCluster()}/.`, dataDir]);
     server = await open(dataDir);
-    await ensureDatabase(server.url, TEMPLATE);
-    await migrate({ url: databaseUrl(server.url, TEMPLATE), logger: testLogger });
     return { server, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** The first file that asks makes it; the others, in their own processes, wait for it. */
+async function preparedCluster(): Promise<string> {
+  const isMaker = await mkdir(`${PREPARED_DIR}.lock`).then(
+    () => true,
+    () => false,
+  );
+  if (isMaker) await prepareCluster();
+  else await waitFor('the prepared cluster', () => existsSync(PREPARED_DIR), 90_000);
+  return PREPARED_DIR;
+}
+
+async function prepareCluster(): Promise<void> {
+  const dir = `${PREPARED_DIR}.making`;
+  await mkdir(dir, { mode: 0o755 });
+  const server = await open(dir);
+  await ensureDatabase(server.url, TEMPLATE);
+  await migrate({ url: databaseUrl(server.url, TEMPLATE), logger: testLogger });
+  await server.close();
+  await rename(dir, PREPARED_DIR);
 }
 
 // Durability against a power cut is not what these tests measure; a killed server loses nothing either way.
@@ -99,9 +127,10 @@ async function endServersOfDeadRuns(): Promise<void> {
     const pid = Number(new RegExp(`^${DIR_PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (!Number.isInteger(pid) || isAlive(pid)) continue;
     const dataDir = join(tmpdir(), name);
-    await open(dataDir)
-      .then((left) => left.close())
-      .catch(() => undefined);
+    if (existsSync(join(dataDir, 'data')))
+      await open(dataDir)
+        .then((left) => left.close())
+        .catch(() => undefined);
     await rm(dataDir, { recursive: true, force: true });
   }
 }

@@ -72,6 +72,16 @@ describe('fleet', () => {
     expect(apply(...many).snapshots).toHaveLength(60);
   });
 
+  it('forgets an agent and a camera that are removed', () => {
+    const before = apply(agent('online'), camera);
+    expect(Object.keys(before.cameras)).toEqual(['demo/front']);
+    const after = [
+      { type: 'removed', kind: 'agent', site: 'demo', id: 'gw' } as const,
+      { type: 'removed', kind: 'camera', site: 'demo', id: 'front' } as const,
+    ].reduce(applyUpdate, before);
+    expect([after.agents, after.cameras]).toEqual([{}, {}]);
+  });
+
   it('ignores a kind of message that a newer server may send', () => {
     expect(applyUpdate(EMPTY_FLEET, { type: 'later' } as unknown as UpdateMessage)).toBe(EMPTY_FLEET);
   });

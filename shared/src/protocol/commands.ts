@@ -75,3 +75,4 @@ export const droppedNotice = z.object({
   id: z.string().max(64).nullable().default(null),
   at: isoTime,
 });
+export type DroppedNotice = z.output<typeof droppedNotice>;

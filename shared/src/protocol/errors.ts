@@ -18,6 +18,10 @@ export const WIRE_ERRORS = {
     'The maximum number of viewers is reached. Please try again shortly.',
     '최대 시청자 수를 초과했습니다. 잠시 후 다시 시도해주세요.',
   ],
+  OWN_VIEWER_LIMIT: [
+    'Too many live views are open for this user or from this address. Please close one and try again.',
+    '이 사용자 또는 주소에서 열 수 있는 실시간 영상 수를 초과했습니다. 다른 화면을 닫고 다시 시도해주세요.',
+  ],
   QUEUE_FULL: [
     'The server is busy. Please try again shortly.',
     '서버가 혼잡합니다. 잠시 후 다시 시도해주세요.',

@@ -7,7 +7,7 @@
 //     4     4   headerBytes
 //     8     h   header, UTF-8 JSON
 //   8+h     .   snapshot, `header.bytes` bytes
-//           .   thumbnail, `header.thumbnail.bytes` bytes, up to the end
+//           .   thumbnail, `header.thumbnail.bytes` bytes, up to the end; nothing where the header names none
 
 import * as z from 'zod';
 import { AppError } from '../runtime/app-error.ts';
@@ -39,12 +39,15 @@ export const snapshotHeader = z.object({
   bytes: z.int().min(1).max(MAX_SNAPSHOT_BYTES),
   /** Of the snapshot bytes, lower-case hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  thumbnail: z.object({
-    type: pictureType,
-    width: z.int().min(1).max(1024),
-    height: z.int().min(1).max(1024),
-    bytes: z.int().min(1).max(MAX_THUMBNAIL_BYTES),
-  }),
+  /** Left out by a sender that has none: the snapshot is then shown in its place. */
+  thumbnail: z
+    .object({
+      type: pictureType,
+      width: z.int().min(1).max(1024),
+      height: z.int().min(1).max(1024),
+      bytes: z.int().min(1).max(MAX_THUMBNAIL_BYTES),
+    })
+    .optional(),
   /** Version of the privacy mask that was burnt in; 0 when there is none. */
   maskVersion: z.int32().min(0).default(0),
   previousSha256: z
@@ -64,12 +67,13 @@ export type SnapshotReason = z.output<typeof snapshotReason>;
 export interface SnapshotEnvelope {
   header: SnapshotHeader;
   snapshot: Uint8Array;
+  /** Empty where the header names none. */
   thumbnail: Uint8Array;
 }
 
 /** @throws {TypeError} when the lengths in the header are not those of the pictures, or the header is too long. */
 export function encodeSnapshotEnvelope({ header, snapshot, thumbnail }: SnapshotEnvelope): Uint8Array {
-  if (header.bytes !== snapshot.length || header.thumbnail.bytes !== thumbnail.length) {
+  if (header.bytes !== snapshot.length || (header.thumbnail?.bytes ?? 0) !== thumbnail.length) {
     throw new TypeError('the header of a snapshot envelope must give the lengths of its pictures');
   }
   const headerBytes = encodeJson(header);
@@ -101,7 +105,7 @@ export function decodeSnapshotEnvelope(bytes: Uint8Array): SnapshotEnvelope {
     bytes.subarray(FIXED_BYTES, pictures),
     MAX_SNAPSHOT_HEADER_BYTES,
   );
-  const expected = pictures + header.bytes + header.thumbnail.bytes;
+  const expected = pictures + header.bytes + (header.thumbnail?.bytes ?? 0);
   if (bytes.length !== expected) {
     throw new AppError(
       'FRAME_MALFORMED',
@@ -111,7 +115,7 @@ export function decodeSnapshotEnvelope(bytes: Uint8Array): SnapshotEnvelope {
   const snapshot = bytes.subarray(pictures, pictures + header.bytes);
   const thumbnail = bytes.subarray(pictures + header.bytes);
   expectMagic('snapshot', header.type, snapshot);
-  expectMagic('thumbnail', header.thumbnail.type, thumbnail);
+  if (header.thumbnail) expectMagic('thumbnail', header.thumbnail.type, thumbnail);
   return { header, snapshot, thumbnail };
 }
 

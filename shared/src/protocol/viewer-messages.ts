@@ -64,6 +64,8 @@ export interface LatestValue {
 export type UpdateMessage =
   | { type: 'agent'; site: string; id: string; status: AgentStatus }
   | { type: 'camera'; site: string; id: string; agent: string; report: CameraReport }
+  /** It is in no list any more: the agent was revoked, or the camera is no longer reported. */
+  | { type: 'removed'; kind: 'agent' | 'camera'; site: string; id: string }
   | { type: 'snapshot'; site: string; camera: string; id: string; capturedAt: string; reason: string }
   | {
       type: 'event';

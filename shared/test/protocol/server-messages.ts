@@ -56,6 +56,12 @@ export const updateMessage = z.discriminatedUnion('type', [
     report: cameraReport.strict(),
   }),
   z.strictObject({
+    type: z.literal('removed'),
+    kind: z.enum(['agent', 'camera']),
+    site: z.string(),
+    id: z.string(),
+  }),
+  z.strictObject({
     type: z.literal('snapshot'),
     site: z.string(),
     camera: z.string(),

@@ -106,6 +106,8 @@ export const en = {
   'why.title': 'No picture',
   'why.agent': 'The gateway {agent} of this site is not connected.',
   'why.agentDo': 'Check power and internet at the site. It comes back by itself.',
+  'why.uploads': 'This camera uploads single pictures. It has no live one.',
+  'why.uploadsDo': 'The newest picture stands here; the others are among the snapshots.',
   'why.unreachable': 'The gateway cannot reach the camera.',
   'why.unreachableDo': 'Check the camera’s power and network cable.',
   'why.ended': 'The camera ended the stream.',

@@ -108,6 +108,8 @@ export const ko: Record<TextKey, string> = {
   'why.title': '영상이 없습니다',
   'why.agent': '이 현장의 게이트웨이 {agent}이(가) 연결되어 있지 않습니다.',
   'why.agentDo': '현장의 전원과 인터넷을 확인하세요. 복구되면 자동으로 연결됩니다.',
+  'why.uploads': '사진만 업로드하는 카메라입니다. 실시간 영상이 없습니다.',
+  'why.uploadsDo': '여기에는 최근 사진이 표시되며, 나머지는 스냅샷에서 볼 수 있습니다.',
   'why.unreachable': '게이트웨이가 카메라에 연결할 수 없습니다.',
   'why.unreachableDo': '카메라의 전원과 네트워크 케이블을 확인하세요.',
   'why.ended': '카메라가 스트림을 종료했습니다.',

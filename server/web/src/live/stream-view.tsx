@@ -9,7 +9,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Button, Chip, type Tone } from '../ui/primitives.tsx';
 import type { StreamNotice, StreamState } from './stream-state.ts';
 import type { Stream } from './use-stream.ts';
-import { whyBlack, type BlackReason } from './why-black.ts';
+import { isUploadsOnly, whyBlack, type BlackReason } from './why-black.ts';
 
 type ShownState = 'live' | 'connecting' | 'waiting' | 'failed' | 'stopped' | 'offline' | 'paused';
 
@@ -25,7 +25,7 @@ const TONES: Record<ShownState, Tone> = {
 
 /** What the chip says: the camera's state, and while that is live, how far this page has come. */
 function shownState(camera: Camera, stream: StreamState): ShownState {
-  if (!camera.online) return 'offline';
+  if (!camera.online && !isUploadsOnly(camera)) return 'offline';
   if (camera.state !== 'live') return camera.state;
   if (stream.phase === 'playing') return 'live';
   if (stream.phase === 'retrying') return stream.error === undefined ? 'connecting' : 'waiting';

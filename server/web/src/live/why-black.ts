@@ -21,6 +21,11 @@ const BY_REASON: Record<string, readonly [TextKey, TextKey]> = {
   ENCODER_FAILED: ['why.encoder', 'why.encoderDo'],
 };
 
+/** Its device uploads pictures by itself: no gateway could be connected, and there is no live picture. */
+export function isUploadsOnly({ reason: code }: Camera): boolean {
+  return code === 'UPLOADS_ONLY';
+}
+
 /** Whether asking for a picture makes sense: a camera that waits or connects may come back at any moment. */
 export function mayHavePicture(camera: Camera): boolean {
   return camera.online && camera.state !== 'failed' && camera.state !== 'stopped';
@@ -28,6 +33,7 @@ export function mayHavePicture(camera: Camera): boolean {
 
 /** undefined while there is nothing to explain. */
 export function whyBlack(camera: Camera, stream: StreamState): BlackReason | undefined {
+  if (isUploadsOnly(camera)) return reason('why.uploads', 'why.uploadsDo');
   if (!camera.online) return reason('why.agent', 'why.agentDo');
   if (camera.state !== 'live') return reasonOfCamera(camera);
   if (stream.phase !== 'retrying' || stream.error === undefined) return undefined;

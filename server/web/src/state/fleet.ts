@@ -42,6 +42,8 @@ export function applyUpdate(fleet: Fleet, update: UpdateMessage): Fleet {
       return applyAgent(fleet, update);
     case 'camera':
       return applyCamera(fleet, update);
+    case 'removed':
+      return applyRemoved(fleet, update);
     case 'snapshot':
       return applySnapshot(fleet, update);
     case 'readings':
@@ -66,6 +68,16 @@ function applyAgent(fleet: Fleet, { site, id, status }: Extract<UpdateMessage, {
     ]),
   );
   return { ...withSite(fleet, site), agents: { ...fleet.agents, [key]: agent }, cameras };
+}
+
+function applyRemoved(fleet: Fleet, { kind, site, id }: Extract<UpdateMessage, { type: 'removed' }>): Fleet {
+  const key = keyOf(site, id);
+  if (kind === 'agent') return { ...fleet, agents: without(fleet.agents, key) };
+  return { ...fleet, cameras: without(fleet.cameras, key) };
+}
+
+function without<T>(record: Record<string, T>, key: string): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([other]) => other !== key));
 }
 
 function applyCamera(fleet: Fleet, update: Extract<UpdateMessage, { type: 'camera' }>): Fleet {
