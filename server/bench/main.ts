@@ -1,12 +1,13 @@
-// `npm run bench -- NAME [--json] [--seconds N]`. Without a name it lists what there is.
+// `npm run bench -- NAME [options]`. Without a name it lists what there is.
 
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './options.ts';
+import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
 
 interface Bench {
   says: string;
-  run(options: BenchOptions): Promise<void>;
+  run: (options: BenchOptions) => Promise<void>;
 }
 
 const BENCHES: Record<string, Bench> = {
@@ -14,19 +15,53 @@ const BENCHES: Record<string, Bench> = {
     says: 'CPU and memory of server, agent and ffmpeg with 0, 1 and 5 streams, 1 to 20 viewers',
     run: smoke,
   },
+  relay: {
+    says: 'relaying 5 streams beside a bare ws broadcaster and Mosquitto [--viewers 50,200] [--rounds 3]; --slopes: memory for each viewer, stream, connection',
+    run: relay,
+  },
 };
+
+const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '10' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    viewers: { type: 'string' },
+    slopes: { type: 'boolean', default: false },
+    size: { type: 'string', default: '720' },
+  },
 });
 const [name] = positionals;
 const bench = name === undefined ? undefined : BENCHES[name];
 
+/** What was started is stopped by the code that started it, once its wait is over. */
+async function runBench({ run }: Bench): Promise<void> {
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+  try {
+    await run({
+      json: values.json,
+      seconds: values.seconds === undefined ? undefined : Number(values.seconds),
+      rounds: Number(values.rounds),
+      viewers: values.viewers?.split(',').map(Number),
+      slopes: values.slopes,
+      size: values.size === '1080' ? 1080 : 720,
+      signal: interrupt.signal,
+    });
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.exitCode = EXIT_INTERRUPTED;
+  }
+}
+
 if (bench) {
-  await bench.run({ json: values.json, seconds: Number(values.seconds) });
+  await runBench(bench);
 } else {
   console.log('npm run bench -- NAME [--json] [--seconds N]\n');
   for (const [title, { says }] of Object.entries(BENCHES)) console.log(`  ${title.padEnd(10)} ${says}`);
-  process.exitCode = name === undefined ? 0 : 64;
+  process.exitCode = name === undefined ? 0 : EXIT_USAGE;
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LiveViewer } from '../test/e2e/support/live-viewer.ts';
 import { descendantsOf, Sitecast, waitFor, type ApiSession } from '../test/e2e/support/sitecast.ts';
 import type { BenchOptions } from './options.ts';
-import { usageOf, type Usage } from './process-usage.ts';
+import { usageOf, type Usage } from './harness/process-usage.ts';
 
 const CAMERAS = ['a', 'b', 'c', 'd', 'e'];
 const LOADS = [
@@ -34,7 +34,7 @@ interface Row {
   latencyP99Ms: number;
 }
 
-export async function smoke({ json, seconds }: BenchOptions): Promise<void> {
+export async function smoke({ json, seconds = 10 }: BenchOptions): Promise<void> {
   const cameras = CAMERAS.flatMap((name) => ['--camera', `demo:${name}`]);
   await using sitecast = await Sitecast.start({ args: ['--no-demo', ...cameras] });
   const session = await sitecast.login();
