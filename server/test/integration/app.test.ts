@@ -21,11 +21,7 @@ const GATEWAY = { site: 'yard', agent: 'gateway' };
 describe('the server', () => {
   it('takes in a reading and a snapshot of a device that an admin made, and shows both', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'gateway',
-      kind: 'agent',
-    });
+    const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
     await waitFor('the agent to be online', async () => (await server.agent()).state === 'online');
     await agent.publishAsync(topics.status(GATEWAY), Buffer.from(encodeJson(STATUS)), {
@@ -70,11 +66,7 @@ describe('the server', () => {
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'gateway',
-      kind: 'agent',
-    });
+    const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
     await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
       qos: 1,
@@ -109,11 +101,7 @@ describe('the server', () => {
 
   it('tells an agent which of its messages was dropped, by their ids', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'gateway',
-      kind: 'agent',
-    });
+    const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
     const notices: DroppedNotice[] = [];
     agent.on('message', (_topic, payload) => notices.push(decodeMessage(droppedNotice, payload)));
@@ -140,11 +128,7 @@ describe('the server', () => {
 
   it('cuts off a device that is revoked, and does not let it in again', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'boiler',
-      kind: 'sensor',
-    });
+    const secret = await server.makeDevice('boiler', 'sensor');
     const sensor = await server.connect('boiler', secret);
     const closed = new Promise<void>((resolve) => sensor.once('close', () => resolve()));
     expect((await server.fetch('devices/boiler', { method: 'DELETE' })).status).toBe(204);
@@ -154,11 +138,7 @@ describe('the server', () => {
 
   it('forgets an agent that is revoked, and its cameras, for good', async () => {
     await using server = await start();
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'gateway',
-      kind: 'agent',
-    });
+    const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
     await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
       qos: 1,
@@ -223,11 +203,7 @@ describe('the server', () => {
 
   it('under pressure lets viewers wait and says why, and lets them in when it is over', async () => {
     await using server = await start({ env: { IMAGE_QUEUE_MAX: '1' } });
-    const { secret } = await server.post<{ secret: string }>('devices', {
-      site: 'yard',
-      id: 'gateway',
-      kind: 'agent',
-    });
+    const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
     await agent.publishAsync(topics.cameras(GATEWAY), Buffer.from(encodeJson({ cameras: [REPORT] })), {
       qos: 1,
