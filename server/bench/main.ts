@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [options]`. Without a name it lists what there is.
 
 import { parseArgs } from 'node:util';
+import { box } from './box/box.ts';
 import type { BenchOptions } from './options.ts';
 import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
@@ -18,6 +19,10 @@ const BENCHES: Record<string, Bench> = {
   relay: {
     says: 'relaying 5 streams beside a bare ws broadcaster and Mosquitto [--viewers 50,200] [--rounds 3]; --slopes: memory for each viewer, stream, connection',
     run: relay,
+  },
+  box: {
+    says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; needs root',
+    run: box,
   },
 };
 

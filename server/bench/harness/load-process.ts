@@ -8,6 +8,7 @@ import { usageOf } from './process-usage.ts';
 
 const WORKER = fileURLToPath(new URL('./load-worker.ts', import.meta.url));
 const STOP_GRACE_MS = 5_000;
+const START_TIMEOUT_MS = 90_000;
 /** Above this share of a core the generator may be what is slow. */
 const MAX_CORE_SHARE = 0.7;
 
@@ -47,7 +48,8 @@ export class LoadProcess<Name extends LoadName> implements AsyncDisposable {
   ): Promise<LoadProcess<Name>> {
     const load = new LoadProcess(name);
     try {
-      await load.#ask({ act: 'start', name, options });
+      const tooLate = setTimeout(() => load.#child.kill('SIGKILL'), START_TIMEOUT_MS);
+      await load.#ask({ act: 'start', name, options }).finally(() => clearTimeout(tooLate));
       return load;
     } catch (error) {
       await load[Symbol.asyncDispose]();

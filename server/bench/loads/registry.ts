@@ -1,9 +1,15 @@
 // Every load by its name.
 
 import type { Load } from './load.ts';
+import { startControl } from './control.ts';
+import { startHostile } from './hostile.ts';
+import { startReadings } from './readings.ts';
+import { startReports } from './reports.ts';
 import { startMqttFeed, startTcpFeed } from './rival-feeds.ts';
 import { startSensorConnections } from './sensor-connections.ts';
 import { startSitecastAgent } from './sitecast-agent.ts';
+import { startSnapshots } from './snapshots.ts';
+import { startUploads } from './uploads.ts';
 import { startViewers } from './viewers.ts';
 
 export const LOADS = {
@@ -12,6 +18,12 @@ export const LOADS = {
   'mqtt-feed': startMqttFeed,
   viewers: startViewers,
   'sensor-connections': startSensorConnections,
+  readings: startReadings,
+  snapshots: startSnapshots,
+  uploads: startUploads,
+  reports: startReports,
+  control: startControl,
+  hostile: startHostile,
 };
 
 type Loads = typeof LOADS;

@@ -53,6 +53,8 @@ export function envFor(maxViewers: number): Record<string, string> {
   return {
     MAX_VIEWERS: String(maxViewers),
     MAX_VIEWERS_PER_STREAM: String(maxViewers),
+    MAX_VIEWERS_PER_USER: String(maxViewers),
+    MAX_VIEWERS_PER_ADDRESS: String(maxViewers),
     HTTP_REQUESTS_PER_MINUTE: '100000',
   };
 }

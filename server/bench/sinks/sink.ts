@@ -84,7 +84,7 @@ export class Sink {
   #gone(reason: string): void {
     clearInterval(this.#progress);
     this.#options.onGone(reason);
-    setTimeout(() => this.join(), this.#options.stalls ? 0 : REJOIN_AFTER_MS);
+    setTimeout(() => this.join(), REJOIN_AFTER_MS);
   }
 }
 

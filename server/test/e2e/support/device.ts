@@ -22,15 +22,18 @@ export function createDevice(
 }
 
 /** 16x16 pixels, one colour, encoded by ffmpeg. */
-const JPEG = Buffer.from(
+export const JPEG = Buffer.from(
   '/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAg+Pkk+SVVVVVVVVWRdZGhoaGRkZGRoaGhwcHCDg4NwcHBoaHBwfHyDg4+Tj4eHg4eTk5ubm7q6srLZ2eD/////xABMAAEBAAAAAAAAAAAAAAAAAAAABgEBAQAAAAAAAAAAAAAAAAAABQYQAQAAAAAAAAAAAAAAAAAAAAARAQAAAAAAAAAAAAAAAAAAAAD/wAARCAAQABADASIAAhEAAxEA/9oADAMBAAIRAxEAPwCbAUQF/9k=',
   'base64',
 );
 
 /** A snapshot that differs from every other one: the id is in the bytes behind the end-of-image marker. */
-function snapshotEnvelope(camera: string): { id: string; sha256: string; bytes: Buffer } {
+export function snapshotEnvelope(
+  camera: string,
+  picture: Buffer = JPEG,
+): { id: string; sha256: string; bytes: Buffer } {
   const id = ulid();
-  const snapshot = Buffer.concat([JPEG, Buffer.from(id)]);
+  const snapshot = Buffer.concat([picture, Buffer.from(id)]);
   const sha256 = createHash('sha256').update(snapshot).digest('hex');
   const bytes = encodeSnapshotEnvelope({
     header: {

@@ -1,0 +1,87 @@
+// Looks at the boxed server once a second: memory, event loop, whether it is still there.
+
+import type { BoxedServer } from './boxed-server.ts';
+import { usageOf } from '../harness/process-usage.ts';
+import { percentile } from '../harness/statistics.ts';
+
+const INTERVAL_MS = 1_000;
+
+export interface Watched {
+  peakBytes: number;
+  /** Without the page cache, as sampled. */
+  peakUsedBytes: number;
+  peakRssBytes: number;
+  eventLoopMedianMs: number;
+  /** Of the seconds, the worst but one in a hundred. */
+  eventLoopP99Ms: number;
+  /** By level and what caused it. */
+  pressureSeconds: Record<string, number>;
+  kills: number;
+  /** How the process ended; undefined while it runs. */
+  ending: string | undefined;
+}
+
+/** What is looked at in `GET system`. */
+interface System {
+  eventLoop: { p99Ms: number };
+  pressure: { level: string; causes: string[] };
+}
+
+export class Watch {
+  readonly #boxed: BoxedServer;
+  readonly #killsBefore: number;
+  readonly #eventLoopMs: number[] = [];
+  readonly #pressureSeconds: Record<string, number> = {};
+  readonly #timer: NodeJS.Timeout;
+  #peakUsedBytes = 0;
+  #peakRssBytes = 0;
+
+  constructor(boxed: BoxedServer) {
+    this.#boxed = boxed;
+    this.#killsBefore = boxed.group.kills;
+    boxed.group.forgetPeak();
+    this.#timer = setInterval(() => void this.#look(), INTERVAL_MS);
+  }
+
+  end(): Watched {
+    clearInterval(this.#timer);
+    const { group, server } = this.#boxed;
+    return {
+      peakBytes: group.peakBytes,
+      peakUsedBytes: this.#peakUsedBytes,
+      peakRssBytes: this.#peakRssBytes,
+      eventLoopMedianMs: percentile(this.#eventLoopMs, 0.5),
+      eventLoopP99Ms: percentile(this.#eventLoopMs, 0.99),
+      pressureSeconds: this.#pressureSeconds,
+      kills: group.kills - this.#killsBefore,
+      ending: server.program.ending,
+    };
+  }
+
+  async #look(): Promise<void> {
+    const { group, server } = this.#boxed;
+    this.#peakUsedBytes = Math.max(this.#peakUsedBytes, group.usedBytes);
+    this.#peakRssBytes = Math.max(this.#peakRssBytes, usageOf(server.program.pids).rssBytes);
+    const system = await server.session.get<System>('system').catch(() => undefined);
+    if (!system) return;
+    this.#eventLoopMs.push(system.eventLoop.p99Ms);
+    const { level, causes } = system.pressure;
+    const pressure = [level, ...causes].join(' ');
+    this.#pressureSeconds[pressure] = (this.#pressureSeconds[pressure] ?? 0) + 1;
+  }
+}
+
+const REFUSALS = /refused|dropped|closed|too_large|stalled|malformed|replaced|set_aside|left_out|overflowed/;
+
+/** Counters of what was not let in, as far as they grew. */
+export function refusalsBetween(
+  before: Map<string, number>,
+  after: Map<string, number>,
+): Record<string, number> {
+  const grown = [...after]
+    .filter(([name]) => name.endsWith('_total') && REFUSALS.test(name))
+    .map(
+      ([name, value]) => [name.replace(/^sitecast_|_total$/g, ''), value - (before.get(name) ?? 0)] as const,
+    );
+  return Object.fromEntries(grown.filter(([, growth]) => growth > 0));
+}
