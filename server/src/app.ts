@@ -36,6 +36,8 @@ import { openPool, type Database } from './postgres/pool.ts';
 import { openQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { StreamHub } from './relay/stream-hub.ts';
+import { ReportFiles } from './reports/report-files.ts';
+import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -96,8 +98,18 @@ export class App {
     const fleet = await openFleet(opening, database);
     const ingest = await openIngest(opening, database, fleet);
     const telemetry = await openTelemetry(opening, database, fleet);
+    const reports = await openReports(opening, database);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
-    const metered = { ...guard, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
+    const metered = {
+      ...guard,
+      ...identity,
+      ...fleet,
+      ...ingest,
+      ...telemetry,
+      ...reports,
+      ...live,
+      database,
+    };
     const system = openSystem(opening, metered);
     const http = await openHttp(opening, { ...metered, system });
     this.#ports = { http, data: live.broker.dataPort, media: live.broker.mediaPort };
@@ -200,6 +212,23 @@ async function openTelemetry(
   });
   lifetime.own('readings', readings);
   return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
+}
+
+async function openReports({ config, lifetime, logger }: Opening, database: Database) {
+  const { dataDir, redisUrl, postgres } = config;
+  const files = await ReportFiles.open(join(dataDir, 'reports'));
+  const reportQueue = await openQueue<ReportJob>({
+    name: 'reports',
+    redisUrl,
+    databaseUrl: postgres.url,
+    // Jobs of reports that were removed meanwhile wait beside those of the others.
+    maxWaiting: 2 * REPORTS_WAITING_MAX,
+    logger,
+  });
+  lifetime.own('report queue', reportQueue);
+  const reports = lifetime.own('reports', new Reports({ database, queue: reportQueue, files, logger }));
+  await reports.start();
+  return { reports, reportQueue };
 }
 
 interface LiveNeeds {

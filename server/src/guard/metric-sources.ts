@@ -10,6 +10,7 @@ import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
+import type { Reports } from '../reports/reports.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
@@ -31,6 +32,7 @@ export interface MeteredParts {
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
+  reports: Pick<Reports, 'counters' | 'isPaused'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
@@ -58,6 +60,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
+    reports: parts.reports.counters,
     postgres: { callersRefused: parts.database.stats().callersRefused },
     auth: { hashesRefused: parts.passwords.refused, loginsRefused: parts.loginLimiter.refusals },
   };
@@ -87,6 +90,7 @@ export async function gaugesOf(parts: MeteredParts): Promise<Record<string, numb
     telemetry_rows_waiting: parts.readings.stats.rows,
     telemetry_bytes_waiting: parts.readings.stats.bytes,
     telemetry_exports: parts.exports.active,
+    reports_paused: parts.reports.isPaused ? 1 : 0,
     telemetry_series: parts.latest.size,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
