@@ -23,6 +23,7 @@ import { MediaStore } from './media-store/media-store.ts';
 import { Metrics } from './plugins/metrics.ts';
 import { type Database } from './postgres/pool.ts';
 import { type JobQueue } from './queues/job-queue.ts';
+import type { ReportJob, Reports } from './reports/reports.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -42,6 +43,7 @@ type SystemNeeds = MeteredParts &
     presence: Presence;
     disk: DiskWatch;
     queue: JobQueue<SnapshotJob>;
+    reportQueue: JobQueue<ReportJob>;
     intake: SnapshotIntake;
     readings: ReadingBatcher;
     updates: UpdateHub;
@@ -49,7 +51,7 @@ type SystemNeeds = MeteredParts &
   };
 
 export function openSystem({ config, lifetime, version }: Opening, needs: SystemNeeds): SystemReporter {
-  const { broker, relay, presence, queue, intake, readings, updates, database, disk } = needs;
+  const { broker, relay, presence, queue, reportQueue, intake, readings, updates, database, disk } = needs;
   const system = new SystemReporter({
     ...needs,
     version,
@@ -57,6 +59,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     queues: async () => ({
       snapshots: { ...(await queue.counts()), ...intake.stats },
       readings: readings.stats,
+      reports: { ...(await reportQueue.counts()) },
     }),
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
@@ -81,6 +84,7 @@ type HttpNeeds = SystemNeeds &
     latest: LatestValues;
     mediaStore: MediaStore;
     exports: TelemetryExports;
+    reports: Reports;
     snapshots: SnapshotStore;
     events: EventStore;
     commands: AgentCommands;

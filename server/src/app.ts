@@ -40,6 +40,8 @@ import { openPool, type Database } from './postgres/pool.ts';
 import { openQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { StreamHub } from './relay/stream-hub.ts';
+import { ReportFiles } from './reports/report-files.ts';
+import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -102,9 +104,10 @@ export class App {
     const notices = new AgentNotices();
     const ingest = await openIngest(opening, database, { ...fleet, notices });
     const telemetry = await openTelemetry(opening, database, fleet);
+    const reports = await openReports(opening, database);
     const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
-    const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...live, database };
+    const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...reports, ...live, database };
     const guarded = { ...parts, ...(await openGuard(opening, parts)) };
     const readiness = new Readiness({ ...guarded, clock: systemClock });
     const system = openSystem(opening, { ...guarded, readiness });
@@ -217,6 +220,23 @@ async function openTelemetry(
   });
   lifetime.own('readings', readings);
   return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
+}
+
+async function openReports({ config, lifetime, logger }: Opening, database: Database) {
+  const { dataDir, redisUrl, postgres } = config;
+  const files = await ReportFiles.open(join(dataDir, 'reports'));
+  const reportQueue = await openQueue<ReportJob>({
+    name: 'reports',
+    redisUrl,
+    databaseUrl: postgres.url,
+    // Jobs of reports that were removed meanwhile wait beside those of the others.
+    maxWaiting: 2 * REPORTS_WAITING_MAX,
+    logger,
+  });
+  lifetime.own('report queue', reportQueue);
+  const reports = lifetime.own('reports', new Reports({ database, queue: reportQueue, files, logger }));
+  await reports.start();
+  return { reports, reportQueue };
 }
 
 interface LiveNeeds {

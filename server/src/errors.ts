@@ -32,6 +32,11 @@ const OWN_ERRORS = {
   ],
   UPLOAD_TOO_SLOW: ['The upload took too long.', '업로드 시간이 초과되었습니다.'],
   UPLOAD_ABORTED: ['The upload was broken off.', '업로드가 중단되었습니다.'],
+  REPORT_NOT_DONE: ['The report is not ready.', '보고서가 아직 준비되지 않았습니다.'],
+  REPORT_TOO_LARGE: [
+    'The report would be too large. Choose a shorter period.',
+    '보고서가 너무 큽니다. 더 짧은 기간을 선택하십시오.',
+  ],
   CONFIG_INVALID: ['The settings are not valid.', '설정이 올바르지 않습니다.'],
   LIMITS_DO_NOT_FIT: [
     'The limits need more memory than there is. Lower them, or give the server more memory.',
@@ -54,6 +59,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   ORIGIN_REFUSED: 403,
   NOT_FOUND: 404,
   CONFLICT: 409,
+  REPORT_NOT_DONE: 409,
   AGENT_OFFLINE: 409,
   CAMERA_OFFLINE: 409,
   PROFILE_UNSUPPORTED: 409,
@@ -61,6 +67,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   UPLOAD_TOO_SLOW: 408,
   MEDIA_TYPE_UNSUPPORTED: 415,
   PICTURE_MALFORMED: 422,
+  REPORT_TOO_LARGE: 413,
   STREAM_LIMIT: 429,
   VIEWER_LIMIT: 429,
   OWN_VIEWER_LIMIT: 429,

@@ -39,6 +39,8 @@ import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
 import { POOL_WAITING_MAX } from './postgres/pool.ts';
 import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
+import { REPORT_ATTEMPTS_MAX, REPORT_MAX_MS } from './reports/report-worker.ts';
+import { REPORT_MAX_BYTES, REPORTS_KEPT_MAX, REPORTS_WAITING_MAX } from './reports/reports.ts';
 import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
@@ -91,6 +93,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...ingestRows(config),
     ...uploadRows(config),
     ...telemetryRows(),
+    ...reportRows(),
     ...databaseRows(config),
     ...webRows(config),
     ...identityRows(),
@@ -274,6 +277,17 @@ function telemetryRows(): LimitRow[] {
     row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject'),
     row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
     row('one export', EXPORT_MAX_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
+  ];
+}
+
+function reportRows(): LimitRow[] {
+  return [
+    row('reports at once', 1, 'report', 'block', { bytes: EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES }),
+    row('reports waiting', REPORTS_WAITING_MAX, 'reports', 'reject', { counter: 'reports_refused' }),
+    row('reports kept', REPORTS_KEPT_MAX, 'reports', 'drop-oldest', { counter: 'reports_dropped' }),
+    row('file of a report', REPORT_MAX_BYTES, 'bytes', 'reject', { counter: 'reports_failed' }),
+    row('one report', REPORT_MAX_MS, 'ms', 'reject', { counter: 'reports_failed' }),
+    row('attempts of a report', REPORT_ATTEMPTS_MAX, 'attempts', 'reject', { counter: 'reports_failed' }),
   ];
 }
 

@@ -11,6 +11,7 @@ import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
+import type { Reports } from '../reports/reports.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
@@ -38,6 +39,7 @@ export interface MeteredParts {
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
+  reports: Pick<Reports, 'counters' | 'isPaused'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
@@ -71,6 +73,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
     guard: { ...parts.guard.counters },
+    reports: parts.reports.counters,
     postgres: { callersRefused: parts.database.stats().callersRefused },
     auth: { hashesRefused: parts.passwords.refused, loginsRefused: parts.loginLimiter.refusals },
   };
@@ -104,6 +107,7 @@ export const GAUGE_HELP = {
   telemetry_waiting_bytes: 'Bytes of the messages with readings that wait to be written.',
   telemetry_exports: 'Exports of readings that are being sent.',
   telemetry_series: 'Series whose newest value is kept in memory.',
+  reports_paused: 'Whether the guard has reports paused: 1 or 0.',
   postgres_connections: 'Connections of the pool to PostgreSQL.',
   postgres_connections_idle: 'Connections of the pool that nobody uses.',
   postgres_connections_max: 'Connections that the pool may have (PG_POOL_MAX).',
@@ -172,6 +176,7 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     telemetry_waiting_bytes: parts.readings.stats.bytes,
     telemetry_exports: parts.exports.active,
     telemetry_series: parts.latest.size,
+    reports_paused: parts.reports.isPaused ? 1 : 0,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
     postgres_connections_max: pool.max,

@@ -9,10 +9,10 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 export const PARTIAL_SUFFIX = '.partial';
 
 /**
- * Puts `bytes` at `path`, over what was there. Survives a power cut from the moment it resolves.
+ * Puts `bytes`, which may come bit by bit, at `path`, over what was there. Survives a power cut from the moment it resolves.
  * @throws {AppError} STORE_UNAVAILABLE (retryable) when the disk is full or fails.
  */
-export function replaceDurably(path: string, bytes: Uint8Array): Promise<void> {
+export function replaceDurably(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   return writeThen(path, bytes, (partial) => rename(partial, path));
 }
 
@@ -36,7 +36,7 @@ export async function createDurably(path: string, bytes: Uint8Array): Promise<bo
 
 async function writeThen(
   path: string,
-  bytes: Uint8Array,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
   publish: (partial: string) => Promise<void>,
 ): Promise<void> {
   const partial = join(dirname(path), `${randomBytes(8).toString('hex')}${PARTIAL_SUFFIX}`);
@@ -50,10 +50,11 @@ async function writeThen(
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+async function writeSynced(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx', 0o640);
   try {
-    await file.writeFile(bytes);
+    if (bytes instanceof Uint8Array) await file.writeFile(bytes);
+    else for await (const chunk of bytes) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();

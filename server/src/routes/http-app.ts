@@ -21,6 +21,7 @@ import { ingestRoutes, type IngestRoutesOptions } from './ingest.ts';
 import { liveRoutes, type LiveRoutesOptions } from './live.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
+import { reportRoutes, type ReportRoutesOptions } from './reports.ts';
 import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
 import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
@@ -45,6 +46,7 @@ export interface HttpServices
     EventRoutesOptions,
     TelemetryRoutesOptions,
     TelemetryExportRoutesOptions,
+    ReportRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
     IngestRoutesOptions,
@@ -112,6 +114,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(eventRoutes, services);
   await api.register(telemetryRoutes, services);
   await api.register(telemetryExportRoutes, services);
+  await api.register(reportRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);

@@ -42,6 +42,16 @@ export interface HttpHarness extends AsyncDisposable {
   request(cookie: string | null, options: InjectOptions): Promise<LightMyRequestResponse>;
 }
 
+const refuse = (): Promise<never> =>
+  Promise.reject(new AppError('NOT_FOUND', 'there are no reports in this harness'));
+const NO_REPORTS: HttpServices['reports'] = {
+  create: refuse,
+  list: refuse,
+  get: refuse,
+  open: refuse,
+  remove: refuse,
+};
+
 /** What services of a test may be made of. */
 export interface HarnessParts {
   database: Database;
@@ -89,6 +99,7 @@ export async function openHttpHarness(
     latest: new LatestValues(),
     queryTelemetry: async () => [],
     exports: new TelemetryExports({ database }),
+    reports: NO_REPORTS,
     isConnected: () => false,
     onRevoked: async ({ id }) => void disconnected.push(id),
     restartAgent: async () => undefined,
