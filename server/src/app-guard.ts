@@ -7,14 +7,17 @@ import type { DeviceBroker } from './broker/device-broker.ts';
 import { ByteLedger } from './guard/byte-ledger.ts';
 import { Guard, type SheddingStep } from './guard/guard.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
+import { SheddingEvents } from './guard/shedding-events.ts';
 import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
+import type { EventStore } from './ingest/event-store.ts';
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import type { StreamHub } from './relay/stream-hub.ts';
+import type { Reports } from './reports/reports.ts';
 import { BATCH_QUEUE_MAX_BYTES, type ReadingBatcher } from './telemetry/reading-batcher.ts';
 import type { Opening } from './app-opening.ts';
 
@@ -26,6 +29,8 @@ interface GuardNeeds {
   intake: SnapshotIntake;
   uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
+  reports: Reports;
+  events: EventStore;
   database: Database;
   disk: DiskWatch;
 }
@@ -34,9 +39,11 @@ interface GuardNeeds {
 export async function openGuard(
   { config, lifetime, logger }: Opening,
   needs: GuardNeeds,
-): Promise<{ guard: Guard; ledger: ByteLedger }> {
-  const { vitals, intake, database } = needs;
+): Promise<{ guard: Guard; ledger: ByteLedger; sheddingEvents: SheddingEvents }> {
+  const { vitals, intake, database, events } = needs;
   const ledger = openLedger(config.live, needs);
+  const sheddingEvents = lifetime.own('shedding events', new SheddingEvents({ events, logger }));
+  await sheddingEvents.start();
   let disk = await needs.disk.read();
   const guard = new Guard({
     signals: guardSignals({
@@ -50,11 +57,12 @@ export async function openGuard(
     refresh: async () => {
       [disk] = await Promise.all([needs.disk.read(), vitals.sample()]);
     },
+    onShedding: (change) => sheddingEvents.follow(change),
     logger,
     clock: systemClock,
   });
   lifetime.own('guard', guard).start();
-  return { guard, ledger };
+  return { guard, ledger, sheddingEvents };
 }
 
 function openLedger(
@@ -79,28 +87,42 @@ function openLedger(
 }
 
 /** The published order (server/LIMITS.md, "Under pressure"): what can wait waits first, what was acknowledged never. */
-function sheddingSteps(imageConcurrency: number, { relay, uploads, queue }: GuardNeeds): SheddingStep[] {
+function sheddingSteps(
+  imageConcurrency: number,
+  { relay, uploads, queue, reports }: GuardNeeds,
+): SheddingStep[] {
   return [
     {
       name: 'viewers-wait',
+      relieves: ['process'],
       from: 'elevated',
       begin: () => relay.holdViewers(true),
       end: () => relay.holdViewers(false),
     },
     {
       name: 'main-to-low',
+      relieves: ['process'],
       from: 'high',
       begin: () => relay.stepDownMain(true),
       end: () => relay.stepDownMain(false),
     },
     {
+      name: 'reports-paused',
+      relieves: ['process', 'database', 'disk'],
+      from: 'high',
+      begin: () => reports.pause(),
+      end: () => reports.resume(),
+    },
+    {
       name: 'uploads-refused',
+      relieves: ['process', 'database', 'images', 'disk'],
       from: 'high',
       begin: () => uploads.shed(true),
       end: () => uploads.shed(false),
     },
     {
       name: 'images-one-at-a-time',
+      relieves: ['process', 'database'],
       from: 'critical',
       begin: () => (queue.concurrency = 1),
       end: () => (queue.concurrency = imageConcurrency),

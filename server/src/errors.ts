@@ -1,6 +1,7 @@
 // Every error code of the server: the wire codes of shared, the ones of this program, and the HTTP status of each.
 // The table in README.md ("Errors") is kept in step by a test.
 
+import { AppError } from '@sitecast/shared/runtime/app-error';
 import { sentencesOf, WIRE_ERRORS, type WireErrorCode } from '@sitecast/shared/protocol/errors';
 
 /** Codes that only this program gives out, with the sentences that a person reads. */
@@ -13,6 +14,10 @@ const OWN_ERRORS = {
   ORIGIN_REFUSED: [
     'The request comes from another website. Open the dashboard at its own address.',
     '다른 웹사이트에서 보낸 요청입니다. 대시보드를 원래 주소로 여십시오.',
+  ],
+  LIMIT_REACHED: [
+    'There are as many of these as there may be. Remove one first.',
+    '허용된 최대 개수에 도달했습니다. 먼저 하나를 삭제하십시오.',
   ],
   EXPORT_LIMIT: [
     'The maximum number of exports is running. Please try again shortly.',
@@ -59,6 +64,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   ORIGIN_REFUSED: 403,
   NOT_FOUND: 404,
   CONFLICT: 409,
+  LIMIT_REACHED: 409,
   REPORT_NOT_DONE: 409,
   AGENT_OFFLINE: 409,
   CAMERA_OFFLINE: 409,
@@ -85,6 +91,11 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   LIMITS_DO_NOT_FIT: 500,
   PORT_IN_USE: 500,
 };
+
+/** For a list of which there may be `limit`. */
+export function limitReached(what: string, limit: number): AppError {
+  return new AppError('LIMIT_REACHED', `there are ${limit} ${what} already`, { detail: { limit } });
+}
 
 export function isServerErrorCode(code: string): code is ServerErrorCode {
   return Object.hasOwn(WIRE_ERRORS, code) || Object.hasOwn(OWN_ERRORS, code);

@@ -36,6 +36,9 @@ import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
+import type { ServerErrorCode } from './errors.ts';
+import { GUARD_CHANGES_MAX } from './guard/guard.ts';
+import { SHEDDING_EVENTS_MAX } from './guard/shedding-events.ts';
 import { POOL_WAITING_MAX } from './postgres/pool.ts';
 import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
@@ -62,7 +65,7 @@ export interface LimitRow {
   value: number;
   unit: string;
   policy: Policy;
-  /** The metric that counts how often the bound was met, without `sitecast_` and `_total`; null when nothing counts it. */
+  /** The metric that counts how often the bound was met, without `sitecast_` and `_total`; null where nobody is turned away. */
   counter: string | null;
   /** In this process, with everything at its bound. 0 when another row covers it, or it is on disk or in PostgreSQL. */
   worstCaseBytes: number;
@@ -98,6 +101,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...webRows(config),
     ...identityRows(),
     ...fleetRows(config),
+    ...guardRows(),
     row('free space in DATA_DIR, at least', config.minFreeDiskBytes, 'bytes', 'report', {
       env: 'MIN_FREE_DISK_BYTES',
     }),
@@ -109,6 +113,7 @@ function brokerRows(): LimitRow[] {
   const { maxHeldBytesPerConnection, maxHeldMessagesPerConnection, maxConnectionsPerSensor } = BROKER_LIMITS;
   const refused = 'broker_connections_refused';
   const tooLarge = 'broker_packets_too_large';
+  const heldUp = 'broker_reads_held_up';
   return [
     row('data connections', data.maxConnections, 'connections', 'reject', {
       counter: refused,
@@ -125,18 +130,32 @@ function brokerRows(): LimitRow[] {
     row('packet before login', maxPacketBytesBeforeLogin, 'bytes', 'close', { counter: tooLarge }),
     row('packet on data', data.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
     row('packet on media', media.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
-    row('messages held, data', data.maxHeldBytes, 'bytes', 'block', { bytes: data.maxHeldBytes }),
-    row('messages held, media', media.maxHeldBytes, 'bytes', 'block', { bytes: media.maxHeldBytes }),
-    row('messages held of one device', maxHeldBytesPerConnection, 'bytes', 'block'),
-    row('messages in hand of one device', maxHeldMessagesPerConnection, 'messages', 'block'),
+    row('messages held, data', data.maxHeldBytes, 'bytes', 'block', {
+      counter: heldUp,
+      bytes: data.maxHeldBytes,
+    }),
+    row('messages held, media', media.maxHeldBytes, 'bytes', 'block', {
+      counter: heldUp,
+      bytes: media.maxHeldBytes,
+    }),
+    row('messages held of one device', maxHeldBytesPerConnection, 'bytes', 'block', { counter: heldUp }),
+    row('messages in hand of one device', maxHeldMessagesPerConnection, 'messages', 'block', {
+      counter: heldUp,
+    }),
     row('queued to one device', maxQueuedBytesToDevice, 'bytes', 'reject', {
       counter: 'broker_deliveries_dropped',
       bytes: STALLED_DEVICES * maxQueuedBytesToDevice,
     }),
+    row('notices to one device', BROKER_LIMITS.noticesPerSecond, 'a second', 'reject', {
+      counter: 'broker_notices_dropped',
+    }),
     row('commands without a reply', MAX_PENDING_COMMANDS, 'commands', 'reject', {
+      counter: httpErrors('QUEUE_FULL'),
       bytes: MAX_PENDING_COMMANDS * KIB,
     }),
-    row('commands without a reply of one agent', MAX_PENDING_COMMANDS_PER_AGENT, 'commands', 'reject'),
+    row('commands without a reply of one agent', MAX_PENDING_COMMANDS_PER_AGENT, 'commands', 'reject', {
+      counter: httpErrors('QUEUE_FULL'),
+    }),
   ];
 }
 
@@ -309,14 +328,19 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
   const maxSockets = live.maxViewers + webSocket.maxUpdateSockets;
   return [
     row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
+      counter: 'http_connections_dropped',
       bytes: MAX_HTTP_CONNECTIONS * HTTP_CONNECTION_BYTES,
     }),
-    row('HTTP body', BODY_MAX_BYTES, 'bytes', 'reject', { bytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES }),
+    row('HTTP body', BODY_MAX_BYTES, 'bytes', 'reject', {
+      counter: httpErrors('PAYLOAD_TOO_LARGE'),
+      bytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES,
+    }),
     row('HTTP requests of one address', http.requestsPerMinute, 'a minute', 'slow', {
       env: 'HTTP_REQUESTS_PER_MINUTE',
+      counter: httpErrors('RATE_LIMITED'),
       bytes: TRACKED_ADDRESSES * ENTRY_BYTES,
     }),
-    row('WebSockets', maxSockets, 'sockets', 'reject'),
+    row('WebSockets', maxSockets, 'sockets', 'reject', { counter: httpErrors('VIEWER_LIMIT') }),
     row('message of a browser', webSocket.maxPayloadBytes, 'bytes', 'close', {
       env: 'WS_MAX_PAYLOAD_BYTES',
       bytes: maxSockets * webSocket.maxPayloadBytes,
@@ -324,6 +348,7 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
     row('browser without a pong', webSocket.pongTimeoutMs, 'ms', 'close', { env: 'WS_PONG_TIMEOUT_MS' }),
     row('pages that get updates', webSocket.maxUpdateSockets, 'sockets', 'reject', {
       env: 'MAX_UPDATE_SOCKETS',
+      counter: 'updates_sockets_refused',
       bytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
     }),
     row('queued updates of one page', MAX_SOCKET_QUEUED_BYTES, 'bytes', 'close', {
@@ -354,21 +379,42 @@ function identityRows(): LimitRow[] {
     row('cached logins', 2 * MAX_CACHED_PRINCIPALS, 'logins', 'drop-oldest', {
       bytes: 2 * MAX_CACHED_PRINCIPALS * ENTRY_BYTES,
     }),
-    row('users', MAX_USERS, 'users', 'reject'),
+    row('users', MAX_USERS, 'users', 'reject', { counter: httpErrors('LIMIT_REACHED') }),
     row('sessions of one user', MAX_SESSIONS_PER_USER, 'sessions', 'drop-oldest'),
-    row('tokens of one user', MAX_TOKENS_PER_USER, 'tokens', 'reject'),
+    row('tokens of one user', MAX_TOKENS_PER_USER, 'tokens', 'reject', {
+      counter: httpErrors('LIMIT_REACHED'),
+    }),
+  ];
+}
+
+function guardRows(): LimitRow[] {
+  return [
+    row('remembered changes of pressure', GUARD_CHANGES_MAX, 'changes', 'drop-oldest', {
+      bytes: GUARD_CHANGES_MAX * KIB,
+    }),
+    row('events of shedding that wait', SHEDDING_EVENTS_MAX, 'events', 'drop-oldest', {
+      counter: 'guard_events_dropped',
+      bytes: SHEDDING_EVENTS_MAX * ENTRY_BYTES,
+    }),
   ];
 }
 
 function fleetRows({ maxDevices }: ServerConfig): LimitRow[] {
   return [
-    row('devices', maxDevices, 'devices', 'reject', { env: 'MAX_DEVICES', bytes: maxDevices * DEVICE_BYTES }),
+    row('devices', maxDevices, 'devices', 'reject', {
+      env: 'MAX_DEVICES',
+      counter: httpErrors('LIMIT_REACHED'),
+      bytes: maxDevices * DEVICE_BYTES,
+    }),
     row('sensors of one site', MAX_SENSORS_PER_SITE, 'sensors', 'reject', {
       counter: 'fleet_sensors_refused',
     }),
-    row('sites', MAX_SITES, 'sites', 'reject'),
+    row('sites', MAX_SITES, 'sites', 'reject', { counter: httpErrors('LIMIT_REACHED') }),
   ];
 }
+
+/** Nothing else answers with this code where the bound is. */
+const httpErrors = (code: ServerErrorCode): string => `http_errors{code="${code}"}`;
 
 export function sumOf(limits: readonly LimitRow[]): number {
   return limits.reduce((sum, { worstCaseBytes }) => sum + worstCaseBytes, 0);

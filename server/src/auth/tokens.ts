@@ -1,8 +1,8 @@
 // API tokens: `Authorization: Bearer sct_...` acts as the user who made it. Owns the `tokens` table.
 
 import { ulid } from 'ulid';
-import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { limitReached } from '../errors.ts';
 import type { Database } from '../postgres/pool.ts';
 import { PrincipalCache } from './principal-cache.ts';
 import type { Principal } from './principal.ts';
@@ -45,7 +45,7 @@ export class Tokens {
 
   /**
    * @returns the token and, this once, its secret.
-   * @throws {AppError} QUEUE_FULL when the user has MAX_TOKENS_PER_USER.
+   * @throws {AppError} LIMIT_REACHED when the user has MAX_TOKENS_PER_USER.
    */
   async create(
     userId: string,
@@ -59,9 +59,7 @@ export class Tokens {
        returning *`,
       [ulid(), given.name, hashSecret(secret), userId, given.expiresAt],
     );
-    if (!row) {
-      throw new AppError('CONFLICT', `the user has ${MAX_TOKENS_PER_USER} tokens already: revoke one first`);
-    }
+    if (!row) throw limitReached('tokens', MAX_TOKENS_PER_USER);
     return { token: toToken(row), secret };
   }
 

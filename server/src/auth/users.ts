@@ -2,6 +2,7 @@
 
 import { ulid } from 'ulid';
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import { limitReached } from '../errors.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { Passwords } from './passwords.ts';
 import type { Principal, Role } from './principal.ts';
@@ -44,7 +45,7 @@ export class Users {
     return toUser(row);
   }
 
-  /** @throws {AppError} CONFLICT when the name is taken; QUEUE_FULL above MAX_USERS; PASSWORD_WEAK. */
+  /** @throws {AppError} CONFLICT when the name is taken; LIMIT_REACHED above MAX_USERS; PASSWORD_WEAK. */
   async create(given: {
     username: string;
     password: string;
@@ -59,9 +60,10 @@ export class Users {
        returning *`,
       [ulid(), given.username, passwordHash, given.role, given.sites],
     );
-    if (!row)
-      throw new AppError('CONFLICT', `user ${given.username} exists already, or ${MAX_USERS} users do`);
-    return toUser(row);
+    if (row) return toUser(row);
+    if (await this.#find('username', given.username))
+      throw new AppError('CONFLICT', `user ${given.username} exists already`);
+    throw limitReached('users', MAX_USERS);
   }
 
   async count(): Promise<number> {

@@ -36,8 +36,6 @@ export interface PublishOptions {
   qos?: 0 | 1;
 }
 
-const NOTICES_PER_SECOND = 1;
-const NOTICES_BURST = 10;
 const LOG_INTERVAL_MS = 10_000;
 
 export class DeviceBroker {
@@ -58,6 +56,8 @@ export class DeviceBroker {
     connectionsAccepted: 0,
     connectionsRefused: 0,
     loginsRefused: 0,
+    readsHeldUp: 0,
+    noticesDropped: 0,
     connectionsReplaced: 0,
     packetsTooLarge: 0,
     messagesAccepted: 0,
@@ -228,7 +228,7 @@ export class DeviceBroker {
       listener,
       gate,
       client: engine.handle(socket),
-      notices: this.#bucket(NOTICES_PER_SECOND, NOTICES_BURST),
+      notices: this.#bucket(this.#options.limits.noticesPerSecond, this.#options.limits.noticesBurst),
       clientId: '',
       device: undefined,
       isReady: false,
@@ -250,6 +250,7 @@ export class DeviceBroker {
         isLoggedIn(connection()) ? limits[listener].maxPacketBytes : limits.maxPacketBytesBeforeLogin,
       maxHeldBytes: limits.maxHeldBytesPerConnection,
       maxHeldMessages: limits.maxHeldMessagesPerConnection,
+      onHeldUp: () => (this.counters.readsHeldUp += 1),
       onRefused: (reason) => {
         this.counters.packetsTooLarge += 1;
         this.#log.warn('a packet was refused', { listener, device: connection().device?.id, reason });

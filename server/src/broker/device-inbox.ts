@@ -142,7 +142,11 @@ export class DeviceInbox {
       code,
       error: messageOf(error),
     });
-    if (!connection.device || !connection.notices.tryTake()) return;
+    if (!connection.device) return;
+    if (!connection.notices.tryTake()) {
+      counters.noticesDropped += 1;
+      return;
+    }
     const id = isAppError(error) ? error.detail.id : undefined;
     const notice = {
       topic: printable(publication.topic),

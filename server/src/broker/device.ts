@@ -51,6 +51,10 @@ export interface DeviceBrokerCounters {
   messagesFailed: number;
   liveFrames: number;
   subscriptionsRefused: number;
+  /** Connections that were not read for a while, for want of room. */
+  readsHeldUp: number;
+  /** Of messages that were dropped: a device that sends nothing else is told of few. */
+  noticesDropped: number;
   /** To a device whose socket does not drain. */
   deliveriesDropped: number;
 }

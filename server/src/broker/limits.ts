@@ -34,6 +34,9 @@ export interface BrokerLimits {
   drainTimeoutMs: number;
   /** Queued to one device; above it messages to the device are dropped. */
   maxQueuedBytesToDevice: number;
+  /** Told to one device of messages of its that were dropped, and how many at once. */
+  noticesPerSecond: number;
+  noticesBurst: number;
   /** How long `close()` waits for messages that are being stored, so that their PUBACK still leaves. */
   closeGraceMs: number;
 }
@@ -51,5 +54,7 @@ export const BROKER_LIMITS: BrokerLimits = {
   authenticateTimeoutMs: 3_000,
   drainTimeoutMs: 2_000,
   maxQueuedBytesToDevice: 256 * KIB,
+  noticesPerSecond: 1,
+  noticesBurst: 10,
   closeGraceMs: 2_000,
 };

@@ -52,6 +52,8 @@ export interface PacketGateOptions {
   maxHeldBytes: number;
   maxHeldMessages: number;
   onRefused: (reason: Exclude<ScanResult, 'ok'>) => void;
+  /** Reading stops for want of room; it goes on by itself. */
+  onHeldUp: () => void;
 }
 
 /**
@@ -108,7 +110,9 @@ export class PacketGate {
 
   #readChecked(): Buffer | null {
     if (this.#isClosed) return null;
+    const wasHeldUp = this.#isHeldUp;
     this.#isHeldUp = this.#mustWait();
+    if (this.#isHeldUp && !wasHeldUp) this.#options.onHeldUp();
     if (this.#isHeldUp) return null;
     const chunk = this.#readAllowed();
     if (!chunk) return null;

@@ -4,6 +4,7 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import { isId } from '@sitecast/shared/protocol/ids';
 import { hashSecret, newSecret, secretMatches } from '../auth/secrets.ts';
+import { limitReached } from '../errors.ts';
 import type { Database } from '../postgres/pool.ts';
 
 export type DeviceKind = 'agent' | 'sensor';
@@ -42,7 +43,7 @@ export interface NewDevice extends DeviceAddress {
 /**
  * Makes a device, and its site when that is new. Also for programs beside the server, such as the launcher.
  * @returns the secret, this once: only its hash is kept.
- * @throws {AppError} ID_INVALID, CONFLICT (ids are unique in the whole installation), QUEUE_FULL above `maxDevices`.
+ * @throws {AppError} ID_INVALID, CONFLICT (ids are unique in the whole installation), LIMIT_REACHED above `maxDevices`.
  */
 export async function createDevice(
   database: Database,
@@ -69,10 +70,10 @@ export async function createDevice(
      returning id`,
     [id, site, kind, hashSecret(secret), renew, maxDevices],
   );
-  if (rows.length === 0) {
-    throw new AppError('CONFLICT', `device ${id} exists already, or ${maxDevices} devices do (MAX_DEVICES)`);
-  }
-  return { id, secret };
+  if (rows.length > 0) return { id, secret };
+  const [taken] = await database.query('select 1 from devices where id = $1 and revoked_at is null', [id]);
+  if (taken) throw new AppError('CONFLICT', `device ${id} exists already`);
+  throw limitReached('devices', maxDevices);
 }
 
 export interface DevicesOptions {

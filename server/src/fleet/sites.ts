@@ -1,6 +1,7 @@
 // Sites: the places that users are limited to. Owns the `sites` table.
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import { limitReached } from '../errors.ts';
 import type { Database } from '../postgres/pool.ts';
 
 export interface Site {
@@ -37,15 +38,16 @@ export class Sites {
     return row && toSite(row);
   }
 
-  /** @throws {AppError} CONFLICT when it exists, or MAX_SITES do. */
+  /** @throws {AppError} CONFLICT when it exists; LIMIT_REACHED above MAX_SITES. */
   async create({ id, name }: { id: string; name: string }): Promise<Site> {
     const [row] = await this.#database.query<SiteRow>(
       `insert into sites (id, name) select $1, $2 where (select count(*) from sites) < ${MAX_SITES}
        on conflict (id) do nothing returning *`,
       [id, name],
     );
-    if (!row) throw new AppError('CONFLICT', `site ${id} exists already, or ${MAX_SITES} sites do`);
-    return toSite(row);
+    if (row) return toSite(row);
+    if (await this.get(id)) throw new AppError('CONFLICT', `site ${id} exists already`);
+    throw limitReached('sites', MAX_SITES);
   }
 
   async rename(id: string, name: string): Promise<Site | undefined> {

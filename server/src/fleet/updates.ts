@@ -32,7 +32,7 @@ export class UpdateHub {
   readonly #subscribers = new Set<Subscriber>();
   readonly #messages = new Map<string, UpdateMessage>();
   readonly #values = new Map<string, LatestValue>();
-  readonly #counters = { messagesSent: 0, keysDropped: 0, socketsClosedSlow: 0 };
+  readonly #counters = { messagesSent: 0, keysDropped: 0, socketsClosedSlow: 0, socketsRefused: 0 };
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -53,6 +53,11 @@ export class UpdateHub {
     const subscriber = { socket, seesSite };
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** For whoever turns one away because there are too many. */
+  countRefused(): void {
+    this.#counters.socketsRefused += 1;
   }
 
   /** Replaces what waits under the same key. Free while nobody watches. */

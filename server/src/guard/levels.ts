@@ -29,6 +29,31 @@ export function nextLevel(current: PressureLevel, value: number, thresholds: Thr
   return isAtLeast(held, current) ? current : held;
 }
 
+/** Rises at once, and falls only once lower levels have lasted for `holdMs`, so that what is let in again does not bring it back. */
+export class HeldLevel {
+  readonly #holdMs: number;
+  #level: PressureLevel = 'normal';
+  #calmSinceMs: number | undefined;
+
+  constructor(holdMs: number) {
+    this.#holdMs = holdMs;
+  }
+
+  get level(): PressureLevel {
+    return this.#level;
+  }
+
+  /** @returns whether the level changed. */
+  follow(measured: PressureLevel, nowMs: number): boolean {
+    if (isAtLeast(measured, this.#level)) this.#calmSinceMs = undefined;
+    else if (nowMs - (this.#calmSinceMs ??= nowMs) < this.#holdMs) return false;
+    if (measured === this.#level) return false;
+    this.#level = measured;
+    this.#calmSinceMs = undefined;
+    return true;
+  }
+}
+
 function levelAt(
   value: number,
   { elevated, high, critical = Number.POSITIVE_INFINITY }: Thresholds,

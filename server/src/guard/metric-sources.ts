@@ -19,6 +19,7 @@ import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
 import type { ByteLedger } from './byte-ledger.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import type { Guard } from './guard.ts';
+import type { SheddingEvents } from './shedding-events.ts';
 import { PRESSURE_LEVELS } from './levels.ts';
 import type { Readiness } from './readiness.ts';
 import type { Vitals } from './vitals.ts';
@@ -45,6 +46,7 @@ export interface MeteredParts {
   passwords: Pick<Passwords, 'refused'>;
   loginLimiter: Pick<LoginLimiter, 'refusals'>;
   guard: Pick<Guard, 'counters' | 'read'>;
+  sheddingEvents: Pick<SheddingEvents, 'counters'>;
   vitals: Pick<Vitals, 'read'>;
   ledger: Pick<ByteLedger, 'read'>;
   disk: Pick<DiskWatch, 'read'>;
@@ -72,7 +74,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
-    guard: { ...parts.guard.counters },
+    guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: parts.reports.counters,
     postgres: { callersRefused: parts.database.stats().callersRefused },
     auth: { hashesRefused: parts.passwords.refused, loginsRefused: parts.loginLimiter.refusals },

@@ -19,41 +19,49 @@ export function guardSignals({ vitals, ledger, images, pool, disk }: SignalSourc
   return [
     {
       name: 'memory',
+      resource: 'process',
       read: () => ratio(vitals.read().memory.usedBytes, vitals.read().memory.limitBytes),
       thresholds: { elevated: 0.7, high: 0.8, critical: 0.9 },
     },
     {
       name: 'heap',
+      resource: 'process',
       read: () => ratio(vitals.read().memory.heapUsedBytes, vitals.read().memory.heapLimitBytes),
       thresholds: { elevated: 0.8, high: 0.87, critical: 0.94 },
     },
     {
       name: 'memory-stall',
+      resource: 'process',
       read: () => vitals.read().memory.stalled,
       thresholds: { elevated: 0.1, high: 0.25, critical: 0.5 },
     },
     {
       name: 'ledger',
+      resource: 'process',
       read: () => ratio(ledger.read().reservedBytes, ledger.read().budgetBytes),
       thresholds: { elevated: 0.7, high: 0.8, critical: 0.9 },
     },
     {
       name: 'event-loop',
+      resource: 'process',
       read: () => vitals.read().eventLoopSustainedMs,
       thresholds: { elevated: 250, high: 500, critical: 1_000 },
     },
     {
       name: 'image-queue',
+      resource: 'images',
       read: () => ratio(images().staged, images().maxStaged),
       thresholds: { elevated: 0.8, high: 0.95 },
     },
     {
       name: 'database-pool',
+      resource: 'database',
       read: () => ratio(pool().waiting, pool().waitingMax),
       thresholds: { elevated: 0.5, high: 0.8 },
     },
     {
       name: 'disk',
+      resource: 'disk',
       read: () => ratio(disk().minFreeBytes, disk().freeBytes),
       // The server is not ready long before; what is shed is of little help to a disk.
       thresholds: { elevated: 4, high: 8 },

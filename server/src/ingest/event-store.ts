@@ -8,13 +8,23 @@ import { Conditions, parseCursor, toPage, type Page } from './page.ts';
 /** As the API shows it. */
 export interface StoredEvent {
   id: string;
-  site: string;
-  camera: string;
+  /** Null, as the camera: of the server itself. */
+  site: string | null;
+  camera: string | null;
   kind: string;
   at: string;
   until: string | null;
   detail: string | null;
   snapshotId: string | null;
+}
+
+/** Of the server itself: of no site and no camera. */
+export interface OwnEvent {
+  id: string;
+  kind: string;
+  at: Date;
+  until: Date | null;
+  detail: string;
 }
 
 export interface EventQuery {
@@ -67,6 +77,23 @@ export class EventStore {
         event.detail,
         event.snapshotId,
       ],
+    );
+  }
+
+  /** Durable once it resolves; the same again changes nothing, and with an end it closes what began under this id. */
+  async storeOwn({ id, kind, at, until, detail }: OwnEvent): Promise<void> {
+    await this.#database.query(
+      `insert into events (id, kind, at, until, detail) values ($1, $2, $3, $4, $5)
+       on conflict (id) do update set until = excluded.until where events.site is null and events.until is null`,
+      [id, kind, at, until, detail],
+    );
+  }
+
+  /** Ends every event of the server itself that is open. */
+  async endOwn(kind: string, until: Date): Promise<void> {
+    await this.#database.query(
+      `update events set until = greatest(at, $2) where site is null and kind = $1 and until is null`,
+      [kind, until],
     );
   }
 

@@ -14,7 +14,15 @@ import {
   type ServerErrorCode,
 } from '../errors.ts';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Why the request was not granted; undefined when it was. */
+    errorCode: ServerErrorCode | undefined;
+  }
+}
+
 export const errorAnswers = fp(async (app) => {
+  app.decorateReply('errorCode', undefined);
   app.setErrorHandler((error, request, reply) => answer(error, request, reply));
 });
 
@@ -27,6 +35,7 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   const status = httpStatusOf(body.error.code);
   if (status >= 500 && !AT_A_BOUND.has(body.error.code))
     request.log.error({ err: error }, 'a request failed');
+  reply.errorCode = body.error.code;
   const { retryAfterMs } = body.error.detail;
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));

@@ -2,6 +2,7 @@
 
 import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { SERVER_ERROR_CODES, type ServerErrorCode } from '../errors.ts';
 
 /** Read at each scrape. */
 export interface MetricSources {
@@ -27,6 +28,8 @@ export class Metrics {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #requests: Histogram;
+  readonly #errors: Counter;
+  readonly #connectionsDropped: Counter;
 
   constructor(sources: MetricSources) {
     this.#sources = sources;
@@ -39,6 +42,23 @@ export class Metrics {
       buckets: SECONDS_BUCKETS,
       registers: [this.#registry],
     });
+    this.#errors = new Counter({
+      name: `${PREFIX}http_errors_total`,
+      help: 'Requests that were not granted, by the code that their answer gave.',
+      labelNames: ['code'],
+      registers: [this.#registry],
+    });
+    // From the start, so that the first one is an increase too.
+    for (const code of SERVER_ERROR_CODES) this.#errors.inc({ code }, 0);
+    this.#connectionsDropped = new Counter({
+      name: `${PREFIX}http_connections_dropped_total`,
+      help: 'Connections above the bound of the HTTP server, closed unread.',
+      registers: [this.#registry],
+    });
+  }
+
+  connectionDropped(): void {
+    this.#connectionsDropped.inc();
   }
 
   get contentType(): string {
@@ -48,6 +68,10 @@ export class Metrics {
   /** @param route the pattern, not the path: the number of series must not grow with what people ask for. */
   requestAnswered(labels: { method: string; route: string; status: number }, seconds: number): void {
     this.#requests.observe(labels, seconds);
+  }
+
+  requestRefused(code: ServerErrorCode): void {
+    this.#errors.inc({ code });
   }
 
   async render(): Promise<string> {
@@ -88,6 +112,7 @@ export const requestMetrics = fp<{ metrics: Metrics }>(async (app, { metrics }) 
     const route = request.routeOptions.url ?? 'none';
     const { method } = request;
     metrics.requestAnswered({ method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    if (reply.errorCode !== undefined) metrics.requestRefused(reply.errorCode);
   });
 });
 

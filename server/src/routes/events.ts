@@ -1,4 +1,4 @@
-// GET events: what happened at cameras, newest first.
+// GET events: what happened at cameras, and to the server itself, newest first.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
@@ -8,8 +8,8 @@ import { answers, id, listOf, pageQuery, time, ulid } from './schemas.ts';
 
 const eventAnswer = z.object({
   id: ulid,
-  site: id,
-  camera: id,
+  site: id.nullable(),
+  camera: id.nullable(),
   kind: z.string(),
   at: time,
   until: time.nullable(),

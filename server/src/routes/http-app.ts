@@ -86,6 +86,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.server.maxConnections = MAX_HTTP_CONNECTIONS;
+  app.server.on('drop', () => services.metrics.connectionDropped());
 
   await app.register(errorAnswers);
   await app.register(requestMetrics, { metrics: services.metrics });

@@ -20,7 +20,10 @@ export const updateRoutes: FastifyPluginAsyncZod<UpdateRoutesOptions> = async (
 ) => {
   const schema = { tags: ['updates'], summary: 'WebSocket: what happens in the sites that the user sees' };
   app.get('/updates', { config: { access: 'viewer' }, schema, websocket: true }, (socket, request) => {
-    if (updates.subscribers >= maxUpdateSockets) return socket.close(CloseCode.tryAgainLater, 'VIEWER_LIMIT');
+    if (updates.subscribers >= maxUpdateSockets) {
+      updates.countRefused();
+      return socket.close(CloseCode.tryAgainLater, 'VIEWER_LIMIT');
+    }
     const principal = principalOf(request);
     const leave = updates.join(
       {

@@ -1,33 +1,40 @@
 import { createLogger } from '@sitecast/shared/node/logger';
 import { describe, expect, it } from 'vitest';
-import { Guard, GUARD_CHANGES_MAX, type GuardChange } from '../../src/guard/guard.ts';
+import { Guard, GUARD_CHANGES_MAX, type Resource, type SheddingChange } from '../../src/guard/guard.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const THRESHOLDS = { elevated: 0.7, high: 0.8, critical: 0.9 };
 
 function createGuard() {
   const clock = new ManualClock();
-  const values = { memory: 0, queue: 0 };
+  const values = { memory: 0, queue: 0, database: 0 };
   const done: string[] = [];
-  const changes: GuardChange[] = [];
-  const step = (name: string, from: 'elevated' | 'high' | 'critical') => ({
+  const shedding: SheddingChange[] = [];
+  const step = (name: string, from: 'elevated' | 'high' | 'critical', relieves: Resource[]) => ({
     name,
     from,
+    relieves,
     begin: () => void done.push(`+${name}`),
     end: () => void done.push(`-${name}`),
   });
   const guard = new Guard({
     signals: [
-      { name: 'memory', read: () => values.memory, thresholds: THRESHOLDS },
-      { name: 'queue', read: () => values.queue, thresholds: { elevated: 0.7, high: 0.8 } },
+      { name: 'memory', resource: 'process', read: () => values.memory, thresholds: THRESHOLDS },
+      {
+        name: 'queue',
+        resource: 'images',
+        read: () => values.queue,
+        thresholds: { elevated: 0.7, high: 0.8 },
+      },
+      { name: 'pool', resource: 'database', read: () => values.database, thresholds: THRESHOLDS },
     ],
     steps: [
-      step('first', 'elevated'),
-      step('second', 'high'),
-      step('third', 'high'),
-      step('last', 'critical'),
+      step('first', 'elevated', ['process']),
+      step('second', 'high', ['process']),
+      step('third', 'high', ['process', 'images']),
+      step('last', 'critical', ['process']),
     ],
-    onChange: (change) => changes.push(change),
+    onShedding: (change) => shedding.push(change),
     logger: createLogger({ name: 'test', level: 'silent' }),
     clock,
   });
@@ -38,7 +45,7 @@ function createGuard() {
       await guard.look();
     }
   };
-  return { clock, values, done, changes, guard, pass };
+  return { clock, values, done, shedding, guard, pass };
 }
 
 describe('the guard', () => {
@@ -83,6 +90,25 @@ describe('the guard', () => {
     });
   });
 
+  it('sheds only what gives back the resource that runs short', async () => {
+    const { values, done, shedding, guard, pass } = createGuard();
+    values.queue = 0.99;
+    values.database = 0.99;
+    await pass(1);
+    expect(guard.read()).toMatchObject({ level: 'critical', causes: ['pool'], shedding: ['third'] });
+    values.memory = 0.75;
+    await pass(1);
+    expect(done).toEqual(['+third', '+first']);
+    values.queue = 0;
+    await pass(7);
+    expect(guard.read()).toMatchObject({ level: 'critical', shedding: ['first'] });
+    expect(shedding).toEqual([
+      { step: 'third', inForce: true, causes: ['queue'] },
+      { step: 'first', inForce: true, causes: ['memory'] },
+      { step: 'third', inForce: false, causes: [] },
+    ]);
+  });
+
   it('rises at once, and falls only after five calm seconds', async () => {
     const { values, guard, pass } = createGuard();
     values.memory = 0.75;
@@ -100,16 +126,18 @@ describe('the guard', () => {
   });
 
   it('tells each change once, and remembers the newest ones', async () => {
-    const { values, guard, changes, pass } = createGuard();
+    const { values, guard, pass } = createGuard();
     for (let round = 0; round < GUARD_CHANGES_MAX; round += 1) {
       values.memory = 0.75;
       await pass(1);
       values.memory = 0;
       await pass(7);
     }
-    expect(changes).toHaveLength(2 * GUARD_CHANGES_MAX);
     expect(guard.read().changes).toHaveLength(GUARD_CHANGES_MAX);
-    expect(guard.read().changes[0]).toEqual(changes.at(-1));
+    expect(guard.read().changes.slice(0, 2)).toMatchObject([
+      { level: 'normal', causes: [], shedding: [] },
+      { level: 'elevated', causes: ['memory'], shedding: ['first'] },
+    ]);
     expect(guard.counters).toEqual({ levelChanges: 2 * GUARD_CHANGES_MAX, sheddingBegun: GUARD_CHANGES_MAX });
   });
 
@@ -117,7 +145,7 @@ describe('the guard', () => {
     const clock = new ManualClock();
     let looks = 0;
     const guard = new Guard({
-      signals: [{ name: 'memory', read: () => (looks += 1), thresholds: THRESHOLDS }],
+      signals: [{ name: 'memory', resource: 'process', read: () => (looks += 1), thresholds: THRESHOLDS }],
       steps: [],
       logger: createLogger({ name: 'test', level: 'silent' }),
       clock,

@@ -201,7 +201,7 @@ describe('the server', () => {
     );
   });
 
-  it('under pressure lets viewers wait and says why, and lets them in when it is over', async () => {
+  it('with a full queue of images refuses uploads, not viewers, and keeps what it shed as events', async () => {
     await using server = await start({ env: { IMAGE_QUEUE_MAX: '1' } });
     const secret = await server.makeDevice('gateway', 'agent');
     const agent = await server.connect('gateway', secret);
@@ -209,6 +209,7 @@ describe('the server', () => {
       qos: 1,
     });
     const system = (): Promise<{ pressure: Record<string, unknown> }> => server.get('system');
+    const events = (): Promise<{ items: { until: string | null }[] }> => server.get('events?kind=shedding');
 
     // Nothing can be filed while the table is locked, so the queue of one is full.
     await withClient(server.databaseUrl, async (client) => {
@@ -218,26 +219,20 @@ describe('the server', () => {
         qos: 1,
       });
       await waitFor('the level to rise', async () => (await system()).pressure.level === 'high');
-      expect((await system()).pressure).toMatchObject({
-        causes: ['image-queue'],
-        shedding: ['viewers-wait', 'main-to-low', 'uploads-refused'],
-        changes: [
-          {
-            level: 'high',
-            causes: ['image-queue'],
-            shedding: ['viewers-wait', 'main-to-low', 'uploads-refused'],
-          },
-        ],
-      });
+      const shed = { level: 'high', causes: ['image-queue'], shedding: ['uploads-refused'] };
+      expect((await system()).pressure).toMatchObject({ ...shed, changes: [shed] });
+      await waitFor('the event', async () => (await events()).items.length === 1);
+      expect((await events()).items).toMatchObject([
+        { site: null, camera: null, until: null, detail: 'uploads-refused, because of image-queue' },
+      ]);
+      // The agent is none, so nothing comes; but nobody is made to wait in line for it.
+      const browser = server.watch('yard/front');
+      await waitFor('an answer', () => browser.heard.length > 0);
+      expect(browser.heard[0]).toMatchObject({ type: 'error', code: 'COMMAND_TIMEOUT' });
       await client.query('rollback');
     });
-    const browser = server.watch('yard/front');
-    await waitFor('a place in line', () => browser.heard.some(({ type }) => type === 'waiting'));
-    expect(browser.heard[0]).toEqual({ type: 'waiting', place: 1 });
     await waitFor('the level to fall', async () => (await system()).pressure.level === 'normal');
-    // Let in: now it is the agent that does not answer, since it is none.
-    await waitFor('its turn', () => browser.heard.some(({ type }) => type === 'error'));
-    expect(browser.heard.at(-1)).toMatchObject({ code: 'COMMAND_TIMEOUT' });
+    await waitFor('the end of the event', async () => (await events()).items[0]?.until !== null);
   });
 
   it('is alive but not ready where its disk has less room than it must', async () => {

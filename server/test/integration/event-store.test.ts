@@ -41,6 +41,27 @@ describe('lists of what was stored', () => {
     expect((await events.list({ limit: 10 })).items).toMatchObject([{ site: 'home', until: null }]);
   });
 
+  it('hold events of the server itself, of no site, and end those that a killed one left open', async () => {
+    await using db = await openDatabase();
+    const events = new EventStore(db.database);
+    const own = { id: ulid(), kind: 'shedding', at: new Date(AT), until: null, detail: 'viewers-wait' };
+    await events.storeOwn(own);
+    await events.storeOwn(own);
+    await events.insert(FRONT, 'gateway', { ...event(), id: own.id, until: AT });
+    expect((await events.list({ limit: 10 })).items).toMatchObject([
+      { id: own.id, site: null, camera: null, until: null },
+    ]);
+    await events.insert(FRONT, 'gateway', event());
+    await events.endOwn('shedding', new Date('2026-05-04T12:05:00.000Z'));
+    await events.storeOwn({ ...own, until: new Date('2026-05-04T13:00:00.000Z') });
+    const { items } = await events.list({ limit: 10 });
+    expect(Object.fromEntries(items.map(({ site, until }) => [site ?? 'own', until]))).toEqual({
+      home: null,
+      own: '2026-05-04T12:05:00.000Z',
+    });
+    expect((await events.list({ limit: 10, sites: ['home'] })).items).toHaveLength(1);
+  });
+
   it('go page by page through events of the same instant without losing or repeating one', async () => {
     await using db = await openDatabase();
     const events = new EventStore(db.database);
