@@ -134,6 +134,29 @@ describe('errors', () => {
     });
   });
 
+  it('tell a name that is taken from a list that is full, and count what was not granted', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const cookie = await harness.login('admin');
+    const make = async (id: string) => {
+      const payload = { site: 'yard', id, kind: 'sensor' };
+      const answer = await harness.request(cookie, { method: 'POST', url: '/api/v1/devices', payload });
+      return answer.json<{ error?: { code: string; detail: object } }>().error;
+    };
+    // The harness allows five.
+    for (let n = 1; n <= 5; n += 1) expect(await make(`boiler-${n}`)).toBeUndefined();
+    expect(await make('boiler-1')).toMatchObject({ code: 'CONFLICT' });
+    expect(await make('boiler-6')).toMatchObject({ code: 'LIMIT_REACHED', detail: { limit: 5 } });
+    expect(await make('Not A Name')).toMatchObject({ code: 'BAD_REQUEST' });
+    const { body } = await harness.request(null, { url: '/metrics' });
+    for (const [code, count] of Object.entries({
+      CONFLICT: 1,
+      LIMIT_REACHED: 1,
+      BAD_REQUEST: 1,
+      QUEUE_FULL: 0,
+    }))
+      expect(body).toContain(`sitecast_http_errors_total{code="${code}"} ${count}`);
+  });
+
   it('have the same body where the head of a request is too large to be read', async () => {
     await using harness = await openHttpHarness(postgres);
     const url = await harness.app.listen({ host: '127.0.0.1', port: 0 });
