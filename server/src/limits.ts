@@ -39,6 +39,7 @@ import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
 import type { ServerErrorCode } from './errors.ts';
 import { GUARD_CHANGES_MAX } from './guard/guard.ts';
 import { SHEDDING_EVENTS_MAX } from './guard/shedding-events.ts';
+import { COALESCED_WAITING_MAX } from './postgres/coalesced.ts';
 import { POOL_WAITING_MAX } from './postgres/pool.ts';
 import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
@@ -319,6 +320,14 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
     row('callers waiting for a connection', POOL_WAITING_MAX, 'callers', 'reject', {
       counter: 'postgres_callers_refused',
       bytes: POOL_WAITING_MAX * ENTRY_BYTES,
+    }),
+    row('device logins that share a statement', COALESCED_WAITING_MAX, 'logins', 'reject', {
+      counter: 'fleet_device_lookups_refused',
+      bytes: 2 * COALESCED_WAITING_MAX * ENTRY_BYTES,
+    }),
+    row('sensors that share a statement', COALESCED_WAITING_MAX, 'sensors', 'reject', {
+      counter: 'fleet_sensor_writes_refused',
+      bytes: COALESCED_WAITING_MAX * ENTRY_BYTES,
     }),
     row('one statement', postgres.statementTimeoutMs, 'ms', 'reject', { env: 'PG_STATEMENT_TIMEOUT_MS' }),
   ];

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import { isId } from '@sitecast/shared/protocol/ids';
 import { hashSecret, newSecret, secretMatches } from '../auth/secrets.ts';
 import { limitReached } from '../errors.ts';
+import { Coalesced } from '../postgres/coalesced.ts';
 import type { Database } from '../postgres/pool.ts';
 
 export type DeviceKind = 'agent' | 'sensor';
@@ -93,11 +94,17 @@ export class Devices {
   readonly #clock: Clock;
   /** Bound: MAX_DEVICES, drop-oldest. */
   readonly #cache = new Map<string, CachedDevice>();
+  readonly #rows = new Coalesced<string, DeviceRow | undefined>((ids) => this.#find(ids));
+  readonly #seen = new Coalesced<string, void>((ids) => this.#saveSeen(ids));
 
   constructor({ database, maxDevices, clock = systemClock }: DevicesOptions) {
     this.#database = database;
     this.#maxDevices = maxDevices;
     this.#clock = clock;
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { deviceLookupsRefused: this.#rows.refused + this.#seen.refused };
   }
 
   async create(device: DeviceAddress): Promise<{ id: string; secret: string }> {
@@ -165,8 +172,8 @@ export class Devices {
   }
 
   /** Remembers that the device was here; at most once a connection. */
-  async seen(id: string): Promise<void> {
-    await this.#database.query('update devices set last_seen_at = now() where id = $1', [id]);
+  seen(id: string): Promise<void> {
+    return this.#seen.ask(id);
   }
 
   #keep(row: DeviceRow): void {
@@ -180,13 +187,24 @@ export class Devices {
   }
 
   async #load(id: string): Promise<DeviceRow | undefined> {
-    const [row] = await this.#database.query<DeviceRow>(
-      'select * from devices where id = $1 and revoked_at is null',
-      [id],
-    );
+    const row = await this.#rows.ask(id);
     this.#cache.delete(id);
     if (row) this.#keep(row);
     return row;
+  }
+
+  async #find(ids: string[]): Promise<(DeviceRow | undefined)[]> {
+    const rows = await this.#database.query<DeviceRow>(
+      'select * from devices where id = any($1) and revoked_at is null',
+      [ids],
+    );
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id));
+  }
+
+  async #saveSeen(ids: string[]): Promise<void[]> {
+    await this.#database.query('update devices set last_seen_at = now() where id = any($1)', [ids]);
+    return [];
   }
 }
 

@@ -1,8 +1,9 @@
 // SQL of the tables `agents`, `cameras`, `sensors`. Borrows the database.
 
-import type { Address } from '@sitecast/shared/protocol/ids';
+import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import type { AgentHealth, CameraReport } from '@sitecast/shared/protocol/status';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
+import { Coalesced } from '../postgres/coalesced.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet-records.ts';
 
@@ -50,6 +51,7 @@ const MAY_CONNECT = 'exists (select from devices where (site, id) = ($1, $2) and
 
 export class FleetTables {
   readonly #database: Database;
+  readonly #sensors = new Coalesced<Sensor, void>((sensors) => this.#saveSensors(sensors));
 
   constructor(database: Database) {
     this.#database = database;
@@ -133,13 +135,32 @@ export class FleetTables {
     ]);
   }
 
-  async saveSensor({ site, id, agent, name, lastSeenAt }: Sensor): Promise<void> {
+  saveSensor(sensor: Sensor): Promise<void> {
+    return this.#sensors.ask(sensor);
+  }
+
+  /** Since the start: too many at once. */
+  get sensorsRefused(): number {
+    return this.#sensors.refused;
+  }
+
+  async #saveSensors(sensors: Sensor[]): Promise<void[]> {
+    // A row can be written once by one statement: the last state of each.
+    const rows = [...new Map(sensors.map((sensor) => [formatAddress(sensor), sensor])).values()];
     await this.#database.query(
-      `insert into sensors (site, id, agent, name, last_seen_at) values ($1, $2, $3, $4, $5)
+      `insert into sensors (site, id, agent, name, last_seen_at)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
        on conflict (site, id) do update set agent = excluded.agent, name = excluded.name,
          last_seen_at = excluded.last_seen_at`,
-      [site, id, agent, name, lastSeenAt],
+      [
+        rows.map(({ site }) => site),
+        rows.map(({ id }) => id),
+        rows.map(({ agent }) => agent),
+        rows.map(({ name }) => name),
+        rows.map(({ lastSeenAt }) => lastSeenAt),
+      ],
     );
+    return [];
   }
 }
 

@@ -59,7 +59,7 @@ export class Fleet {
   }
 
   get counters(): Readonly<Record<string, number>> {
-    return this.#counters;
+    return { ...this.#counters, sensorWritesRefused: this.#tables.sensorsRefused };
   }
 
   /** Reads what was known at the last stop; nobody is connected yet. */

@@ -4,6 +4,7 @@ import type { LoginLimiter } from '../auth/login-limiter.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import type { DeviceBroker } from '../broker/device-broker.ts';
 import type { DeviceMessages } from '../fleet/device-messages.ts';
+import type { Devices } from '../fleet/devices.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { UpdateHub } from '../fleet/updates.ts';
 import type { PictureUploads } from '../ingest/picture-uploads.ts';
@@ -32,6 +33,7 @@ export interface MeteredParts {
   relay: Pick<StreamHub, 'counters' | 'snapshot'>;
   messages: Pick<DeviceMessages, 'liveCounters'>;
   fleet: Pick<Fleet, 'counters'>;
+  devices: Pick<Devices, 'counters'>;
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
@@ -59,7 +61,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     broker: { ...parts.broker.counters },
     live: parts.messages.liveCounters,
     relay: { ...parts.relay.counters },
-    fleet: parts.fleet.counters,
+    fleet: { ...parts.fleet.counters, ...parts.devices.counters },
     updates: parts.updates.counters,
     snapshots: {
       ...withoutPrefix('snapshots', { ...parts.intake.counters, ...parts.worker.counters }),

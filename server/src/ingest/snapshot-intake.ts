@@ -22,6 +22,8 @@ export interface SnapshotJob {
 }
 
 interface Staged {
+  /** Of the picture; undefined for a file of an earlier run, which is read when somebody asks. */
+  sha256: string | undefined;
   /** Resolves when the file is. */
   durable: Promise<void>;
   isDurable: boolean;
@@ -72,36 +74,36 @@ export class SnapshotIntake {
   /** Begins to file, first of all what an earlier run left staged. */
   async start(): Promise<void> {
     const { queue, concurrency } = this.#options;
-    queue.process(concurrency, ({ staged }) => this.#file(staged));
+    // Its slot and its name are kept until the job is gone: the queue would take another one of this name for the same.
+    queue.process(
+      concurrency,
+      ({ staged }) => this.#options.worker.file(staged),
+      ({ staged }) => this.#forget(staged),
+    );
     await this.sweep();
   }
 
   /**
    * Resolves when the snapshot is durable, which may take as long as the backlog is full, unless the sender will not wait.
    * @param from the topic that it came by, or what stands for one.
-   * @throws {AppError} not retryable when the envelope is bad; QUEUE_FULL, STORE_UNAVAILABLE or SHUTTING_DOWN (retryable).
+   * @throws {AppError} not retryable when the envelope is bad, or CONFLICT when another picture is staged under its id; QUEUE_FULL, STORE_UNAVAILABLE or SHUTTING_DOWN (retryable).
    */
   async accept(
     from: AgentAddress & { camera: string },
     envelope: Uint8Array,
     { mayWait = true }: { mayWait?: boolean } = {},
   ): Promise<void> {
-    const name = formatStagedName({ ...from, id: this.#check(from.camera, envelope).id });
+    const header = this.#check(from.camera, envelope);
+    const name = formatStagedName({ ...from, id: header.id });
     const known = this.#staged.get(name);
-    if (known) {
-      this.counters.snapshotsRepeated += 1;
-      return known.durable;
-    }
+    if (known) return this.#repeat(name, known, header);
     if (mayWait) await this.#gate.enter();
     else this.#gate.enterNow();
     // Another delivery of the same snapshot may have been let in while this one waited.
     const staging = this.#staged.get(name);
-    if (staging) {
-      this.#gate.leave();
-      this.counters.snapshotsRepeated += 1;
-      return staging.durable;
-    }
-    return this.#stage(name, envelope);
+    if (!staging) return this.#stage(name, header.sha256, envelope);
+    this.#gate.leave();
+    return this.#repeat(name, staging, header);
   }
 
   /** Queues every staged file; those that are queued already stay so. Concurrent calls share one sweep. */
@@ -137,8 +139,22 @@ export class SnapshotIntake {
     }
   }
 
-  async #stage(name: string, envelope: Uint8Array): Promise<void> {
-    const staged: Staged = { durable: this.#options.staging.put(name, envelope), isDurable: false };
+  async #repeat(name: string, { durable, sha256 }: Staged, header: SnapshotHeader): Promise<void> {
+    this.counters.snapshotsRepeated += 1;
+    await durable;
+    const staged = sha256 ?? (await this.#digestOf(name));
+    if (staged === undefined || staged === header.sha256) return;
+    throw new AppError('CONFLICT', `another snapshot has the id ${header.id}`, { detail: { id: header.id } });
+  }
+
+  /** @returns undefined when it was filed meanwhile. */
+  async #digestOf(name: string): Promise<string | undefined> {
+    const file = await this.#options.staging.read(name);
+    return file && readSnapshotEnvelope(file.bytes).header.sha256;
+  }
+
+  async #stage(name: string, sha256: string, envelope: Uint8Array): Promise<void> {
+    const staged: Staged = { sha256, durable: this.#options.staging.put(name, envelope), isDurable: false };
     this.#staged.set(name, staged);
     try {
       await staged.durable;
@@ -162,11 +178,6 @@ export class SnapshotIntake {
       );
       this.#scheduleSweep(SWEEP_AFTER_TROUBLE_MS);
     }
-  }
-
-  async #file(name: string): Promise<void> {
-    await this.#options.worker.file(name);
-    this.#forget(name);
   }
 
   #forget(name: string): void {
@@ -197,7 +208,7 @@ export class SnapshotIntake {
     for (const name of durable) if (!found.has(name)) this.#forget(name);
     for (const name of names) {
       if (this.#staged.has(name)) continue;
-      this.#staged.set(name, { durable: Promise.resolve(), isDurable: true });
+      this.#staged.set(name, { sha256: undefined, durable: Promise.resolve(), isDurable: true });
       this.#gate.take();
     }
     return names;

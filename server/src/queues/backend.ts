@@ -22,6 +22,7 @@ export interface Producer {
 export interface Consumer {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown;
+  on(event: 'completed', listener: (job: { data: unknown }) => void): unknown;
   on(event: 'stalled', listener: (jobId: string) => void): unknown;
   /** Jobs at once; a change holds from the next job on. */
   concurrency: number;

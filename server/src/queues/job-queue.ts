@@ -119,12 +119,19 @@ export class JobQueue<Payload extends object> {
     }
   }
 
-  /** Starts working on jobs, `concurrency` at once. A handler that rejects is tried again, 1, 2 and 4 s later. Once a queue. */
-  process(concurrency: number, handler: (payload: Payload) => Promise<void>): void {
+  /**
+   * Starts working on jobs, `concurrency` at once. A handler that rejects is tried again, 1, 2 and 4 s later. Once a queue.
+   * @param onDone the job is gone from the queue, a little after its handler resolved: only now another one may have its id.
+   */
+  process(
+    concurrency: number,
+    handler: (payload: Payload) => Promise<void>,
+    onDone: (payload: Payload) => void = () => undefined,
+  ): void {
     this.#expectOpen();
     if (this.#starting) throw new TypeError(`the queue ${this.name} is processed already`);
     this.#concurrency = concurrency;
-    this.#starting = this.#startConsumer(handler);
+    this.#starting = this.#startConsumer(handler, onDone);
   }
 
   /** Jobs at once, from the next one on. */
@@ -153,7 +160,10 @@ export class JobQueue<Payload extends object> {
 
   // Not run before it is ready: BullMQ 6.7 keeps the promise of a first connection to PostgreSQL that failed, and its main
   // loop then spins on that without ever giving the event loop back.
-  async #startConsumer(handler: (payload: Payload) => Promise<void>): Promise<void> {
+  async #startConsumer(
+    handler: (payload: Payload) => Promise<void>,
+    onDone: (payload: Payload) => void,
+  ): Promise<void> {
     const { backend, logError } = this.#parts;
     while (!this.#closing) {
       const consumer = backend.openConsumer(
@@ -168,6 +178,7 @@ export class JobQueue<Payload extends object> {
         },
       );
       this.#watch(consumer);
+      consumer.on('completed', (job) => onDone(job.data as Payload));
       try {
         await within(OPEN_TIMEOUT_MS, `opening the worker of ${this.name}`, consumer.waitUntilReady());
         consumer.concurrency = this.#concurrency;

@@ -150,6 +150,25 @@ describe('snapshot ingest', () => {
     ]);
   });
 
+  it('refuses another picture under the id of one that is staged, in this run and in the next', async () => {
+    const house = await openHouse();
+    const real = makeSnapshot();
+    const forged = makeSnapshot({ id: real.header.id });
+    const first = await house.run({ files: false });
+    await first.intake.accept(FROM, real.envelope);
+    await first.intake.accept(FROM, real.envelope);
+    const refusal = { code: 'CONFLICT', retryable: false, detail: { id: real.header.id } };
+    await expect(first.intake.accept(FROM, forged.envelope)).rejects.toMatchObject(refusal);
+    await first.stop();
+    const second = await house.run({ files: false });
+    await second.intake.accept(FROM, real.envelope);
+    await expect(second.intake.accept(FROM, forged.envelope)).rejects.toMatchObject(refusal);
+    await second.stop();
+    const last = await house.run();
+    await waitFor('the row', () => last.stored.length === 1);
+    expect(await last.snapshots.get(real.header.id)).toMatchObject({ sha256: real.header.sha256 });
+  });
+
   it('acknowledges while the queue has no store, and files when it is back', async () => {
     const house = await openHouse();
     const run = await house.run();
