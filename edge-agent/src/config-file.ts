@@ -40,15 +40,25 @@ export function parseAgentYaml(text: string, subject: string): AgentSettings {
     }));
     throw invalid(subject, problems);
   }
+  const plain = toPlain(document, subject);
   try {
-    return parseConfig(agentConfigSchema, document.toJS({ maxAliasCount: 20 }) ?? {}, subject);
+    return parseConfig(agentConfigSchema, plain, subject);
   } catch (error) {
     if (!isAppError(error, 'CONFIG_INVALID')) throw error;
     const problems = (error.detail.problems as ConfigProblem[]).map(({ key, message }) => ({
       line: lineOf(document, lines, key),
-      text: `"${key}": ${message}`,
+      text: `"${key}" is wrong: ${message}`,
     }));
     throw invalid(subject, problems);
+  }
+}
+
+/** Without the aliases, which a small file can make huge with. */
+function toPlain(document: Document, subject: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 20 }) ?? {};
+  } catch (error) {
+    throw invalid(subject, [{ line: 1, text: messageOf(error) }]);
   }
 }
 

@@ -76,10 +76,17 @@ cameras:
     expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(error.message).toContain('line 1: "site"');
     expect(error.message).toContain('line 4: "uplink.url"');
-    expect(error.message).toContain('line 6: "colour": unknown key');
+    expect(error.message).toContain('line 6: "colour" is wrong: unknown key');
     expect(error.message).toContain('line 9: "cameras.0.source"');
-    expect(error.message).toContain('line 12: "cameras.1.fps": unknown key');
+    expect(error.message).toContain('line 12: "cameras.1.fps" is wrong: unknown key');
     expect(error.message).not.toContain('hunter2');
+  });
+
+  test('refuses aliases that would blow up in memory', () => {
+    const bomb = Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}]\n`);
+    const error = catchError(() => parseAgentYaml(`a0: &a0 [x]\n${bomb.join('')}`, 'agent.yaml'));
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(error.message).toContain('line 1: Excessive alias count');
   });
 
   test('names both of two cameras with the same id', () => {
@@ -89,7 +96,7 @@ cameras:
         'x',
       ),
     );
-    expect(error.message).toContain('line 9: "cameras.1.id": "a" is also the id of cameras.0');
+    expect(error.message).toContain('line 9: "cameras.1.id" is wrong: "a" is also the id of cameras.0');
   });
 
   test.each([

@@ -5,6 +5,8 @@ import type { AgentHealth, CameraReport } from '@sitecast/shared/protocol/status
 export interface Agent {
   site: string;
   id: string;
+  /** Given by a person; null shows the id. */
+  name: string | null;
   isConnected: boolean;
   since: Date;
   version: string | null;

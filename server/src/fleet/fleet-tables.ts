@@ -10,6 +10,7 @@ import type { Agent, Camera, NewestSnapshot, Sensor } from './fleet-records.ts';
 interface AgentRow {
   site: string;
   id: string;
+  name: string | null;
   version: string | null;
   boot_id: string | null;
   since: Date;
@@ -135,6 +136,10 @@ export class FleetTables {
     ]);
   }
 
+  async renameAgent({ site, id }: Address, name: string | null): Promise<void> {
+    await this.#database.query('update agents set name = $3 where site = $1 and id = $2', [site, id, name]);
+  }
+
   saveSensor(sensor: Sensor): Promise<void> {
     return this.#sensors.ask(sensor);
   }
@@ -168,6 +173,7 @@ function toAgent(row: AgentRow): Agent {
   return {
     site: row.site,
     id: row.id,
+    name: row.name,
     isConnected: false,
     since: row.since,
     version: row.version,

@@ -283,6 +283,15 @@ export class Fleet {
     return this.#asSeenNow(renamed);
   }
 
+  /** @param name null goes back to the id. */
+  async renameAgent(address: Address, name: string | null): Promise<Agent | undefined> {
+    const agent = this.#agents.get(formatAddress(address));
+    if (!agent) return undefined;
+    await this.#tables.renameAgent(address, name);
+    agent.name = name;
+    return agent;
+  }
+
   async renameSensor(address: Address, name: string): Promise<Sensor | undefined> {
     const sensor = this.#sensors.get(formatAddress(address));
     if (!sensor) return undefined;
@@ -316,6 +325,7 @@ export class Fleet {
     const made: Agent = {
       site,
       id: agent,
+      name: null,
       isConnected: false,
       since: now,
       version: null,

@@ -1,4 +1,4 @@
-// Agents: list, get, restart.
+// Agents: list, get, rename, restart.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
@@ -8,11 +8,23 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Agent } from '../fleet/fleet-records.ts';
 import { expectSite, isAsked } from '../plugins/authentication.ts';
-import { address, answers, id, listOf, noContent, pageOf, sitePageQuery, time } from './schemas.ts';
+import {
+  address,
+  answers,
+  displayName,
+  id,
+  listOf,
+  noContent,
+  pageOf,
+  sitePageQuery,
+  time,
+} from './schemas.ts';
 
 const agentAnswer = z.object({
   site: id,
   id,
+  /** Given by a person, else the id. */
+  name: z.string(),
   state: z.enum(['online', 'offline']),
   since: time,
   version: z.string().nullable(),
@@ -56,6 +68,25 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRoutesOptions> = async (
     },
   );
 
+  app.patch(
+    '/agents/:site/:id',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags: ['agents'],
+        summary: 'Give a name of your own; null goes back to the id',
+        params: address,
+        body: z.object({ name: displayName.nullable() }),
+        response: answers(agentAnswer),
+      },
+    },
+    async (request) => {
+      expectSite(request, request.params.site);
+      const renamed = await fleet.renameAgent(request.params, request.body.name);
+      return toAnswer(found(renamed, request.params.id));
+    },
+  );
+
   app.post(
     '/agents/:site/:id/restart',
     {
@@ -86,6 +117,7 @@ function toAnswer(agent: Agent): z.output<typeof agentAnswer> {
   return {
     site: agent.site,
     id: agent.id,
+    name: agent.name ?? agent.id,
     state: agent.isConnected ? 'online' : 'offline',
     since: agent.since.toISOString(),
     version: agent.version,

@@ -2,7 +2,7 @@
 
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '@sitecast/shared/runtime/app-error';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 
 /**
  * Root's PostgreSQL runs as another account, which has to pass through here to a folder of its own. It cannot list what is in
@@ -13,10 +13,10 @@ const DATA_DIR_MODE = process.getuid?.() === 0 ? 0o711 : 0o700;
 /**
  * Creates `dataDir` when it is missing.
  * @returns the release, idempotent.
- * @throws {AppError} DATA_DIR_IN_USE when another launcher that still runs holds it.
+ * @throws {AppError} CONFIG_INVALID when it cannot be made; DATA_DIR_IN_USE when another launcher that still runs holds it.
  */
 export function lockDataDir(dataDir: string): () => void {
-  mkdirSync(dataDir, { recursive: true, mode: DATA_DIR_MODE });
+  makeDataDir(dataDir);
   const path = join(dataDir, 'launcher.pid');
   const own: Holder = { pid: process.pid, startedAt: startTimeOf(process.pid) };
   while (!appears(path, JSON.stringify(own))) {
@@ -30,6 +30,14 @@ export function lockDataDir(dataDir: string): () => void {
     rmSync(path, { force: true });
   }
   return () => rmSync(path, { force: true });
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: DATA_DIR_MODE });
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `--data-dir cannot be made: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** With its whole content or not at all. @returns false when the file is there already: of two launchers one is first. */

@@ -17,7 +17,7 @@ import { EmbeddedDatabase } from './embedded-postgres.ts';
 import { LogFile } from './log-file.ts';
 import type { StandaloneOptions } from './options.ts';
 import { claimPorts } from './ports.ts';
-import { removeReadyFile, writeReadyFile, type Ready } from './ready-file.ts';
+import { prepareReadyFile, removeReadyFile, writeReadyFile, type Ready } from './ready-file.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 const SERVER = fileURLToPath(new URL('../../bin/sitecast-server.js', import.meta.url));
@@ -87,7 +87,7 @@ export class Launcher {
     const { dataDir, readyFile } = this.#options;
     this.#lifetime.onClose('lock', lockDataDir(dataDir));
     // Not before the lock: until then the file may be that of a launcher which runs.
-    if (readyFile !== undefined) removeReadyFile(readyFile);
+    if (readyFile !== undefined) prepareReadyFile(readyFile);
     for (const folder of ['logs', 'server'])
       mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
     const ports = await this.#claimPorts();

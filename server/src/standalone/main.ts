@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { stopSignal } from '@sitecast/shared/node/stop-signal';
-import { AppError } from '@sitecast/shared/runtime/app-error';
+import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
 import { Launcher } from './launcher.ts';
 import { parseOptions, type StandaloneOptions } from './options.ts';
 import type { Ready } from './ready-file.ts';
 
 const EX_USAGE = 64;
+const EX_CONFIG = 78;
 const STOP_DEADLINE_MS = 9_500;
 const DEFAULT_DATA_DIR = fileURLToPath(new URL('../../../.sitecast', import.meta.url));
 
@@ -27,7 +28,7 @@ try {
     process.stderr.write(
       `\nSitecast could not start: ${error instanceof AppError ? error.message : String(error)}\n`,
     );
-    process.exit(1);
+    process.exit(isAppError(error, 'CONFIG_INVALID') ? EX_CONFIG : 1);
   }
 }
 

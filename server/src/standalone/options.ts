@@ -42,6 +42,9 @@ export function parseOptions(argv: string[], defaultDataDir: string): Standalone
     .exitOverride()
     .parse(argv, { from: 'user' });
   const options = program.opts<Omit<StandaloneOptions, 'cameras'> & { camera: string[] }>();
+  const ports = [options.port, options.mqttPort, options.mediaPort].filter((port) => port !== 0);
+  if (new Set(ports).size < ports.length)
+    program.error('error: --port, --mqtt-port and --media-port must be different ports');
   return {
     cameras: options.camera,
     demo: options.demo,

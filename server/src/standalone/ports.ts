@@ -14,7 +14,6 @@ export type PortWish = readonly [wanted: number, option: string];
 export async function claimPorts<const T extends readonly PortWish[]>(
   wishes: T,
 ): Promise<{ [K in keyof T]: number }> {
-  refuseTwins(wishes);
   const held: Server[] = [];
   try {
     const ports: number[] = [];
@@ -26,13 +25,6 @@ export async function claimPorts<const T extends readonly PortWish[]>(
     return ports as { [K in keyof T]: number };
   } finally {
     await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
-  }
-}
-
-function refuseTwins(wishes: readonly PortWish[]): void {
-  for (const [index, [wanted, option]] of wishes.entries()) {
-    const twin = wishes.slice(0, index).find(([other]) => other !== 0 && other === wanted);
-    if (twin) throw new AppError('PORT_IN_USE', `${twin[1]} and ${option} are both ${wanted}`);
   }
 }
 

@@ -1,6 +1,8 @@
 // Tells another program that all is up, and how to get in.
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 
 export interface Ready {
   url: string;
@@ -18,6 +20,16 @@ export function writeReadyFile(path: string, ready: Ready): void {
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(ready, null, 2)}\n`, { mode: 0o600 });
   renameSync(temporary, path);
+}
+
+/** Before anything starts: the file of an earlier run goes. @throws {AppError} CONFIG_INVALID when none could be written. */
+export function prepareReadyFile(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    removeReadyFile(path);
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `--ready-file cannot be written: ${messageOf(cause)}`, { cause });
+  }
 }
 
 export function removeReadyFile(path: string): void {

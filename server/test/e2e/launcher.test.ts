@@ -1,7 +1,16 @@
 // The launcher by itself: a bare machine, a second start, ports that are taken, a second launcher.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,13 +82,6 @@ describe('the launcher', () => {
     expect(again.ready.username).toBe('admin');
   }, 120_000);
 
-  it('refuses one port for two purposes', () => {
-    const ports = ['--port', '0', '--mqtt-port', '18831', '--media-port', '18831'];
-    const { status, stderr } = launch('--data-dir', newFolder(), ...ports);
-    expect(status).toBe(1);
-    expect(stderr).toContain('--mqtt-port and --media-port are both 18831');
-  });
-
   it.each(['--port', '--mqtt-port', '--media-port'])('names a taken port and %s', async (option) => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
@@ -104,11 +106,20 @@ describe('the launcher', () => {
     ['an unknown option', ['--nonsense']],
     ['a camera that is none', ['--camera', 'http://user:hunter2@example.invalid']],
     ['a port that is none', ['--port', '99999']],
+    ['a port that is wanted twice', ['--port', '8099', '--mqtt-port', '8099']],
   ])('says what is wrong with %s, exit code 64, without repeating a password', (_what, args) => {
     const { status, stderr } = launch('--data-dir', newFolder(), ...args);
     expect(status).toBe(64);
     expect(stderr).toMatch(/error:/);
     expect(stderr).not.toContain('hunter2');
+  });
+
+  it.each(['--ready-file', '--data-dir'])('says that %s leads nowhere, exit code 78', (option) => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'file'), '');
+    const { status, stderr } = launch('--data-dir', join(folder, 'data'), option, join(folder, 'file/in'));
+    expect(status).toBe(78);
+    expect(stderr).toMatch(new RegExp(`^\\s*Sitecast could not start: ${option} cannot be`));
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { ulid } from 'ulid';
+import { Fleet } from '../../src/fleet/fleet.ts';
 import { openHttpHarness, type HttpHarness } from '../support/http-harness.ts';
 import { useTestPostgres } from '../support/postgres.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
@@ -315,6 +316,28 @@ describe('cameras', () => {
       reason: 'AGENT_OFFLINE',
       online: false,
     });
+  });
+
+  it('have gateways with names of their own, which an inventory or a restart does not take away', async () => {
+    await using harness = await openHttpHarness(postgres);
+    await addCamera(harness);
+    const cookie = await harness.login('operator');
+    await harness.services.devices.create({ site: 'yard', id: 'gateway', kind: 'agent' });
+    const url = '/api/v1/agents/yard/gateway';
+    await harness.fleet.connectionChanged({ site: 'yard', agent: 'gateway' }, true);
+    const rename = (name: string | null) =>
+      harness.request(cookie, { method: 'PATCH', url, payload: { name } });
+    expect((await rename('Workshop')).json()).toMatchObject({ id: 'gateway', name: 'Workshop' });
+    const status = { state: 'online', since: '2026-05-04T12:00:00Z', version: '1', bootId: ulid() } as const;
+    await harness.fleet.applyStatus({ site: 'yard', agent: 'gateway' }, status);
+    const next = new Fleet({ database: harness.database, updates: harness.services.updates });
+    await next.load();
+    expect(next.agent({ site: 'yard', id: 'gateway' })?.name).toBe('Workshop');
+    expect((await rename(null)).json()).toMatchObject({ name: 'gateway' });
+    expect((await rename('')).statusCode).toBe(400);
+    const viewer = await harness.login('viewer');
+    const refused = await harness.request(viewer, { method: 'PATCH', url, payload: { name: 'x' } });
+    expect(refused.statusCode).toBe(403);
   });
 
   it('are listed of one site only when asked', async () => {

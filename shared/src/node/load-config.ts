@@ -17,7 +17,9 @@ export function parseConfig<S extends z.ZodType>(schema: S, input: unknown, subj
   const checked = schema.safeParse(input);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.flatMap(problemsOf);
-  const lines = problems.map(({ key, message }) => (key === '' ? `  ${message}` : `  "${key}": ${message}`));
+  const lines = problems.map(({ key, message }) =>
+    key === '' ? `  ${message}` : `  "${key}" is wrong: ${message}`,
+  );
   throw new AppError('CONFIG_INVALID', `${subject} is not valid:\n${lines.join('\n')}`, {
     detail: { problems },
   });

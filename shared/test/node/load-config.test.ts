@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/node/load-config.ts';
+import { redact } from '../../src/node/logger.ts';
 import { appErrorOf } from '../app-error-of.ts';
 
 const schema = z.strictObject({
@@ -31,7 +32,17 @@ describe('parseConfig', () => {
     );
     expect(problems.find(({ key }) => key === 'cameras.1.sorce')?.message).toBe('unknown key');
     expect(error.message).toMatch(/^agent\.yaml is not valid:\n/);
-    for (const { key, message } of problems) expect(error.message).toContain(`  "${key}": ${message}`);
+    for (const { key, message } of problems)
+      expect(error.message).toContain(`  "${key}" is wrong: ${message}`);
+  });
+
+  it('says what is wrong with a secret in words that are no secret', () => {
+    const secrets = z.object({ SESSION_SECRET: z.string().min(32) });
+    const { message } = appErrorOf(() =>
+      parseConfig(secrets, { SESSION_SECRET: 'hunter2' }, 'the environment'),
+    );
+    expect(redact(message)).toContain('"SESSION_SECRET" is wrong: Too small');
+    expect(message).not.toContain('hunter2');
   });
 
   it('says what is wrong with the whole when it is no object', () => {

@@ -46,6 +46,8 @@ export interface Camera {
 export interface Agent {
   site: string;
   id: string;
+  /** Given on the server; else its id. */
+  name?: string;
   version: string | null;
   state: 'online' | 'offline';
   since: string | null;

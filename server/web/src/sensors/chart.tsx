@@ -111,10 +111,15 @@ function optionsOf(
         values: (_plot, ticks) => ticks.map((value) => formatValue(value, language)),
       },
     ],
-    series: [{}, { stroke: color('--chart-1'), width: 1.75, points: { show: false } }, edge, edge],
+    series: [{}, { stroke: color('--chart-1'), width: 1.75, points: alone(color('--chart-1')) }, edge, edge],
     bands: [{ series: [3, 2], fill: color('--chart-band') }],
     hooks: { setCursor: [(plot) => onPoint(pointAt(plot))] },
   };
+}
+
+/** One value makes no line. */
+function alone(fill: string): uPlot.Series.Points {
+  return { show: (plot) => plot.data[0].length === 1, size: 6, fill };
 }
 
 function pointAt({ cursor, data }: uPlot): ChartPoint | undefined {

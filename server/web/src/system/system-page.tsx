@@ -142,7 +142,7 @@ function GatewayRow({ agent }: { agent: Agent }) {
   return (
     <tr data-testid="gateway-row">
       <th scope="row">
-        {agent.id} <span className="muted">{siteName}</span>
+        {agent.name ?? agent.id} <span className="muted">{siteName}</span>
       </th>
       <td>
         <Chip tone={isOnline ? 'ok' : 'idle'}>
