@@ -16,6 +16,8 @@ import { readSnapshotEnvelope, type SnapshotWorker } from './snapshot-worker.ts'
 export const SNAPSHOTS_WAITING_MAX = 64;
 const SWEEP_INTERVAL_MS = 60_000;
 const SWEEP_AFTER_TROUBLE_MS = 5_000;
+/** The queue gives a job up after seven seconds of failures; one that it still has is not queued twice. */
+const SWEEP_AFTER_FAILURE_MS = 10_000;
 
 export interface SnapshotJob {
   staged: string;
@@ -77,7 +79,7 @@ export class SnapshotIntake {
     // Its slot and its name are kept until the job is gone: the queue would take another one of this name for the same.
     queue.process(
       concurrency,
-      ({ staged }) => this.#options.worker.file(staged),
+      ({ staged }) => this.#file(staged),
       ({ staged }) => this.#forget(staged),
     );
     await this.sweep();
@@ -177,6 +179,15 @@ export class SnapshotIntake {
         'a staged snapshot could not be queued yet',
       );
       this.#scheduleSweep(SWEEP_AFTER_TROUBLE_MS);
+    }
+  }
+
+  async #file(name: string): Promise<void> {
+    try {
+      await this.#options.worker.file(name);
+    } catch (error) {
+      this.#scheduleSweep(SWEEP_AFTER_FAILURE_MS);
+      throw error;
     }
   }
 

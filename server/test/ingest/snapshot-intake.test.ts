@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { SnapshotIntake } from '../../src/ingest/snapshot-intake.ts';
+import { SnapshotIntake, type SnapshotJob } from '../../src/ingest/snapshot-intake.ts';
 import { SnapshotWorker } from '../../src/ingest/snapshot-worker.ts';
 import { Staging } from '../../src/media-store/staging.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -24,7 +24,11 @@ class Queue {
     this.added.push(id);
   }
 
-  process(): void {}
+  file: (job: SnapshotJob) => Promise<void> = () => Promise.resolve();
+
+  process(_concurrency: number, handler: (job: SnapshotJob) => Promise<void>): void {
+    this.file = handler;
+  }
 }
 
 describe('sweep of staged snapshots', () => {
@@ -60,6 +64,19 @@ describe('sweep of staged snapshots', () => {
       clock.advance(5_000);
       return queue.added.length === 1;
     });
+  });
+
+  it('queues again 10 s later what failed until the queue gave it up', async () => {
+    await accept();
+    await waitFor('the snapshot to be queued', () => queue.added.length === 1);
+    // The worker has no store here, so every attempt fails.
+    await expect(queue.file({ staged: queue.added[0] as string })).rejects.toThrow();
+    clock.advance(9_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(queue.added).toHaveLength(1);
+    clock.advance(1_000);
+    await waitFor('the snapshot to be queued again', () => queue.added.length === 2);
+    expect(queue.added[1]).toBe(queue.added[0]);
   });
 
   it('goes on when a timer fired while a sweep was stuck in a store that hung', async () => {
