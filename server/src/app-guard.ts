@@ -1,9 +1,10 @@
 // What the guard watches, and what it sheds in which order: the one place where both are listed.
 
-import { MAX_FRAME_BYTES } from '@sitecast/shared/protocol/limits';
+import { MAX_FRAME_BYTES, MAX_SNAPSHOT_ENVELOPE_BYTES } from '@sitecast/shared/protocol/limits';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { BROKER_LIMITS } from './broker/limits.ts';
 import type { DeviceBroker } from './broker/device-broker.ts';
+import { MAX_SOCKET_QUEUED_BYTES, type UpdateHub } from './fleet/updates.ts';
 import { ByteLedger } from './guard/byte-ledger.ts';
 import { Guard, type SheddingStep } from './guard/guard.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
@@ -12,12 +13,17 @@ import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
 import type { EventStore } from './ingest/event-store.ts';
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
+import type { SnapshotWorker } from './ingest/snapshot-worker.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
+import type { HttpBodies } from './plugins/http-bodies.ts';
+import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import type { StreamHub } from './relay/stream-hub.ts';
 import type { Reports } from './reports/reports.ts';
+import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
+import { EXPORTS_AT_ONCE_MAX, type TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { BATCH_QUEUE_MAX_BYTES, type ReadingBatcher } from './telemetry/reading-batcher.ts';
 import type { Opening } from './app-opening.ts';
 
@@ -30,6 +36,10 @@ interface GuardNeeds {
   uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
   reports: Reports;
+  worker: SnapshotWorker;
+  exports: TelemetryExports;
+  updates: UpdateHub;
+  bodies: HttpBodies;
   events: EventStore;
   database: Database;
   disk: DiskWatch;
@@ -41,7 +51,7 @@ export async function openGuard(
   needs: GuardNeeds,
 ): Promise<{ guard: Guard; ledger: ByteLedger; sheddingEvents: SheddingEvents }> {
   const { vitals, intake, database, events } = needs;
-  const ledger = openLedger(config.live, needs);
+  const ledger = openLedger(config, needs);
   const sheddingEvents = lifetime.own('shedding events', new SheddingEvents({ events, logger }));
   await sheddingEvents.start();
   let disk = await needs.disk.read();
@@ -66,9 +76,10 @@ export async function openGuard(
 }
 
 function openLedger(
-  { maxStreams, maxStillsStreams, maxViewers }: Opening['config']['live'],
-  { relay, broker, readings, uploads }: GuardNeeds,
+  { live, webSocket, images }: Opening['config'],
+  { relay, broker, readings, uploads, worker, exports, reports, updates, bodies }: GuardNeeds,
 ): ByteLedger {
+  const { maxStreams, maxStillsStreams, maxViewers } = live;
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
   return new ByteLedger({
     gopCaches: {
@@ -82,6 +93,19 @@ function openLedger(
     brokerData: { heldBytes: () => broker.heldBytes.data, maxBytes: BROKER_LIMITS.data.maxHeldBytes },
     brokerMedia: { heldBytes: () => broker.heldBytes.media, maxBytes: BROKER_LIMITS.media.maxHeldBytes },
     uploads: { heldBytes: () => uploads.held.bytes, maxBytes: UPLOAD_BYTES_IN_FLIGHT_MAX },
+    filing: {
+      heldBytes: () => worker.heldBytes,
+      maxBytes: images.concurrency * MAX_SNAPSHOT_ENVELOPE_BYTES,
+    },
+    csvStreams: {
+      heldBytes: () => (exports.active + (reports.isRunning ? 1 : 0)) * CSV_STREAM_BYTES,
+      maxBytes: (EXPORTS_AT_ONCE_MAX + 1) * CSV_STREAM_BYTES,
+    },
+    updates: {
+      heldBytes: () => updates.queuedBytes,
+      maxBytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
+    },
+    httpBodies: { heldBytes: () => bodies.heldBytes, maxBytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES },
     readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
   });
 }

@@ -31,6 +31,7 @@ import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { queryTelemetry } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
+import type { HttpBodies } from './plugins/http-bodies.ts';
 
 const TELL_SYSTEM_MS = 5_000;
 /** Requests that are being answered may finish within this. */
@@ -90,6 +91,7 @@ type HttpNeeds = SystemNeeds &
     commands: AgentCommands;
     broker: DeviceBroker;
     system: SystemReporter;
+    bodies: HttpBodies;
   };
 
 /**
@@ -123,6 +125,7 @@ export async function openHttp(
         gaugeHelp: GAUGE_HELP,
       }),
     },
+    bodies: needs.bodies,
     logger,
     version,
     trustProxy: http.trustProxy,

@@ -51,6 +51,7 @@ import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
+import { HttpBodies } from './plugins/http-bodies.ts';
 
 const CLOSE_STEP_MS = 3_000;
 
@@ -131,7 +132,12 @@ async function openSelf({ config, lifetime, logger }: Opening) {
   const { cpuBaselineCores, dataDir: dir, minFreeDiskBytes: minFreeBytes } = config;
   const vitals = await Vitals.open({ memoryLimit: memory, cpuBaselineCores, clock: systemClock });
   lifetime.own('vitals', vitals);
-  return { limits, vitals, disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }) };
+  return {
+    limits,
+    vitals,
+    bodies: new HttpBodies(),
+    disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }),
+  };
 }
 
 async function openDatabase({ config, lifetime, logger }: Opening): Promise<Database> {

@@ -48,7 +48,7 @@ import { REPORT_MAX_BYTES, REPORTS_KEPT_MAX, REPORTS_WAITING_MAX } from './repor
 import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
-import { EXPORT_BATCH_ROWS } from './telemetry/csv-stream.ts';
+import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
 import { PERIOD_MAX_DAYS } from './telemetry/reading-rows.ts';
 import { EXPORT_MAX_MS, EXPORT_STALL_MS, EXPORTS_AT_ONCE_MAX } from './telemetry/telemetry-exports.ts';
 import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
@@ -84,8 +84,6 @@ const HTTP_CONNECTION_BYTES = 16 * KIB;
 const PG_CONNECTION_BYTES = 256 * KIB;
 /** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */
 const QUERIES_AT_ONCE = 10;
-/** A row as read, and as text with the longest names, in the buffers of stream and socket. */
-const EXPORT_ROW_BYTES = 2 * KIB;
 /** A map entry with a short key and a small object. */
 const ENTRY_BYTES = 512;
 
@@ -292,7 +290,7 @@ function telemetryRows(): LimitRow[] {
     }),
     row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
       counter: 'telemetry_exports_refused',
-      bytes: EXPORTS_AT_ONCE_MAX * EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES,
+      bytes: EXPORTS_AT_ONCE_MAX * CSV_STREAM_BYTES,
     }),
     row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject'),
     row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
@@ -302,7 +300,7 @@ function telemetryRows(): LimitRow[] {
 
 function reportRows(): LimitRow[] {
   return [
-    row('reports at once', 1, 'report', 'block', { bytes: EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES }),
+    row('reports at once', 1, 'report', 'block', { bytes: CSV_STREAM_BYTES }),
     row('reports waiting', REPORTS_WAITING_MAX, 'reports', 'reject', { counter: 'reports_refused' }),
     row('reports kept', REPORTS_KEPT_MAX, 'reports', 'drop-oldest', { counter: 'reports_dropped' }),
     row('file of a report', REPORT_MAX_BYTES, 'bytes', 'reject', { counter: 'reports_failed' }),

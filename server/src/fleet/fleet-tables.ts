@@ -47,8 +47,12 @@ interface SnapshotOfCamera extends NewestSnapshot {
   camera: string;
 }
 
-/** What an agent still had under way when it was revoked must not bring its rows back. */
-const MAY_CONNECT = 'exists (select from devices where (site, id) = ($1, $2) and revoked_at is null)';
+/**
+ * What an agent still had under way when it was revoked must not bring its rows back. Locked, so that of the two statements one
+ * waits for the other: without, a row could be written by a statement that began before the revocation and ended after it.
+ */
+const MAY_CONNECT =
+  'exists (select from devices where (site, id) = ($1, $2) and revoked_at is null for share)';
 
 export class FleetTables {
   readonly #database: Database;

@@ -48,6 +48,11 @@ export class UpdateHub {
     return this.#subscribers.size;
   }
 
+  /** Un-sent, of all sockets. */
+  get queuedBytes(): number {
+    return [...this.#subscribers].reduce((sum, { socket }) => sum + socket.queuedBytes(), 0);
+  }
+
   /** @returns the way to leave; idempotent. */
   join(socket: UpdateSocket, seesSite: (site: string) => boolean): () => void {
     const subscriber = { socket, seesSite };

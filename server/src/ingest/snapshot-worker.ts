@@ -35,8 +35,15 @@ export class SnapshotWorker {
   readonly #options: SnapshotWorkerOptions;
   readonly counters = { snapshotsFiled: 0, snapshotsKnown: 0, snapshotsSetAside: 0 };
 
+  #heldBytes = 0;
+
   constructor(options: SnapshotWorkerOptions) {
     this.#options = options;
+  }
+
+  /** Of the envelopes that are being filed. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** @throws {AppError} retryable ones only: what can never be filed is set aside. */
@@ -44,12 +51,15 @@ export class SnapshotWorker {
     const { staging } = this.#options;
     const staged = await staging.read(name);
     if (!staged) return;
+    this.#heldBytes += staged.bytes.length;
     try {
       await this.#fileStaged(name, staged);
       await staging.remove(name);
     } catch (error) {
       if (!isAppError(error) || error.retryable) throw error;
       await this.#setAside(name, error);
+    } finally {
+      this.#heldBytes -= staged.bytes.length;
     }
   }
 

@@ -67,6 +67,10 @@ export class Reports {
     return { ...this.#counters, ...this.#worker.counters };
   }
 
+  get isRunning(): boolean {
+    return this.#worker.current !== undefined;
+  }
+
   get isPaused(): boolean {
     return this.#worker.isPaused;
   }

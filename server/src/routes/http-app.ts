@@ -6,6 +6,7 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
 import { dashboard } from '../plugins/dashboard.ts';
 import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
+import { httpBodies, type HttpBodies } from '../plugins/http-bodies.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
@@ -58,6 +59,7 @@ export interface HttpServices
 
 export interface HttpAppOptions {
   services: HttpServices;
+  bodies: HttpBodies;
   logger: Logger;
   version: string;
   trustProxy: boolean;
@@ -91,6 +93,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   await app.register(errorAnswers);
   await app.register(requestMetrics, { metrics: services.metrics });
   await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
+  await app.register(httpBodies, { bodies: options.bodies });
   await app.register(webSockets, options.webSocket);
   await app.register(openApi, { version });
   await app.register(dashboard, { publicUrl: services.publicUrl, webDir: options.webDir });

@@ -11,6 +11,10 @@ import { openReadings, type ReadingRange, type ReadingRow } from './reading-rows
 
 /** About 30 KB. A reader that takes less than this within `stallMs` has stalled. */
 export const EXPORT_BATCH_ROWS = 500;
+/** A row as read, and as text with the longest names, in the buffers of stream and socket. */
+const EXPORT_ROW_BYTES = 2 * 1024;
+/** What one stream holds at most. */
+export const CSV_STREAM_BYTES = EXPORT_BATCH_ROWS * EXPORT_ROW_BYTES;
 const HIGH_WATER_BYTES = 16 * 1024;
 
 export interface CsvStreamOptions {

@@ -8,6 +8,7 @@ import { UpdateHub } from '../../src/fleet/updates.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { useTestPostgres } from '../support/postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const postgres = useTestPostgres();
 const GATEWAY = { site: 'yard', agent: 'gateway' };
@@ -159,6 +160,28 @@ describe('Fleet', () => {
     });
     await fleet.sensorSeen({ site: 'yard', id: 's1' }, 'gateway');
     expect(fleet.counters.sensorsRefused).toBe(1);
+  });
+});
+
+describe('a revocation', () => {
+  it('under way makes what the agent still says wait, and leaves no row of it', async () => {
+    await using test = await postgres.createDatabase();
+    const { database } = test;
+    await createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway' });
+    const fleet = new Fleet({ database, updates: new UpdateHub() });
+    let saved: Promise<unknown> = Promise.resolve();
+    await database.transaction(async (client) => {
+      await client.query(`update devices set revoked_at = now() where id = 'gateway'`);
+      saved = fleet.connectionChanged({ site: 'yard', agent: 'gateway' }, true);
+      await waitFor('the agent to wait', async () => {
+        const rows = await database.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return rows.length > 0;
+      });
+    });
+    await saved;
+    expect(await database.query('select id from agents')).toEqual([]);
   });
 });
 

@@ -25,6 +25,7 @@ import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/
 import { TelemetryExports } from '../../src/telemetry/telemetry-exports.ts';
 import { LatestValues } from '../../src/telemetry/latest-values.ts';
 import { testLogger, type TestPostgres } from './postgres.ts';
+import { HttpBodies } from '../../src/plugins/http-bodies.ts';
 
 export const PASSWORD = 'correct horse battery';
 
@@ -113,6 +114,7 @@ export async function openHttpHarness(
   };
   const app = await buildHttpApp({
     services,
+    bodies: new HttpBodies(),
     logger: testLogger,
     version: '0.0.0-test',
     trustProxy: false,

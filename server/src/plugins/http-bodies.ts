@@ -1,0 +1,33 @@
+// How many bytes of request bodies are held, counted before they are read. Bound: MAX_HTTP_CONNECTIONS times BODY_MAX_BYTES.
+
+import fp from 'fastify-plugin';
+import type { FastifyRequest } from 'fastify';
+import { BODY_MAX_BYTES } from './http-limits.ts';
+
+export class HttpBodies {
+  #heldBytes = 0;
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** @returns the release, for once. */
+  hold(bytes: number): () => void {
+    this.#heldBytes += bytes;
+    return () => (this.#heldBytes -= bytes);
+  }
+}
+
+export const httpBodies = fp<{ bodies: HttpBodies }>(async (app, { bodies }) => {
+  app.addHook('preParsing', async (request, reply, payload) => {
+    const bytes = announced(request);
+    if (bytes > 0) reply.raw.once('close', bodies.hold(bytes));
+    return payload;
+  });
+});
+
+/** Without a length it may be as long as it may be; what is longer is refused unread, or is an upload, which counts itself. */
+function announced({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return BODY_MAX_BYTES;
+  return Math.min(Number(headers['content-length'] ?? 0), BODY_MAX_BYTES);
+}
