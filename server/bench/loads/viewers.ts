@@ -21,6 +21,8 @@ export interface ViewersOptions {
 export interface ViewersReport {
   /** Healthy viewers that got a frame in the window. */
   watching: number;
+  /** Median of those. */
+  watchingFps: number;
   slowestFps: number;
   medianFps: number;
   /** Left out between two frames that came, all viewers. */
@@ -78,8 +80,10 @@ class Viewers implements Load<ViewersReport> {
   report(): ViewersReport {
     const seconds = (performance.now() - this.#sinceMs) / 1_000;
     const fps = this.#healthy.map(({ frames }) => frames / seconds);
+    const watching = fps.filter((value) => value > 0);
     return {
-      watching: fps.filter((value) => value > 0).length,
+      watching: watching.length,
+      watchingFps: watching.length === 0 ? 0 : round(median(watching), 1),
       slowestFps: round(Math.min(...fps), 1),
       medianFps: round(median(fps), 1),
       missed: this.#healthy.reduce((sum, { missed }) => sum + missed, 0),
