@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util';
 import { box } from './box/box.ts';
+import { Unavailable } from './harness/unavailable.ts';
+import { oldDesign } from './old-design/old-design.ts';
 import type { BenchOptions } from './options.ts';
 import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
@@ -20,13 +22,18 @@ const BENCHES: Record<string, Bench> = {
     says: 'relaying 5 streams beside a bare ws broadcaster and Mosquitto [--viewers 50,200] [--rounds 3]; --slopes: memory for each viewer, stream, connection',
     run: relay,
   },
+  'old-design': {
+    says: 'relaying 1, 2 and 5 streams beside the old design, an ffmpeg on the server for each stream [--size 1080] [--rounds 3]',
+    run: oldDesign,
+  },
   box: {
-    says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; needs root',
+    says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; then the old design [--without-old] [--size 1080]; needs root',
     run: box,
   },
 };
 
 const EXIT_USAGE = 64;
+const EXIT_UNAVAILABLE = 69;
 const EXIT_INTERRUPTED = 130;
 
 const { values, positionals } = parseArgs({
@@ -38,13 +45,14 @@ const { values, positionals } = parseArgs({
     viewers: { type: 'string' },
     slopes: { type: 'boolean', default: false },
     size: { type: 'string', default: '720' },
+    'without-old': { type: 'boolean', default: false },
   },
 });
 const [name] = positionals;
 const bench = name === undefined ? undefined : BENCHES[name];
 
 /** What was started is stopped by the code that started it, once its wait is over. */
-async function runBench({ run }: Bench): Promise<void> {
+async function runBench(title: string, { run }: Bench): Promise<void> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
   try {
@@ -55,16 +63,20 @@ async function runBench({ run }: Bench): Promise<void> {
       viewers: values.viewers?.split(',').map(Number),
       slopes: values.slopes,
       size: values.size === '1080' ? 1080 : 720,
+      withoutOld: values['without-old'],
       signal: interrupt.signal,
     });
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    process.exitCode = EXIT_INTERRUPTED;
+    if (interrupt.signal.aborted) process.exitCode = EXIT_INTERRUPTED;
+    else if (error instanceof Unavailable) {
+      console.error(`${title}: ${error.message}; nothing was measured`);
+      process.exitCode = EXIT_UNAVAILABLE;
+    } else throw error;
   }
 }
 
-if (bench) {
-  await runBench(bench);
+if (name !== undefined && bench) {
+  await runBench(name, bench);
 } else {
   console.log('npm run bench -- NAME [--json] [--seconds N]\n');
   for (const [title, { says }] of Object.entries(BENCHES)) console.log(`  ${title.padEnd(10)} ${says}`);

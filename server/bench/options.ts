@@ -1,5 +1,7 @@
 // What every benchmark is given.
 
+import type { PictureHeight } from './loads/movie.ts';
+
 export interface BenchOptions {
   json: boolean;
   /** Length of each measured window or phase, s; undefined: what that benchmark takes by itself. */
@@ -9,7 +11,9 @@ export interface BenchOptions {
   viewers: number[] | undefined;
   slopes: boolean;
   /** Height of the pictures of the old design. */
-  size: 720 | 1080;
+  size: PictureHeight;
+  /** Leaves the old design out of the box. */
+  withoutOld: boolean;
   /** Aborted by Ctrl-C: waits end, and what was started is stopped. */
   signal: AbortSignal;
 }

@@ -7,10 +7,10 @@ import { ControlGroups, type MemoryGroup } from './control-groups.ts';
 import { hasRedis, startRedis } from './redis.ts';
 
 const MIB = 1024 * 1024;
-const SERVER_BYTES = 1_536 * MIB;
+export const SERVER_BYTES = 1_536 * MIB;
 const POSTGRES_BYTES = 512 * MIB;
 const REDIS_BYTES = 256 * MIB;
-const BOX_CORES = 2;
+export const BOX_CORES = 2;
 
 /** One address and one user stand for all viewers here; every other bound is the default. */
 const ENV = {
@@ -30,7 +30,7 @@ export class BoxedServer implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** @throws {BoxImpossible} */
+  /** @throws {Unavailable} */
   static async start(log: (line: string) => void): Promise<BoxedServer> {
     await using resources = new Resources();
     const groups = resources.use(new ControlGroups(BOX_CORES));

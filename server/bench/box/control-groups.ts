@@ -2,10 +2,14 @@
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ProgramOptions } from '../harness/program.ts';
+import { Unavailable } from '../harness/unavailable.ts';
 
 const ROOT = '/sys/fs/cgroup';
 const PERIOD_US = 100_000;
+/** Processes that were killed leave their group a moment later. */
+const REMOVE_TIMEOUT_MS = 10_000;
 
 interface Version {
   /** Where the folders of memory limits lie. */
@@ -39,18 +43,15 @@ const V2: Version = {
   cacheKeys: ['inactive_file', 'active_file'],
 };
 
-/** Told to the user as it is. */
-export class BoxImpossible extends Error {}
-
 /** One folder that shares the CPUs, and a memory group in it for each program. */
-export class ControlGroups implements Disposable {
+export class ControlGroups implements AsyncDisposable {
   readonly #version: Version;
   readonly #name = `sitecast-bench-${process.pid}`;
   readonly #made: string[] = [];
 
-  /** @throws {BoxImpossible} without root, or without the controllers. */
+  /** @throws {Unavailable} without root, or without the controllers. */
   constructor(cores: number) {
-    if (process.getuid?.() !== 0) throw new BoxImpossible('control groups need root');
+    if (process.getuid?.() !== 0) throw new Unavailable('control groups need root');
     this.#version = findVersion();
     const { memoryRoot, cpuRoot } = this.#version;
     try {
@@ -64,8 +65,8 @@ export class ControlGroups implements Disposable {
         writeFileSync(join(cpuRoot, this.#name, 'cpu.cfs_quota_us'), String(cores * PERIOD_US));
       }
     } catch (cause) {
-      this[Symbol.dispose]();
-      throw new BoxImpossible(`control groups cannot be made: ${(cause as Error).message}`, { cause });
+      for (const dir of this.#made.toReversed()) rmdirSync(dir);
+      throw new Unavailable(`control groups cannot be made: ${(cause as Error).message}`, { cause });
     }
   }
 
@@ -78,9 +79,9 @@ export class ControlGroups implements Disposable {
     return new MemoryGroup(this.#version, dir, joins);
   }
 
-  /** The programs in it must have ended. */
-  [Symbol.dispose](): void {
-    for (let dir = this.#made.pop(); dir !== undefined; dir = this.#made.pop()) rmdirSync(dir);
+  /** Kills what still runs inside: whatever went wrong, nothing may be left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let dir = this.#made.pop(); dir !== undefined; dir = this.#made.pop()) await removeGroup(dir);
   }
 
   #make(dir: string): string {
@@ -157,12 +158,35 @@ export class MemoryGroup {
   }
 }
 
+async function removeGroup(dir: string): Promise<void> {
+  const deadline = performance.now() + REMOVE_TIMEOUT_MS;
+  for (;;) {
+    killAllIn(dir);
+    try {
+      return rmdirSync(dir);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(50);
+    }
+  }
+}
+
+function killAllIn(dir: string): void {
+  for (const pid of readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
 function findVersion(): Version {
   if (existsSync(join(V1.memoryRoot, V1.limit))) return V1;
   const controllers = join(ROOT, 'cgroup.controllers');
   const has = existsSync(controllers) ? readFileSync(controllers, 'utf8').trim().split(' ') : [];
   if (has.includes('memory') && has.includes('cpu')) return V2;
-  throw new BoxImpossible(`there are no control groups for memory and CPU in ${ROOT}`);
+  throw new Unavailable(`there are no control groups for memory and CPU in ${ROOT}`);
 }
 
 function forbidSwap(dir: string, limitBytes: number): void {

@@ -34,6 +34,8 @@ export interface PhaseResult {
   viewers: ViewersReport;
   control: { p50Ms: number; p99Ms: number; answers: Record<string, number> };
   stored: { readings: Stored; snapshots: Stored; uploads: Stored | undefined };
+  /** Acknowledged in the window. */
+  snapshotsPerSecond: number;
   readings: { sent: number; heldBack: number };
   uploads: Record<string, number> | undefined;
   reports: Record<string, number> | undefined;
@@ -44,15 +46,15 @@ export interface PhaseResult {
   generatorCores: Record<string, number>;
 }
 
-const VIEWERS = 100;
-const STALLED = 20;
+export const VIEWERS = 100;
+export const STALLED = 20;
 const READINGS_PER_SECOND = 300;
-const SNAPSHOTS_PER_SECOND = 5;
+export const SNAPSHOTS_PER_SECOND = 5;
 const UPLOADS_PER_SECOND = 10;
 const PICTURE_BYTES = 100_000;
 const REPORT_EVERY_SECONDS = 30;
 /** Viewers that came while the server was short of something are let in a few a second. */
-const MAX_WARM_UP_SECONDS = 30;
+export const MAX_WARM_UP_SECONDS = 30;
 const RECONNECTS_PER_SECOND = 200;
 
 export async function runPhase(
@@ -89,14 +91,17 @@ async function runLoads(boxed: BoxedServer, fleet: Fleet, options: PhaseOptions)
   const loads = await startLoads(resources, boxed, fleet, options);
   await pause(Math.min(MAX_WARM_UP_SECONDS, options.seconds), options.signal);
   await Promise.all([loads.viewers.reset(), loads.control.reset()]);
+  const ackedBefore = (await loads.snapshots.report()).ackedIds.length;
   await pause(options.seconds, options.signal);
   const [viewers, control] = [await loads.viewers.report(), await loads.control.report()];
+  const ackedInWindow = (await loads.snapshots.report()).ackedIds.length - ackedBefore;
   const generatorCores = coresOf(loads);
   await Promise.all([loads.readings.finish(), loads.snapshots.finish(), loads.uploads?.finish()]);
   return {
     viewers,
     control,
     generatorCores,
+    snapshotsPerSecond: round(ackedInWindow / options.seconds, 1),
     readings: await loads.readings.report(),
     snapshots: await loads.snapshots.report(),
     uploads: await loads.uploads?.report(),

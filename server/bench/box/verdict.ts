@@ -1,7 +1,9 @@
 // The targets of the box, and what a phase prints.
 
 import { round } from '../harness/statistics.ts';
-import type { PhaseResult } from './phase.ts';
+import type { WatchedMemory } from './memory-watch.ts';
+import type { OldPhaseResult } from './old-phase.ts';
+import { SNAPSHOTS_PER_SECOND, STALLED, VIEWERS, type PhaseResult } from './phase.ts';
 
 const MIB = 1024 * 1024;
 const MAX_CONTROL_P99_MS = 250;
@@ -49,12 +51,8 @@ export function targetsOf(
 
 export function printPhase(result: PhaseResult, log: (line: string) => void): void {
   const { watched, viewers, control, stored, readings } = result;
-  const mib = (bytes: number): string => `${round(bytes / MIB, 0)} MiB`;
   log(`\n${result.name}`);
-  log(
-    `  memory     peak ${mib(watched.peakBytes)} with page cache, ${mib(watched.peakUsedBytes)} without; RSS ${mib(watched.peakRssBytes)}`,
-  );
-  log(`  killed     ${watched.kills} by the kernel; ${watched.ending ?? 'still running'}`);
+  printMemory(watched, log);
   log(
     `  event loop p99 of a second: median ${round(watched.eventLoopMedianMs, 1)} ms, worst but 1 % ${round(watched.eventLoopP99Ms, 1)} ms`,
   );
@@ -75,6 +73,49 @@ export function printPhase(result: PhaseResult, log: (line: string) => void): vo
   log(`  reports    ${result.reports ? textOf(result.reports) : 'not available'}`);
   if (result.hostile) log(`  hostile    ${JSON.stringify(result.hostile)}`);
   log(`  refused    ${textOf(result.refused)}`);
+}
+
+export function printOldPhase(result: OldPhaseResult, log: (line: string) => void): void {
+  const { watched, streams, viewers, snapshots, generatorCores } = result;
+  log(`\n${result.name}, old design`);
+  printMemory(watched, log);
+  log(
+    `  streams    ${streams.started} of ${streams.wanted} began; at most ${watched.peakProcesses} processes`,
+  );
+  log(
+    `  viewers    ${viewers.watching} watching, median ${viewers.medianFps} fps, slowest ${viewers.slowestFps} fps; sent away: ${textOf(viewers.gone)}`,
+  );
+  log(
+    `  snapshots  ${snapshots.asked} asked for, ${snapshots.taken} taken, in ${snapshots.medianMs} ms each (median); failed: ${textOf(snapshots.failed)}`,
+  );
+  log(`  load       cores outside of the box: ${textOf(generatorCores)}`);
+}
+
+function printMemory(watched: WatchedMemory, log: (line: string) => void): void {
+  const mib = (bytes: number): string => `${round(bytes / MIB, 0)} MiB`;
+  log(
+    `  memory     peak ${mib(watched.peakBytes)} with page cache, ${mib(watched.peakUsedBytes)} without; RSS ${mib(watched.peakRssBytes)}`,
+  );
+  log(`  killed     ${watched.kills} by the kernel; ${watched.ending ?? 'still running'}`);
+}
+
+/** A line of the table that has ours and the old design side by side. */
+export function comparisonOf(
+  subject: string,
+  { name, watched, viewers, snapshotsPerSecond }: PhaseResult | OldPhaseResult,
+  factor: number,
+): object {
+  return {
+    phase: name,
+    subject,
+    killed: watched.ending ?? watched.kills,
+    peakMiB: round(watched.peakBytes / MIB, 0),
+    withoutCacheMiB: round(watched.peakUsedBytes / MIB, 0),
+    watching: `${viewers.watching} of ${(VIEWERS - STALLED) * factor}`,
+    watchingFps: viewers.watchingFps,
+    slowestFps: viewers.slowestFps,
+    snapshotsPerSecond: `${snapshotsPerSecond} of ${SNAPSHOTS_PER_SECOND * factor}`,
+  };
 }
 
 function textOf(counts: Record<string, number>): string {

@@ -1,24 +1,17 @@
-// Looks at the boxed server once a second: memory, event loop, whether it is still there.
+// Looks at the boxed server once a second: memory, whether it is still there, and what it says of itself.
 
-import type { BoxedServer } from './boxed-server.ts';
-import { usageOf } from '../harness/process-usage.ts';
 import { percentile } from '../harness/statistics.ts';
+import type { BoxedServer } from './boxed-server.ts';
+import { MemoryWatch, type WatchedMemory } from './memory-watch.ts';
 
 const INTERVAL_MS = 1_000;
 
-export interface Watched {
-  peakBytes: number;
-  /** Without the page cache, as sampled. */
-  peakUsedBytes: number;
-  peakRssBytes: number;
+export interface Watched extends WatchedMemory {
   eventLoopMedianMs: number;
   /** Of the seconds, the worst but one in a hundred. */
   eventLoopP99Ms: number;
   /** By level and what caused it. */
   pressureSeconds: Record<string, number>;
-  kills: number;
-  /** How the process ended; undefined while it runs. */
-  ending: string | undefined;
 }
 
 /** What is looked at in `GET system`. */
@@ -29,39 +22,29 @@ interface System {
 
 export class Watch {
   readonly #boxed: BoxedServer;
-  readonly #killsBefore: number;
+  readonly #memory: MemoryWatch;
   readonly #eventLoopMs: number[] = [];
   readonly #pressureSeconds: Record<string, number> = {};
   readonly #timer: NodeJS.Timeout;
-  #peakUsedBytes = 0;
-  #peakRssBytes = 0;
 
   constructor(boxed: BoxedServer) {
     this.#boxed = boxed;
-    this.#killsBefore = boxed.group.kills;
-    boxed.group.forgetPeak();
+    this.#memory = new MemoryWatch(boxed.group, boxed.server.program);
     this.#timer = setInterval(() => void this.#look(), INTERVAL_MS);
   }
 
   end(): Watched {
     clearInterval(this.#timer);
-    const { group, server } = this.#boxed;
     return {
-      peakBytes: group.peakBytes,
-      peakUsedBytes: this.#peakUsedBytes,
-      peakRssBytes: this.#peakRssBytes,
+      ...this.#memory.end(),
       eventLoopMedianMs: percentile(this.#eventLoopMs, 0.5),
       eventLoopP99Ms: percentile(this.#eventLoopMs, 0.99),
       pressureSeconds: this.#pressureSeconds,
-      kills: group.kills - this.#killsBefore,
-      ending: server.program.ending,
     };
   }
 
   async #look(): Promise<void> {
-    const { group, server } = this.#boxed;
-    this.#peakUsedBytes = Math.max(this.#peakUsedBytes, group.usedBytes);
-    this.#peakRssBytes = Math.max(this.#peakRssBytes, usageOf(server.program.pids).rssBytes);
+    const { server } = this.#boxed;
     const system = await server.session.get<System>('system').catch(() => undefined);
     if (!system) return;
     this.#eventLoopMs.push(system.eventLoop.p99Ms);

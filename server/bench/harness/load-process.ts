@@ -4,6 +4,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { LoadName, OptionsOf, ReportOf } from '../loads/registry.ts';
+import { descendantsOf } from '../../test/e2e/support/sitecast.ts';
 import { usageOf } from './process-usage.ts';
 
 const WORKER = fileURLToPath(new URL('./load-worker.ts', import.meta.url));
@@ -60,7 +61,7 @@ export class LoadProcess<Name extends LoadName> implements AsyncDisposable {
   /** Begins a window: what was counted before is forgotten. */
   async reset(): Promise<void> {
     await this.#ask({ act: 'reset' });
-    this.#since = { cpuSeconds: usageOf([this.#child.pid!]).cpuSeconds, atMs: performance.now() };
+    this.#since = { cpuSeconds: this.#cpuSeconds, atMs: performance.now() };
   }
 
   async report(): Promise<ReportOf<Name>> {
@@ -74,8 +75,7 @@ export class LoadProcess<Name extends LoadName> implements AsyncDisposable {
 
   /** Cores since `reset`. */
   get cores(): number {
-    const { cpuSeconds } = usageOf([this.#child.pid!]);
-    return (cpuSeconds - this.#since.cpuSeconds) / ((performance.now() - this.#since.atMs) / 1_000);
+    return (this.#cpuSeconds - this.#since.cpuSeconds) / ((performance.now() - this.#since.atMs) / 1_000);
   }
 
   get isOverloaded(): boolean {
@@ -89,6 +89,12 @@ export class LoadProcess<Name extends LoadName> implements AsyncDisposable {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
     await exited;
     clearTimeout(timer);
+  }
+
+  /** What it started included. */
+  get #cpuSeconds(): number {
+    const pid = this.#child.pid!;
+    return usageOf([pid, ...descendantsOf(pid).map((child) => child.pid)]).cpuSeconds;
   }
 
   #ask(request: { act: 'start'; name: LoadName; options: unknown } | { act: 'reset' | 'report' | 'finish' }) {

@@ -3,9 +3,11 @@
 import type { Load } from './load.ts';
 import { startControl } from './control.ts';
 import { startHostile } from './hostile.ts';
+import { startOldSnapshots } from './old-snapshots.ts';
 import { startReadings } from './readings.ts';
 import { startReports } from './reports.ts';
 import { startMqttFeed, startTcpFeed } from './rival-feeds.ts';
+import { startRtspCameras } from './rtsp-cameras.ts';
 import { startSensorConnections } from './sensor-connections.ts';
 import { startSitecastAgent } from './sitecast-agent.ts';
 import { startSnapshots } from './snapshots.ts';
@@ -16,10 +18,12 @@ export const LOADS = {
   'sitecast-agent': startSitecastAgent,
   'tcp-feed': startTcpFeed,
   'mqtt-feed': startMqttFeed,
+  'rtsp-cameras': startRtspCameras,
   viewers: startViewers,
   'sensor-connections': startSensorConnections,
   readings: startReadings,
   snapshots: startSnapshots,
+  'old-snapshots': startOldSnapshots,
   uploads: startUploads,
   reports: startReports,
   control: startControl,

@@ -7,7 +7,8 @@ import { median, round } from '../harness/statistics.ts';
 import type { Load } from './load.ts';
 
 export interface ViewersOptions {
-  port: number;
+  /** One for all streams, or one for each. */
+  ports: number[];
   dialect: DialectOptions;
   viewers: number;
   streams: number;
@@ -20,12 +21,15 @@ export interface ViewersOptions {
 export interface ViewersReport {
   /** Healthy viewers that got a frame in the window. */
   watching: number;
+  /** Median of those. */
+  watchingFps: number;
   slowestFps: number;
   medianFps: number;
   /** Left out between two frames that came, all viewers. */
   missed: number;
-  latencyP50Ms: number;
-  latencyP99Ms: number;
+  /** null: the frames do not say when they were made. */
+  latencyP50Ms: number | null;
+  latencyP99Ms: number | null;
   /** Sent away, by reason. */
   gone: Record<string, number>;
 }
@@ -39,7 +43,7 @@ class Viewers implements Load<ViewersReport> {
   #sinceMs = performance.now();
 
   async start({
-    port,
+    ports,
     dialect,
     viewers,
     streams,
@@ -52,9 +56,10 @@ class Viewers implements Load<ViewersReport> {
       const meter = new FrameMeter(stalls ? new LatencyHistogram() : this.#latencies);
       if (!stalls) this.#healthy.push(meter);
       const onGone = (reason: string): void => void (this.#gone[reason] = (this.#gone[reason] ?? 0) + 1);
+      const stream = number % streams;
       new Sink({
-        port,
-        stream: number % streams,
+        port: ports[stream % ports.length]!,
+        stream,
         number,
         dialect: dialectOf(dialect),
         meter,
@@ -75,15 +80,21 @@ class Viewers implements Load<ViewersReport> {
   report(): ViewersReport {
     const seconds = (performance.now() - this.#sinceMs) / 1_000;
     const fps = this.#healthy.map(({ frames }) => frames / seconds);
+    const watching = fps.filter((value) => value > 0);
     return {
-      watching: fps.filter((value) => value > 0).length,
+      watching: watching.length,
+      watchingFps: watching.length === 0 ? 0 : round(median(watching), 1),
       slowestFps: round(Math.min(...fps), 1),
       medianFps: round(median(fps), 1),
       missed: this.#healthy.reduce((sum, { missed }) => sum + missed, 0),
-      latencyP50Ms: round(this.#latencies.at(0.5), 1),
-      latencyP99Ms: round(this.#latencies.at(0.99), 1),
+      latencyP50Ms: this.#latency(0.5),
+      latencyP99Ms: this.#latency(0.99),
       gone: this.#gone,
     };
+  }
+
+  #latency(share: number): number | null {
+    return this.#latencies.total === 0 ? null : round(this.#latencies.at(share), 1);
   }
 }
 

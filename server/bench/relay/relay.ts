@@ -4,14 +4,12 @@ import { Resources } from '../harness/resources.ts';
 import { round } from '../harness/statistics.ts';
 import { TempDir } from '../harness/temp-dir.ts';
 import type { BenchOptions } from '../options.ts';
-import { takeSample } from './sample.ts';
 import { measureSlopes } from './slopes.ts';
 import { FIVE_BY_TWO, startSubjects } from './subjects.ts';
-import { figuresOf, rowOf, type Figure, type Measured, type Row } from './verdict.ts';
+import { takeTurns, type Measured } from './turns.ts';
+import { figuresOf, figureTable, rowOf, type Figure, type Row } from './verdict.ts';
 
 const DEFAULT_VIEWERS = [50, 200];
-const DEFAULT_SECONDS = 10;
-const WARM_UP_SECONDS = 10;
 
 export async function relay(options: BenchOptions): Promise<void> {
   const log = options.json ? () => undefined : console.log;
@@ -25,40 +23,14 @@ export async function relay(options: BenchOptions): Promise<void> {
 }
 
 async function measureRounds(options: BenchOptions, log: (line: string) => void): Promise<Measured[]> {
-  const { rounds, signal, viewers: sizes = DEFAULT_VIEWERS, seconds = DEFAULT_SECONDS } = options;
-  const warmUpSeconds = Math.min(WARM_UP_SECONDS, seconds);
+  const { viewers: sizes = DEFAULT_VIEWERS } = options;
   await using resources = new Resources();
   const { path: dir } = resources.use(new TempDir());
   const subjects = await startSubjects(resources, { dir, maxViewers: Math.max(...sizes) + 10, log });
   const measured: Measured[] = [];
-  for (const viewers of sizes) {
-    const cells = subjects.map((subject) => ({ subject, samples: [] as Measured['samples'] }));
-    for (let number = 1; number <= rounds; number += 1) {
-      for (const { subject, samples } of cells) {
-        const sample = await takeSample(subject, {
-          viewers,
-          shape: FIVE_BY_TWO,
-          warmUpSeconds,
-          seconds,
-          signal,
-        });
-        samples.push(sample);
-        log(progressLine(number, subject.name, viewers, sample));
-      }
-    }
-    measured.push(...cells.map(({ subject, samples }) => ({ subject: subject.name, viewers, samples })));
-  }
+  for (const viewers of sizes)
+    measured.push(...(await takeTurns(subjects, { viewers, shape: FIVE_BY_TWO }, options, log)));
   return measured;
-}
-
-function progressLine(
-  number: number,
-  name: string,
-  viewers: number,
-  { cpuCores, received, flaws }: Measured['samples'][number],
-): string {
-  const trouble = flaws.length === 0 ? '' : `  (${flaws.join('; ')})`;
-  return `round ${number}  ${name.padEnd(9)} ${viewers} viewers  ${cpuCores.toFixed(3)} cores  ${received.medianFps} fps  p99 ${received.latencyP99Ms} ms${trouble}`;
 }
 
 function print(rows: Row[], figures: Figure[]): void {
@@ -68,15 +40,5 @@ function print(rows: Row[], figures: Figure[]): void {
   );
   console.log('CPU in cores, of the process tree; PostgreSQL beside ours is not counted.\n');
   console.table(rows.map(({ flaws, ...row }) => ({ ...row, flaws: flaws.join('; ') })));
-  console.table(
-    figures.map((figure) => ({
-      ...figure,
-      value: figure.value ?? 'none: see flaws',
-      isMet: metText(figure),
-    })),
-  );
-}
-
-function metText({ isMet }: Figure): string {
-  return isMet === undefined ? '' : isMet ? 'met' : 'NOT MET';
+  console.table(figureTable(figures));
 }

@@ -3,19 +3,16 @@
 import { median, round } from '../harness/statistics.ts';
 import type { Sample } from './sample.ts';
 import type { SubjectName } from './subjects.ts';
-
-export interface Measured {
-  subject: SubjectName;
-  viewers: number;
-  samples: Sample[];
-}
+import type { Measured } from './turns.ts';
 
 export interface Row {
   subject: SubjectName;
+  streams: number;
   viewers: number;
   cpuCores: number;
   pssMiB: number;
   fps: number;
+  /** NaN: its frames do not say when they were made. */
   p50Ms: number;
   p99Ms: number;
   flaws: string[];
@@ -23,24 +20,28 @@ export interface Row {
 
 export interface Figure {
   figure: string;
-  viewers: number;
   /** undefined: a run was flawed, or the rival is missing. */
   value: number | undefined;
   target: number | undefined;
   isMet: boolean | undefined;
 }
 
-export function rowOf({ subject, viewers, samples }: Measured): Row {
+interface RelayFigure extends Figure {
+  viewers: number;
+}
+
+export function rowOf({ subject, streams, viewers, samples }: Measured): Row {
   const over = (of: (sample: Sample) => number, digits: number): number =>
     round(median(samples.map(of)), digits);
   return {
     subject,
+    streams,
     viewers,
     cpuCores: over(({ cpuCores }) => cpuCores, 3),
     pssMiB: over(({ pssMiB }) => pssMiB, 1),
     fps: over(({ received }) => received.medianFps, 1),
-    p50Ms: over(({ received }) => received.latencyP50Ms, 1),
-    p99Ms: over(({ received }) => received.latencyP99Ms, 1),
+    p50Ms: over(({ received }) => received.latencyP50Ms ?? Number.NaN, 1),
+    p99Ms: over(({ received }) => received.latencyP99Ms ?? Number.NaN, 1),
     flaws: [...new Set(samples.flatMap(({ flaws }) => flaws))],
   };
 }
@@ -48,7 +49,7 @@ export function rowOf({ subject, viewers, samples }: Measured): Row {
 /** Targets hold for 200 viewers. */
 const TARGET_VIEWERS = 200;
 
-export function figuresOf(rows: Row[]): Figure[] {
+export function figuresOf(rows: Row[]): RelayFigure[] {
   const sizes = [...new Set(rows.map(({ viewers }) => viewers))];
   return sizes.flatMap((viewers) => {
     const row = (name: SubjectName): Row | undefined =>
@@ -56,7 +57,7 @@ export function figuresOf(rows: Row[]): Figure[] {
         ({ subject, viewers: size, flaws }) => subject === name && size === viewers && flaws.length === 0,
       );
     const ratio = (rival: SubjectName, of: (row: Row) => number): number | undefined =>
-      divide(row('ours') && of(row('ours')!), row(rival) && of(row(rival)!));
+      ratioOf(row('ours') && of(row('ours')!), row(rival) && of(row(rival)!));
     return [
       figure(
         'CPU ours / WS',
@@ -81,12 +82,22 @@ export function figuresOf(rows: Row[]): Figure[] {
   });
 }
 
-function divide(ours: number | undefined, theirs: number | undefined): number | undefined {
-  return ours === undefined || theirs === undefined || theirs === 0 ? undefined : round(ours / theirs, 2);
+/** undefined when one of them is. */
+export function ratioOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined || other === 0 ? undefined : round(one / other, 2);
 }
 
-function figure(name: string, viewers: number, value: number | undefined, atMost: number): Figure {
+function figure(name: string, viewers: number, value: number | undefined, atMost: number): RelayFigure {
   const target = viewers === TARGET_VIEWERS ? atMost : undefined;
   const isMet = value === undefined || target === undefined ? undefined : value <= target;
   return { figure: name, viewers, value, target, isMet };
+}
+
+/** For console.table. */
+export function figureTable(figures: Figure[]): object[] {
+  return figures.map((figure) => ({
+    ...figure,
+    value: figure.value ?? 'none: see flaws',
+    isMet: figure.isMet === undefined ? '' : figure.isMet ? 'met' : 'NOT MET',
+  }));
 }

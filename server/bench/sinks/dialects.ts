@@ -12,10 +12,15 @@ export interface Dialect {
   /** About once a second. */
   progress?(sequence: number): Buffer;
   cut: Cutter;
+  /** Binary messages are pieces of an MPEG transport stream, not live frames. */
+  isTransportStream?: boolean;
 }
 
 export type DialectOptions =
-  { kind: 'sitecast'; cookie: string; origin: string } | { kind: 'websocket' } | { kind: 'mqtt' };
+  | { kind: 'sitecast'; cookie: string; origin: string }
+  | { kind: 'websocket' }
+  | { kind: 'jsmpeg' }
+  | { kind: 'mqtt' };
 
 export function dialectOf(options: DialectOptions): Dialect {
   switch (options.kind) {
@@ -43,6 +48,13 @@ export function dialectOf(options: DialectOptions): Dialect {
         greeting: (stream) => [upgrade(`/${stream}`, 'bench', [])],
         hasHttpAnswer: true,
         cut: cutWebSocket,
+      };
+    case 'jsmpeg':
+      return {
+        greeting: () => [upgrade('/', 'bench', [])],
+        hasHttpAnswer: true,
+        cut: cutWebSocket,
+        isTransportStream: true,
       };
     case 'mqtt':
       return {

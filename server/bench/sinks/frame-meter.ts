@@ -17,6 +17,10 @@ export class LatencyHistogram {
     this.#total += 1;
   }
 
+  get total(): number {
+    return this.#total;
+  }
+
   /** ms below which `share` of them are; 0 without any. */
   at(share: number): number {
     let seen = 0;
@@ -53,6 +57,11 @@ export class FrameMeter {
     if (this.#lastSequence !== undefined) this.missed += Math.max(0, sequence - this.#lastSequence - 1);
     this.#lastSequence = sequence;
     this.#latencies.add((monotonicUs() - Number(head.readBigUInt64BE(16))) / 1_000);
+  }
+
+  /** A picture that tells neither its number nor its age. */
+  addUndated(): void {
+    this.frames += 1;
   }
 
   reset(): void {

@@ -17,14 +17,18 @@ type Message = Exclude<Cut, { needs: number }>;
 export class MessageReader {
   readonly #cut: Cutter;
   readonly #onMessage: (message: Message) => void;
+  readonly #onBinaryPiece: ((piece: Buffer) => void) | undefined;
+  #isBinary = false;
   #head = Buffer.allocUnsafe(512);
   #headBytes = 0;
   #needs = 2;
   #skipBytes = 0;
 
-  constructor(cut: Cutter, onMessage: (message: Message) => void) {
+  /** @param onBinaryPiece given all of the binary payloads, piece by piece. */
+  constructor(cut: Cutter, onMessage: (message: Message) => void, onBinaryPiece?: (piece: Buffer) => void) {
     this.#cut = cut;
     this.#onMessage = onMessage;
+    this.#onBinaryPiece = onBinaryPiece;
   }
 
   push(chunk: Buffer): void {
@@ -32,6 +36,7 @@ export class MessageReader {
     while (offset < chunk.length) {
       if (this.#skipBytes > 0) {
         const skipped = Math.min(this.#skipBytes, chunk.length - offset);
+        if (this.#isBinary) this.#onBinaryPiece?.(chunk.subarray(offset, offset + skipped));
         this.#skipBytes -= skipped;
         offset += skipped;
         continue;
@@ -49,7 +54,9 @@ export class MessageReader {
     this.#skipBytes = cut.totalBytes - this.#headBytes;
     this.#headBytes = 0;
     this.#needs = 2;
+    this.#isBinary = cut.kind === 'binary';
     this.#onMessage(cut);
+    if (this.#isBinary) this.#onBinaryPiece?.(cut.payload);
   }
 
   #grow(needs: number): void {

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { pong, type Dialect } from './dialects.ts';
 import type { FrameMeter } from './frame-meter.ts';
 import { MessageReader } from './message-reader.ts';
+import { TransportStreamReader } from './transport-stream.ts';
 
 export interface SinkOptions {
   port: number;
@@ -31,14 +32,19 @@ export class Sink {
   }
 
   join(): void {
-    const { port, dialect, stream, number } = this.#options;
+    const { port, dialect, stream, number, meter } = this.#options;
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     let reason = 'connection closed';
-    const reader = new MessageReader(dialect.cut, ({ kind, payload }) => {
-      if (kind === 'binary') this.#options.meter.add(payload);
-      if (kind === 'ping') socket.write(pong(payload));
-      if (kind === 'text') reason = errorCodeIn(payload) ?? reason;
-    });
+    const pictures = dialect.isTransportStream ? new TransportStreamReader(meter) : undefined;
+    const reader = new MessageReader(
+      dialect.cut,
+      ({ kind, payload }) => {
+        if (kind === 'binary' && !pictures) meter.add(payload);
+        if (kind === 'ping') socket.write(pong(payload));
+        if (kind === 'text') reason = errorCodeIn(payload) ?? reason;
+      },
+      pictures && ((piece) => pictures.push(piece)),
+    );
     socket.on('connect', () => {
       for (const bytes of dialect.greeting(stream, number)) socket.write(bytes);
       if (this.#options.stalls) setTimeout(() => socket.destroy(), STALL_MS);
