@@ -18,7 +18,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['{shared,edge-agent,server}/test/**/*.test.ts', 'server/web/test/**/*.test.ts'],
-    globalSetup: ['server/test/support/prepared-cluster.ts'],
+    globalSetup: ['server/test/support/run-postgres.ts'],
     sequence: { sequencer: LongestFirst },
     // Suites that start real servers and encoders mostly wait, so four at a time keep two cores busy and their deadlines
     // still mean something.
