@@ -18,8 +18,11 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['{shared,edge-agent,server}/test/**/*.test.ts', 'server/web/test/**/*.test.ts'],
-    globalSetup: ['server/test/support/prepared-cluster.ts'],
+    globalSetup: ['server/test/support/run-postgres.ts'],
     sequence: { sequencer: LongestFirst },
+    // Every suite leaves its process as it found it, so that four serve all of them: a process of its own costs a file half a
+    // second of imports, with the whole server two.
+    isolate: false,
     // Suites that start real servers and encoders mostly wait, so four at a time keep two cores busy and their deadlines
     // still mean something.
     maxWorkers: 4,

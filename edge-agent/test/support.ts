@@ -19,18 +19,23 @@ export async function temporaryFolder(): Promise<string> {
 
 type Truthful<T> = Exclude<T, undefined | null | false>;
 
-/** Asks until `check` gives something other than undefined, null or false. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 250;
+
+/** Asks until `check` gives something other than undefined, null or false; more seldom what takes long, since asking is work. */
 export async function waitFor<T>(
   check: () => T | Promise<T>,
   what: string,
   timeoutMs = 15_000,
 ): Promise<Truthful<T>> {
-  const deadline = Date.now() + timeoutMs;
+  const startedMs = performance.now();
   for (;;) {
     const answer = await check();
     if (answer !== undefined && answer !== null && answer !== false) return answer as Truthful<T>;
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const waitedMs = performance.now() - startedMs;
+    if (waitedMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    const pauseMs = Math.min(Math.max(waitedMs / 10, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

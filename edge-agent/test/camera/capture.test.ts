@@ -1,11 +1,17 @@
 import { systemClock } from '@sitecast/shared/runtime/clock';
-import { expect, it, vi } from 'vitest';
-import { Capture } from '../../src/camera/capture.ts';
+import { afterAll, expect, it, vi } from 'vitest';
 import { parseSource } from '../../src/camera/source.ts';
 import { temporaryFolder } from '../support.ts';
 
-// A name server that never answers.
-vi.mock('node:dns/promises', () => ({ lookup: () => new Promise(() => {}) }));
+// A name server that never answers. Test files share processes: what others loaded is loaded anew with it, and once more after
+// us without.
+vi.resetModules();
+vi.doMock('node:dns/promises', () => ({ lookup: () => new Promise(() => {}) }));
+const { Capture } = await import('../../src/camera/capture.ts');
+afterAll(() => {
+  vi.doUnmock('node:dns/promises');
+  vi.resetModules();
+});
 
 it('a capture closes at once although the look-up of its host hangs', async () => {
   const capture = new Capture({

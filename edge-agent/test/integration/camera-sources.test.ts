@@ -1,16 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SnapshotMaker } from '../../src/imaging/snapshot-maker.ts';
-import { temporaryFolder, waitFor } from '../support.ts';
+import { waitFor } from '../support.ts';
 import { runningCaptures, ffmpegs, runFfmpeg } from './ffmpegs.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
 
 const PATIENCE_MS = 40_000;
 
+const recordings = new Map<string, Promise<string>>();
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sitecast-recordings-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Encoded by the first test that asks for it. */
+function recording(name: string, ...encoder: string[]): Promise<string> {
+  const made = recordings.get(name) ?? encodeRecording(name, encoder);
+  recordings.set(name, made);
+  return made;
+}
+
 /** A file of one second: ten pictures. */
-async function recording(name: string, ...encoder: string[]): Promise<string> {
-  const path = join(await temporaryFolder(), name);
+async function encodeRecording(name: string, encoder: string[]): Promise<string> {
+  const path = join(folder, name);
   const scene = ['-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=10', '-f', 'lavfi', '-i', 'sine'];
   await runFfmpeg(
     '-loglevel',

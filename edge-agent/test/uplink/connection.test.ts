@@ -1,11 +1,12 @@
-import { expect, test, vi } from 'vitest';
-import { MqttConnection } from '../../src/uplink/connection.ts';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { SessionOptions } from '../../src/uplink/mqtt-session.ts';
 import { silentLogger } from '../support.ts';
 
-const sessions = vi.hoisted((): SessionOptions[] => []);
+const sessions: SessionOptions[] = [];
 
-vi.mock('../../src/uplink/mqtt-session.ts', () => ({
+// Test files share processes: what others loaded is loaded anew with this in it, and once more after us without.
+vi.resetModules();
+vi.doMock('../../src/uplink/mqtt-session.ts', () => ({
   MqttSession: class {
     constructor(options: SessionOptions) {
       sessions.push(options);
@@ -14,6 +15,11 @@ vi.mock('../../src/uplink/mqtt-session.ts', () => ({
     async close(): Promise<void> {}
   },
 }));
+const { MqttConnection } = await import('../../src/uplink/connection.ts');
+afterAll(() => {
+  vi.doUnmock('../../src/uplink/mqtt-session.ts');
+  vi.resetModules();
+});
 
 test('a connection that was closed stays closed, although its session opens late', async () => {
   const connection = new MqttConnection({

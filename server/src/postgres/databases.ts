@@ -13,11 +13,11 @@ export async function ensureDatabase(url: string, name: string): Promise<void> {
   });
 }
 
-/** Copies `template`, which nobody may be connected to. */
+/** Copies `template`, which nobody may be connected to, file by file: a third of the work of copying it through the log. */
 export async function cloneDatabase(url: string, name: string, template: string): Promise<void> {
   await withClient(url, async (client) => {
     const [to, from] = [client.escapeIdentifier(name), client.escapeIdentifier(template)];
-    await client.query(`create database ${to} template ${from} strategy wal_log`);
+    await client.query(`create database ${to} template ${from} strategy file_copy`);
   });
 }
 

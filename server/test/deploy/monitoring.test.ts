@@ -44,6 +44,67 @@ const queries = dashboard.panels.flatMap(({ title, targets }) =>
 /** Made by Prometheus itself at each scrape. */
 const OF_PROMETHEUS = ['up'];
 
+type Series = Record<string, string>;
+/** Alert, by when it fires, on what, and on what it does not. */
+const CASES: [string, string, Series, Series][] = [
+  ['SitecastDown', '5m', { 'up{job="sitecast"}': '0x20' }, { 'up{job="sitecast"}': '1x20' }],
+  [
+    'SitecastNotReady',
+    '5m',
+    { 'sitecast_ready{check="disk"}': '0x20' },
+    { 'sitecast_ready{check="disk"}': '1x20' },
+  ],
+  ['SitecastMemoryHigh', '10m', memory(1300), memory(1100)],
+  [
+    'SitecastPressureCritical',
+    '5m',
+    { sitecast_pressure_level: '3x20' },
+    { sitecast_pressure_level: '2x20' },
+  ],
+  [
+    'SitecastEventLoopSlow',
+    '5m',
+    { sitecast_event_loop_delay_p99_seconds: '0.3x20' },
+    { sitecast_event_loop_delay_p99_seconds: '0.2x20' },
+  ],
+  [
+    'SitecastPoolWaiting',
+    '5m',
+    { sitecast_postgres_callers_waiting: '3x20' },
+    { sitecast_postgres_callers_waiting: '3 0 3 0 3 0 3 0' },
+  ],
+  [
+    'SitecastImageQueueLong',
+    '5m',
+    { sitecast_snapshots_staged: '450x20', sitecast_snapshots_staged_max: '500x20' },
+    { sitecast_snapshots_staged: '300x20', sitecast_snapshots_staged_max: '500x20' },
+  ],
+  [
+    'SitecastSnapshotsStalled',
+    '25m',
+    { sitecast_snapshots_staged: '5x40', sitecast_snapshots_filed_total: '100x40' },
+    { sitecast_snapshots_staged: '5x40', sitecast_snapshots_filed_total: '100+5x40' },
+  ],
+  [
+    'SitecastReadingsStalled',
+    '15m',
+    { sitecast_telemetry_rows_waiting: '9x40', sitecast_telemetry_messages_stored_total: '7x40' },
+    { sitecast_telemetry_rows_waiting: '0x40', sitecast_telemetry_messages_stored_total: '7x40' },
+  ],
+  [
+    'SitecastDiskFull',
+    '5m',
+    { sitecast_disk_free_bytes: '10x20', sitecast_disk_free_min_bytes: '20x20' },
+    { sitecast_disk_free_bytes: '30x20', sitecast_disk_free_min_bytes: '20x20' },
+  ],
+  [
+    'SitecastStreamSlotsFull',
+    '15m',
+    { sitecast_live_streams: '5x30', sitecast_live_streams_max: '5x30' },
+    { sitecast_live_streams: '4x30', sitecast_live_streams_max: '5x30' },
+  ],
+];
+
 const postgres = useTestPostgres();
 let metrics = '';
 
@@ -212,81 +273,31 @@ describe.skipIf(!requireTool('promtool', 'it checks rules, queries and metrics f
       promtool(['check', 'rules', join(dir, 'panels.yml')]);
     });
 
-    it.each<[string, string, Record<string, string>, Record<string, string>]>([
-      ['SitecastDown', '5m', { 'up{job="sitecast"}': '0x20' }, { 'up{job="sitecast"}': '1x20' }],
-      [
-        'SitecastNotReady',
-        '5m',
-        { 'sitecast_ready{check="disk"}': '0x20' },
-        { 'sitecast_ready{check="disk"}': '1x20' },
-      ],
-      ['SitecastMemoryHigh', '10m', memory(1300), memory(1100)],
-      [
-        'SitecastPressureCritical',
-        '5m',
-        { sitecast_pressure_level: '3x20' },
-        { sitecast_pressure_level: '2x20' },
-      ],
-      [
-        'SitecastEventLoopSlow',
-        '5m',
-        { sitecast_event_loop_delay_p99_seconds: '0.3x20' },
-        { sitecast_event_loop_delay_p99_seconds: '0.2x20' },
-      ],
-      [
-        'SitecastPoolWaiting',
-        '5m',
-        { sitecast_postgres_callers_waiting: '3x20' },
-        { sitecast_postgres_callers_waiting: '3 0 3 0 3 0 3 0' },
-      ],
-      [
-        'SitecastImageQueueLong',
-        '5m',
-        { sitecast_snapshots_staged: '450x20', sitecast_snapshots_staged_max: '500x20' },
-        { sitecast_snapshots_staged: '300x20', sitecast_snapshots_staged_max: '500x20' },
-      ],
-      [
-        'SitecastSnapshotsStalled',
-        '25m',
-        { sitecast_snapshots_staged: '5x40', sitecast_snapshots_filed_total: '100x40' },
-        { sitecast_snapshots_staged: '5x40', sitecast_snapshots_filed_total: '100+5x40' },
-      ],
-      [
-        'SitecastReadingsStalled',
-        '15m',
-        { sitecast_telemetry_rows_waiting: '9x40', sitecast_telemetry_messages_stored_total: '7x40' },
-        { sitecast_telemetry_rows_waiting: '0x40', sitecast_telemetry_messages_stored_total: '7x40' },
-      ],
-      [
-        'SitecastDiskFull',
-        '5m',
-        { sitecast_disk_free_bytes: '10x20', sitecast_disk_free_min_bytes: '20x20' },
-        { sitecast_disk_free_bytes: '30x20', sitecast_disk_free_min_bytes: '20x20' },
-      ],
-      [
-        'SitecastStreamSlotsFull',
-        '15m',
-        { sitecast_live_streams: '5x30', sitecast_live_streams_max: '5x30' },
-        { sitecast_live_streams: '4x30', sitecast_live_streams_max: '5x30' },
-      ],
-    ])('sees %s fire by %s, and not on a good day', async (alertname, at, bad, good) => {
-      const tests = [bad, good].map((series) => ({
-        interval: '1m',
-        input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-        promql_expr_test: [
-          {
-            expr: `count(ALERTS{alertname="${alertname}",alertstate="firing"})`,
-            eval_time: at,
-            exp_samples: series === bad ? [{ labels: '{}', value: 1 }] : [],
-          },
-        ],
-      }));
-      const file = join(dir, `${alertname}.yml`);
+    it('sees each alert fire in time, and not on a good day', async () => {
+      const tests = CASES.flatMap(([alertname, at, bad, good]) => [
+        { name: `${alertname} fires`, ...seriesTest(alertname, at, bad, [{ labels: '{}', value: 1 }]) },
+        { name: `${alertname} stays silent`, ...seriesTest(alertname, at, good, []) },
+      ]);
+      const file = join(dir, 'cases.yml');
       await writeFile(file, stringify({ rule_files: [ALERTS], evaluation_interval: '15s', tests }));
       promtool(['test', 'rules', file]);
     });
   },
 );
+
+function seriesTest(alertname: string, at: string, series: Series, exp_samples: object[]): object {
+  return {
+    interval: '1m',
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{alertname="${alertname}",alertstate="firing"})`,
+        eval_time: at,
+        exp_samples,
+      },
+    ],
+  };
+}
 
 function memory(rssMib: number): Record<string, string> {
   return { sitecast_memory_rss_bytes: `${rssMib}x20`, sitecast_memory_limit_bytes: '1536x20' };

@@ -1,26 +1,44 @@
 // The cap of five live streams, the fallback to stills, and a viewer that stops reading.
 
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrameKind } from '@sitecast/shared/protocol/frame-header';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { runFfmpeg } from '../../../edge-agent/test/integration/ffmpegs.ts';
 import { LiveViewer } from './support/live-viewer.ts';
 import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
 
-const CAMERAS = ['a', 'b', 'c', 'd', 'e', 'f'];
+const CAMERAS = [1, 2, 3, 4, 5, 6].map((number) => `camera-${number}`);
 const KOREAN = '최대 동시 스트림 수를 초과했습니다. 잠시 후 다시 시도해주세요.';
+
+/** Encoded once and played by six cameras: drawing and encoding six pictures would take half a core. */
+async function sixMovies(folder: string): Promise<string[]> {
+  const [first = '', ...others] = CAMERAS.map((name) => join(folder, `${name}.mp4`));
+  const scene = ['-f', 'lavfi', '-i', 'testsrc2=s=960x540:r=15', '-t', '6', '-pix_fmt', 'yuv420p'];
+  await runFfmpeg('-loglevel', 'error', ...scene, '-preset', 'ultrafast', '-g', '15', '-b:v', '700k', first);
+  for (const path of others) copyFileSync(first, path);
+  return [first, ...others];
+}
 
 describe('six cameras and five stream slots', () => {
   let sitecast: Sitecast;
   let session: ApiSession;
+  let folder: string;
 
   beforeAll(async () => {
+    const movies = await sixMovies((folder = mkdtempSync(join(tmpdir(), 'sitecast-movies-'))));
     sitecast = await Sitecast.start({
-      args: ['--no-demo', ...CAMERAS.flatMap((name) => ['--camera', `demo:${name}`])],
+      args: ['--no-demo', ...movies.flatMap((path) => ['--camera', `file:${path}`])],
     });
     session = await sitecast.login();
     await waitFor(allLive, 60_000, 'six live cameras');
   }, 180_000);
-  afterAll(() => sitecast.close());
+  afterAll(async () => {
+    await sitecast?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   it('six asked at once: exactly five run, the sixth is told in English and Korean, and gets stills', async () => {
     const viewers = CAMERAS.map((name) => new LiveViewer(session, `local/${name}`));
@@ -59,7 +77,7 @@ describe('six cameras and five stream slots', () => {
       'the slots to be free',
     );
     expect(system.streams.max).toBe(5);
-    const viewers = Array.from({ length: 4 }, () => new LiveViewer(session, 'local/f'));
+    const viewers = Array.from({ length: 4 }, () => new LiveViewer(session, 'local/camera-6'));
     try {
       for (const viewer of viewers) await viewer.framesAfter(0, 20);
       // The report may be a second old.
@@ -71,15 +89,15 @@ describe('six cameras and five stream slots', () => {
         5_000,
         'the report of four viewers',
       );
-      expect(watched).toMatchObject([{ camera: 'local/f', profile: 'main', viewers: 4 }]);
+      expect(watched).toMatchObject([{ camera: 'local/camera-6', profile: 'main', viewers: 4 }]);
     } finally {
       for (const viewer of viewers) viewer.close();
     }
   });
 
   it('a viewer that stops reading delays nobody, and is told what it lost', async () => {
-    const frozen = new LiveViewer(session, 'local/a');
-    const healthy = new LiveViewer(session, 'local/a');
+    const frozen = new LiveViewer(session, 'local/camera-1');
+    const healthy = new LiveViewer(session, 'local/camera-1');
     try {
       await frozen.framesAfter(0, 10);
       await healthy.framesAfter(0, 10);

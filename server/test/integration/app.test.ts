@@ -9,12 +9,12 @@ import { command, droppedNotice, type Command, type DroppedNotice } from '@sitec
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { withClient } from '../../src/postgres/databases.ts';
-import { useTestPostgres } from '../support/postgres.ts';
+import { useOwnPostgres } from '../support/postgres.ts';
 import { appStarter } from '../support/running-app.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const postgres = useTestPostgres();
+const postgres = useOwnPostgres();
 const start = appStarter(postgres);
 const GATEWAY = { site: 'yard', agent: 'gateway' };
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { openPool, type Database } from '../../src/postgres/pool.ts';
 import { EmbeddedDatabase } from '../../src/standalone/embedded-postgres.ts';
 import { choosePostgresAccount, preparePostgresHome } from '../../src/standalone/postgres-account.ts';
-import { testLogger } from '../support/postgres.ts';
+import { preparedCluster, testLogger } from '../support/postgres.ts';
+import { copyCluster } from '../support/run-postgres.ts';
 
 describe('the embedded PostgreSQL', () => {
   it('keeps its data and its login over a stop and a start', async () => {
@@ -19,7 +20,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('listens on 127.0.0.1 only, asks for the password, and keeps it mode 0600', async () => {
-    const dataDir = await temporaryDir();
+    const dataDir = await dirWithCluster();
     const server = await open(dataDir);
     const [{ addresses, sockets }] = (await query(
       server.url,
@@ -34,7 +35,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('takes over from a server that a killed run left behind', async () => {
-    const dataDir = await temporaryDir();
+    const dataDir = await dirWithCluster();
     const forgotten = await open(dataDir);
     const server = await open(dataDir);
     expect(server.pid).not.toBe(forgotten.pid);
@@ -43,7 +44,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('tells when it was killed, and comes back on the same port with what was committed', async () => {
-    const server = await open(await temporaryDir());
+    const server = await open(await dirWithCluster());
     await query(server.url, 'create table kept (id int); insert into kept values (7)');
     const died = new Promise<void>((resolve) => server.onExit(resolve));
     process.kill(server.pid, 'SIGKILL');
@@ -53,7 +54,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('leaves no process behind when it closes, and closing twice is harmless', async () => {
-    const server = await open(await temporaryDir());
+    const server = await open(await dirWithCluster());
     const { pid } = server;
     await Promise.all([server.close(), server.close()]);
     expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
@@ -61,7 +62,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('says what PostgreSQL said when it cannot start', async () => {
-    const dataDir = await temporaryDir();
+    const dataDir = await dirWithCluster();
     const opening = EmbeddedDatabase.open({
       dataDir,
       port: 0,
@@ -99,6 +100,13 @@ async function temporaryDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), `sitecast-test-pg-${process.pid}-`));
   await chmod(dir, 0o755);
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** For tests that are not about how a cluster is made. */
+async function dirWithCluster(): Promise<string> {
+  const dir = await temporaryDir();
+  await copyCluster(await preparedCluster(), dir);
   return dir;
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { jpeg, webpLossy } from '../support/pictures.ts';
@@ -123,43 +123,51 @@ describe('an uploaded picture', () => {
     expect(await server.metric('fleet_cameras_refused_total')).toBe(1);
   });
 
-  it.each([
-    [
-      'a PNG',
-      415,
-      'MEDIA_TYPE_UNSUPPORTED',
-      { type: 'image/png' },
-      Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    ],
-    ['a PNG that says JPEG', 415, 'MEDIA_TYPE_UNSUPPORTED', {}, Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')],
-    ['a WebP that says JPEG', 415, 'MEDIA_TYPE_UNSUPPORTED', {}, webpLossy(SIZE)],
-    ['JSON', 415, 'MEDIA_TYPE_UNSUPPORTED', { type: 'application/json' }, Buffer.from('{}')],
-    ['absurd dimensions', 422, 'PICTURE_MALFORMED', {}, jpeg({ width: 65_000, height: 65_000 })],
-    ['a header that is cut off', 422, 'PICTURE_MALFORMED', {}, jpeg(SIZE).subarray(0, 100)],
-    ['300 KiB and one byte', 413, 'PAYLOAD_TOO_LARGE', {}, Buffer.alloc(300 * 1024 + 1)],
-    [
-      'a form without a file',
-      400,
-      'BAD_REQUEST',
-      { type: 'multipart/form-data; boundary=x' },
-      Buffer.from('--x--\r\n'),
-    ],
-    [
-      'a form without a boundary',
-      400,
-      'BAD_REQUEST',
-      { type: 'multipart/form-data' },
-      Buffer.from('--x--\r\n'),
-    ],
-    ['a form that ends early', 400, 'BAD_REQUEST', { type: 'multipart/form-data; boundary=x' }, cutForm()],
-    ['a camera that is no name', 400, 'BAD_REQUEST', { camera: 'Gate!' }, jpeg(SIZE)],
-    ['a time to come', 400, 'FRAME_MALFORMED', { query: '&capturedAt=2999-01-01T00:00:00Z' }, jpeg(SIZE)],
-  ])('is refused with a reason: %s', async (_, status, code, options, picture) => {
-    await using server = await start();
-    const device = await uploader(server);
-    const answer = await device.upload(picture, options);
-    expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
-    expect(await server.metric('uploads_active')).toBe(0);
+  describe('is refused with a reason:', () => {
+    let server: RunningApp;
+    let device: Awaited<ReturnType<typeof uploader>>;
+    beforeAll(async () => {
+      server = await start();
+      device = await uploader(server);
+    });
+    afterAll(() => server?.[Symbol.asyncDispose]());
+
+    it.each([
+      [
+        'a PNG',
+        415,
+        'MEDIA_TYPE_UNSUPPORTED',
+        { type: 'image/png' },
+        Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+      ],
+      ['a PNG that says JPEG', 415, 'MEDIA_TYPE_UNSUPPORTED', {}, Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')],
+      ['a WebP that says JPEG', 415, 'MEDIA_TYPE_UNSUPPORTED', {}, webpLossy(SIZE)],
+      ['JSON', 415, 'MEDIA_TYPE_UNSUPPORTED', { type: 'application/json' }, Buffer.from('{}')],
+      ['absurd dimensions', 422, 'PICTURE_MALFORMED', {}, jpeg({ width: 65_000, height: 65_000 })],
+      ['a header that is cut off', 422, 'PICTURE_MALFORMED', {}, jpeg(SIZE).subarray(0, 100)],
+      ['300 KiB and one byte', 413, 'PAYLOAD_TOO_LARGE', {}, Buffer.alloc(300 * 1024 + 1)],
+      [
+        'a form without a file',
+        400,
+        'BAD_REQUEST',
+        { type: 'multipart/form-data; boundary=x' },
+        Buffer.from('--x--\r\n'),
+      ],
+      [
+        'a form without a boundary',
+        400,
+        'BAD_REQUEST',
+        { type: 'multipart/form-data' },
+        Buffer.from('--x--\r\n'),
+      ],
+      ['a form that ends early', 400, 'BAD_REQUEST', { type: 'multipart/form-data; boundary=x' }, cutForm()],
+      ['a camera that is no name', 400, 'BAD_REQUEST', { camera: 'Gate!' }, jpeg(SIZE)],
+      ['a time to come', 400, 'FRAME_MALFORMED', { query: '&capturedAt=2999-01-01T00:00:00Z' }, jpeg(SIZE)],
+    ])('%s', async (_, status, code, options, picture) => {
+      const answer = await device.upload(picture, options);
+      expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
+      expect(await server.metric('uploads_active')).toBe(0);
+    });
   });
 
   it('of a gigabyte is cut off at the cap, whether it says so first or not', async () => {

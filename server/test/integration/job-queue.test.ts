@@ -10,7 +10,7 @@ import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
 import { openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
-import { testLogger, useTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Work {
@@ -20,7 +20,7 @@ interface Work {
 type Home = () => Promise<{ redisUrl?: string; databaseUrl: string }>;
 
 describe('a job queue on PostgreSQL', () => {
-  const postgres = useTestPostgres();
+  const postgres = useOwnPostgres();
   behavesLikeAQueue(async () => ({ databaseUrl: await databaseOf(postgres) }));
 
   it('goes on after PostgreSQL was killed and came back', async () => {
@@ -47,7 +47,7 @@ describe('a job queue on PostgreSQL', () => {
 });
 
 describe('a job queue whose PostgreSQL dies while the worker is at its migrations', () => {
-  const postgres = useTestPostgres();
+  const postgres = useOwnPostgres();
 
   it('survives, and does its jobs once PostgreSQL is back', async () => {
     const databaseUrl = await databaseOf(postgres);

@@ -10,14 +10,14 @@ import { MediaStore } from '../../src/media-store/media-store.ts';
 import { Staging } from '../../src/media-store/staging.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { openQueue } from '../../src/queues/job-queue.ts';
-import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { testLogger, useOwnPostgres } from '../support/postgres.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const FROM = { site: 'home', agent: 'gateway', camera: 'front' };
 
 describe('snapshot ingest', () => {
-  const postgres = useTestPostgres();
+  const postgres = useOwnPostgres();
 
   it('files a snapshot: pictures in the media store, a row, nothing left staged', async () => {
     const house = await openHouse();

@@ -9,7 +9,7 @@ import { SeriesCatalogue } from '../../src/telemetry/series-catalogue.ts';
 import { queryTelemetry, type TelemetryQuery } from '../../src/telemetry/telemetry-query.ts';
 import { TelemetryStore, type ValueColumns } from '../../src/telemetry/telemetry-store.ts';
 import type { Database } from '../../src/postgres/pool.ts';
-import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { testLogger, useOwnPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const MINUTE_MS = 60_000;
@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 const DEVICE = { id: 'gateway' };
 
 describe('telemetry', () => {
-  const postgres = useTestPostgres();
+  const postgres = useOwnPostgres();
 
   it('is committed when add resolves', async () => {
     const { batcher, database } = await openTelemetry();
