@@ -272,7 +272,7 @@ describe('the command line', () => {
     const path = await writeConfig(folder, 'mqtt://127.0.0.1:1', 'colour: red\n');
     const agent = launch(['run', '--config', path], { SITECAST_AGENT_SECRET: 'x' });
     expect(await agent.exit).toBe(78);
-    expect(agent.stderr()).toContain('"colour": unknown key');
+    expect(agent.stderr()).toContain('"colour" is wrong: unknown key');
   });
 
   test('a file that is not there ends with 78', async () => {
