@@ -11,8 +11,7 @@ export interface CachedFrame {
   ordinal: number;
   header: FrameHeader;
   /** As `ws-frame.ts` built it. */
-  wire: readonly Buffer[];
-  wireBytes: number;
+  wire: Buffer;
 }
 
 export interface GopCacheOptions {
@@ -35,7 +34,7 @@ export class GopCache {
   get bytes(): number {
     const newest = this.#newest;
     const isApart = newest !== undefined && newest !== this.#init && newest !== this.#gop.at(-1);
-    return this.#gopBytes + (this.#init?.wireBytes ?? 0) + (isApart ? newest.wireBytes : 0);
+    return this.#gopBytes + (this.#init?.wire.length ?? 0) + (isApart ? newest.wire.length : 0);
   }
 
   get init(): CachedFrame | undefined {
@@ -55,7 +54,7 @@ export class GopCache {
     if (frame.header.isKeyframe) this.#clearGop();
     else if (this.#gop.length === 0) return true;
     this.#gop.push(frame);
-    this.#gopBytes += frame.wireBytes;
+    this.#gopBytes += frame.wire.length;
     if (this.bytes <= this.#options.maxBytes && this.#gop.length <= this.#options.maxFrames) return true;
     this.#clearGop();
     return false;

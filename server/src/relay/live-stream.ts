@@ -133,9 +133,7 @@ export class LiveStream implements ViewerSource {
     }
     const isInit = header.kind === FrameKind.initSegment;
     if (isInit && this.#isKnownInit(header, bytes)) return;
-    const wire = prebuildFrame(bytes);
-    const wireBytes = wire.reduce((sum, part) => sum + part.length, 0);
-    const frame = { ordinal: this.#nextOrdinal++, header, wire, wireBytes };
+    const frame = { ordinal: this.#nextOrdinal++, header, wire: prebuildFrame(bytes) };
     if (isInit) this.#keepInit(frame, bytes.length - FRAME_HEADER_BYTES);
     else if (!this.cache.addPicture(frame)) counters.gopsOverflowed += 1;
     this.timeline.add(header.sequence, clock.monotonicMs());
@@ -272,8 +270,7 @@ export class LiveStream implements ViewerSource {
 
   // The payload is a view into what the cache holds and counts; it lies at the end of the message.
   #keepInit(frame: CachedFrame, payloadBytes: number): void {
-    const last = frame.wire.at(-1);
-    this.#initPayload = last?.subarray(last.length - payloadBytes);
+    this.#initPayload = frame.wire.subarray(frame.wire.length - payloadBytes);
     this.cache.addInit(frame);
   }
 

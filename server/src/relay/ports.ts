@@ -20,8 +20,8 @@ export interface AgentPort {
 /** One browser. No method throws, also when the socket is gone. */
 export interface ViewerSocket {
   sendText(text: string): void;
-  /** Writes one WebSocket message that `ws-frame.ts` built; the buffers are shared between viewers and never changed. */
-  sendFrame(prebuilt: readonly Buffer[]): void;
+  /** Writes one WebSocket message that `ws-frame.ts` built; the buffer is shared between viewers and never changed. */
+  sendFrame(prebuilt: Buffer): void;
   /** Bytes that this process still holds for the socket. */
   queuedBytes(): number;
   close(code: number, reason: string): void;

@@ -145,7 +145,7 @@ export class StreamHub {
   }
 
   /**
-   * A live frame of an agent, in order. Keeps `bytes` without a copy.
+   * A live frame of an agent, in order. Copies `bytes` once, for all viewers.
    * @throws {AppError} FRAME_MALFORMED, PROTOCOL_VERSION.
    */
   acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void {

@@ -147,10 +147,10 @@ export class Viewer {
     this.#options.onOver(this);
   }
 
-  #hasRoomFor({ wireBytes }: CachedFrame): boolean {
+  #hasRoomFor({ wire }: CachedFrame): boolean {
     const { limits, socket } = this.#options;
     const queuedBytes = socket.queuedBytes();
-    if (queuedBytes > 0 && queuedBytes + wireBytes > limits.viewerMaxQueuedBytes) return false;
+    if (queuedBytes > 0 && queuedBytes + wire.length > limits.viewerMaxQueuedBytes) return false;
     return this.#unpresentedMs() <= limits.viewerMaxUnpresentedMs;
   }
 
@@ -168,7 +168,7 @@ export class Viewer {
     if (frame.header.epoch !== this.#epoch) this.#shown = undefined;
     socket.sendFrame(frame.wire);
     counters.framesSent += 1;
-    counters.bytesSent += frame.wireBytes;
+    counters.bytesSent += frame.wire.length;
     this.#cursor = frame.ordinal;
     this.#epoch = frame.header.epoch;
     this.#sentSequence = frame.header.sequence;

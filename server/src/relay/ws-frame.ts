@@ -10,21 +10,17 @@
 // writes each message whole and at once, so the two never interleave.
 
 const BINARY_FINAL = 0x82;
-/** Below this, header and payload in one buffer cost less than a second buffer in every write. */
-const COPY_BELOW_BYTES = 4 * 1024;
 
 /**
- * The message's bytes, to be written in order and never changed. `payload` is kept without a copy, unless it is small or
- * but a part of a larger allocation: a view of 2 KB would keep all 64 KB that were read with it, uncounted.
+ * The message's bytes, never to be changed. One copy of the payload a frame buys a plain write instead of a gathering one
+ * for each viewer; and no view is kept, which would hold all that was read from the socket with it, uncounted.
  */
-export function prebuildFrame(payload: Buffer): readonly Buffer[] {
+export function prebuildFrame(payload: Buffer): Buffer {
   const header = buildHeader(payload.length);
-  const isMostOfItsMemory = payload.length * 2 >= payload.buffer.byteLength;
-  if (payload.length >= COPY_BELOW_BYTES && isMostOfItsMemory) return [header, payload];
   const whole = Buffer.allocUnsafeSlow(header.length + payload.length);
   header.copy(whole);
   payload.copy(whole, header.length);
-  return [whole];
+  return whole;
 }
 
 function buildHeader(length: number): Buffer {

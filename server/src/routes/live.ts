@@ -152,10 +152,7 @@ export function toViewerSocket(socket: WebSocket, transport: Socket): ViewerSock
       if (isOpen()) socket.send(text);
     },
     sendFrame: (prebuilt) => {
-      if (!isOpen()) return;
-      transport.cork();
-      for (const part of prebuilt) transport.write(part);
-      transport.uncork();
+      if (isOpen()) transport.write(prebuilt);
     },
     queuedBytes: () => transport.writableLength,
     close: (code, reason) => socket.close(code, reason),

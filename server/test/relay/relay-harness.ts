@@ -61,8 +61,7 @@ export class FakeBrowser implements ViewerSocket {
     this.texts.push(JSON.parse(text) as LiveMessage);
   }
 
-  sendFrame(prebuilt: readonly Buffer[]): void {
-    const message = Buffer.concat(prebuilt);
+  sendFrame(message: Buffer): void {
     const code = (message[1] as number) & 0x7f;
     this.frames.push(decodeFrame(message.subarray(code < 126 ? 2 : code === 126 ? 4 : 10)));
   }

@@ -12,19 +12,13 @@ describe('prebuildFrame', () => {
   ])('frames %i bytes as RFC 6455 says', (length, header) => {
     const payload = Buffer.alloc(length, 7);
     const expected = Buffer.concat([Buffer.from(header), payload]);
-    expect(Buffer.concat(prebuildFrame(payload)).equals(expected)).toBe(true);
-  });
-
-  it('keeps a large payload without a copy', () => {
-    const payload = Buffer.alloc(100_000);
-    expect(prebuildFrame(payload)[1]).toBe(payload);
+    expect(prebuildFrame(payload).equals(expected)).toBe(true);
   });
 
   it('does not keep a large allocation alive for a small part of it', () => {
     const chunk = Buffer.alloc(65_536);
-    for (const part of prebuildFrame(chunk.subarray(0, 20_000))) {
-      expect(part.buffer).not.toBe(chunk.buffer);
-      expect(part.buffer.byteLength).toBeLessThan(20_100);
-    }
+    const { buffer } = prebuildFrame(chunk.subarray(0, 20_000));
+    expect(buffer).not.toBe(chunk.buffer);
+    expect(buffer.byteLength).toBeLessThan(20_100);
   });
 });
