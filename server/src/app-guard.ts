@@ -146,7 +146,7 @@ function sheddingSteps(
     },
     {
       name: 'images-one-at-a-time',
-      relieves: ['process', 'database'],
+      relieves: ['process'],
       from: 'critical',
       begin: () => (queue.concurrency = 1),
       end: () => (queue.concurrency = imageConcurrency),
