@@ -12,10 +12,9 @@ const POSTGRES_BYTES = 512 * MIB;
 const REDIS_BYTES = 256 * MIB;
 export const BOX_CORES = 2;
 
-/** One address and one user stand for all viewers here; every other bound is the default. */
+/** One user stands for all viewers, one address for all uploads; every other bound is the default. */
 const ENV = {
   MAX_VIEWERS_PER_USER: '100',
-  MAX_VIEWERS_PER_ADDRESS: '100',
   HTTP_REQUESTS_PER_MINUTE: '100000',
 };
 

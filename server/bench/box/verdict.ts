@@ -58,7 +58,7 @@ export function printPhase(result: PhaseResult, log: (line: string) => void): vo
   );
   log(`  pressure   seconds: ${textOf(watched.pressureSeconds)}`);
   log(
-    `  viewers    ${viewers.watching} watching, median ${viewers.medianFps} fps, slowest ${viewers.slowestFps} fps, p99 ${viewers.latencyP99Ms} ms; sent away: ${textOf(viewers.gone)}`,
+    `  viewers    ${viewers.watching} watching at ${viewers.watchingFps} fps (median), p99 ${viewers.latencyP99Ms} ms; sent away: ${textOf(viewers.gone)}`,
   );
   log(
     `  control    p50 ${round(control.p50Ms, 1)} ms, p99 ${round(control.p99Ms, 1)} ms; answers: ${textOf(control.answers)}`,
@@ -83,7 +83,7 @@ export function printOldPhase(result: OldPhaseResult, log: (line: string) => voi
     `  streams    ${streams.started} of ${streams.wanted} began; at most ${watched.peakProcesses} processes`,
   );
   log(
-    `  viewers    ${viewers.watching} watching, median ${viewers.medianFps} fps, slowest ${viewers.slowestFps} fps; sent away: ${textOf(viewers.gone)}`,
+    `  viewers    ${viewers.watching} watching at ${viewers.watchingFps} fps (median); sent away: ${textOf(viewers.gone)}`,
   );
   log(
     `  snapshots  ${snapshots.asked} asked for, ${snapshots.taken} taken, in ${snapshots.medianMs} ms each (median); failed: ${textOf(snapshots.failed)}`,

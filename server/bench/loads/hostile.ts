@@ -23,6 +23,8 @@ interface Attempts {
 }
 
 const MIB = 1024 * 1024;
+/** Not the one that honest clients come from. */
+const ADDRESS = '127.6.6.6';
 const HEADERS_AT_ONCE = 8;
 const UPLOADS_AT_ONCE = 4;
 const AGAIN_AFTER_MS = 100;
@@ -60,7 +62,7 @@ export async function startHostile(options: HostileOptions): Promise<Load<Hostil
 
 /** Sends as fast as it is taken; begins again when it was cut off. */
 function flood(port: number, head: Buffer, totalBytes: number, attempts: Attempts): void {
-  const socket = connect({ port, host: '127.0.0.1' });
+  const socket = connect({ port, host: '127.0.0.1', localAddress: ADDRESS });
   attempts.made += 1;
   socket.on('connect', () => {
     socket.write(head);
@@ -83,7 +85,7 @@ function pour(socket: Socket, leftBytes: number): void {
 }
 
 function reconnect(port: number, attempts: Attempts): void {
-  const socket = connect({ port, host: '127.0.0.1' });
+  const socket = connect({ port, host: '127.0.0.1', localAddress: ADDRESS });
   attempts.made += 1;
   socket.on('connect', () => socket.write(RECONNECT));
   socket.on('data', () => socket.destroy());

@@ -33,7 +33,7 @@ export class Sink {
 
   join(): void {
     const { port, dialect, stream, number, meter } = this.#options;
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const socket = connect({ port, host: '127.0.0.1', localAddress: addressOf(number), noDelay: true });
     let reason = 'connection closed';
     const pictures = dialect.isTransportStream ? new TransportStreamReader(meter) : undefined;
     const reader = new MessageReader(
@@ -92,6 +92,11 @@ export class Sink {
     this.#options.onGone(reason);
     setTimeout(() => this.join(), REJOIN_AFTER_MS);
   }
+}
+
+/** Each viewer comes from an address of its own, as it does in life; all of 127/8 is this machine (RFC 1122 3.2.1.3). */
+function addressOf(viewer: number): string {
+  return `127.1.${viewer >> 8}.${viewer & 0xff}`;
 }
 
 function errorCodeIn(payload: Buffer): string | undefined {
