@@ -378,10 +378,13 @@ function identityRows(): LimitRow[] {
     }),
     row('failed logins of one address', MAX_FAILURES_PER_ADDRESS, 'in 5 min', 'slow', {
       counter: 'auth_logins_refused',
-      bytes: MAX_TRACKED * ENTRY_BYTES,
     }),
     row('failed logins of one user', MAX_FAILURES_PER_USERNAME, 'in 5 min', 'slow', {
       counter: 'auth_logins_refused',
+    }),
+    row('addresses and users that failed to log in', MAX_TRACKED, 'names', 'drop-oldest', {
+      counter: 'auth_failures_forgotten',
+      bytes: MAX_TRACKED * ENTRY_BYTES,
     }),
     row('cached logins', 2 * MAX_CACHED_PRINCIPALS, 'logins', 'drop-oldest', {
       bytes: 2 * MAX_CACHED_PRINCIPALS * ENTRY_BYTES,

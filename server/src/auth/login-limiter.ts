@@ -19,6 +19,7 @@ export class LoginLimiter {
   readonly #clock: Clock;
   readonly #windows = new Map<string, Window>();
   #refusals = 0;
+  #forgotten = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,6 +27,11 @@ export class LoginLimiter {
 
   get refusals(): number {
     return this.#refusals;
+  }
+
+  /** Left out before their time, for want of room. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   /**
@@ -63,13 +69,18 @@ export class LoginLimiter {
     const known = this.#windows.get(key);
     if (known && nowMs - known.startedAtMs < WINDOW_MS) return known;
     this.#windows.delete(key);
-    if (this.#windows.size >= MAX_TRACKED) {
-      const [oldest] = this.#windows.keys();
-      if (oldest !== undefined) this.#windows.delete(oldest);
-    }
+    if (this.#windows.size >= MAX_TRACKED) this.#forgetOldest(nowMs);
     const window = { startedAtMs: nowMs, failures: 0 };
     this.#windows.set(key, window);
     return window;
+  }
+
+  #forgetOldest(nowMs: number): void {
+    const [oldest] = this.#windows;
+    if (!oldest) return;
+    const [key, { startedAtMs }] = oldest;
+    this.#windows.delete(key);
+    if (nowMs - startedAtMs < WINDOW_MS) this.#forgotten += 1;
   }
 }
 

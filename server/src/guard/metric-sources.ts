@@ -46,7 +46,7 @@ export interface MeteredParts {
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'stats'>;
   passwords: Pick<Passwords, 'refused'>;
-  loginLimiter: Pick<LoginLimiter, 'refusals'>;
+  loginLimiter: Pick<LoginLimiter, 'refusals' | 'forgotten'>;
   guard: Pick<Guard, 'counters' | 'read'>;
   sheddingEvents: Pick<SheddingEvents, 'counters'>;
   vitals: Pick<Vitals, 'read'>;
@@ -79,7 +79,11 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: parts.reports.counters,
     postgres: { callersRefused: parts.database.stats().callersRefused },
-    auth: { hashesRefused: parts.passwords.refused, loginsRefused: parts.loginLimiter.refusals },
+    auth: {
+      hashesRefused: parts.passwords.refused,
+      loginsRefused: parts.loginLimiter.refusals,
+      failuresForgotten: parts.loginLimiter.forgotten,
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import {
   LoginLimiter,
   MAX_FAILURES_PER_ADDRESS,
   MAX_FAILURES_PER_USERNAME,
+  MAX_TRACKED,
 } from '../../src/auth/login-limiter.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -49,5 +50,19 @@ describe('LoginLimiter', () => {
       limiter.begin(`2001:db8:1:2::${host}`, `user-${host}`);
     expect(() => limiter.begin('2001:db8:1:2:ffff::1', 'x')).toThrow(/this address/);
     expect(() => limiter.begin('2001:db8:1:3::1', 'x')).not.toThrow();
+  });
+
+  it('forgets the oldest of too many names, and counts those that were not over', () => {
+    const clock = new ManualClock();
+    const limiter = new LoginLimiter(clock);
+    const fail = (number: number): void =>
+      limiter.begin(`2001:db8:${number.toString(16)}::1`, `user-${number}`);
+    for (let number = 0; number < MAX_TRACKED / 2; number += 1) fail(number);
+    expect(limiter.forgotten).toBe(0);
+    fail(MAX_TRACKED);
+    expect(limiter.forgotten).toBe(2);
+    clock.advance(5 * 60_000);
+    fail(MAX_TRACKED + 1);
+    expect(limiter.forgotten).toBe(2);
   });
 });
