@@ -62,14 +62,14 @@ export class SensorMapper {
 
   /** Never throws. @param arrivalMs stands in where the payload carries no believable time, ms since 1970. */
   map(topic: string, payload: Uint8Array, arrivalMs: number): Mapping {
-    if (payload.length > MAX_TELEMETRY_PAYLOAD_BYTES) {
-      return refused(undefined, `${payload.length} bytes are above ${MAX_TELEMETRY_PAYLOAD_BYTES}`);
-    }
     const levels = splitTopic(topic);
     const match = levels && this.#match(levels);
     if (!match) return refused(undefined, levels ? 'no rule has this topic' : 'not a topic');
     const { rule, topic: matched, pieces } = match;
     if (!matched) return { kind: 'ignored', rule: rule.name, reason: 'this topic holds no readings' };
+    if (payload.length > MAX_TELEMETRY_PAYLOAD_BYTES) {
+      return refused(rule.name, `${payload.length} bytes are above ${MAX_TELEMETRY_PAYLOAD_BYTES}`);
+    }
     const value = decodePayload(payload);
     if (value === undefined) return refused(rule.name, 'the payload is not UTF-8');
     const content = matched.read(value, pieces);
