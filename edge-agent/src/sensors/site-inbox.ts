@@ -1,6 +1,7 @@
 // What becomes of a message that a sensor published: readings into the outbox, and a PUBACK only when they are on the disk.
 
-import type { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
+import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
+import type { Mapping, SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import { isId } from '@sitecast/shared/protocol/ids';
 import { parseTopic } from '@sitecast/shared/protocol/topics';
@@ -71,19 +72,17 @@ export class SiteInbox {
   }
 
   #hear({ topic, payload }: Publication): Heard {
-    const { mapper, clock } = this.#options;
-    const sensor = this.#directSensor(topic);
-    if (sensor !== undefined) return hearDirect(sensor, payload, clock.nowMs());
-    const mapping = mapper.map(topic, payload, clock.nowMs());
-    if (mapping.kind === 'ignored') return { ignored: true };
-    if (mapping.kind === 'readings') return mapping;
-    return { refused: mapping.rule === undefined ? mapping.reason : `${mapping.rule}: ${mapping.reason}` };
-  }
-
-  #directSensor(topic: string): string | undefined {
+    const arrivalMs = this.#options.clock.nowMs();
+    const plain = PLAIN_TOPIC.exec(topic)?.[1];
+    if (plain !== undefined) return hearDirect(plain, payload, arrivalMs);
     const parsed = parseTopic(topic);
-    if (parsed?.kind === 'sensor-telemetry' && parsed.site === this.#options.site) return parsed.sensor;
-    return PLAIN_TOPIC.exec(topic)?.[1];
+    if (!parsed || parsed.site !== this.#options.site)
+      return heardOf(this.#options.mapper.map(topic, payload, arrivalMs));
+    if (parsed.kind === 'sensor-telemetry') return hearDirect(parsed.sensor, payload, arrivalMs);
+    if (parsed.kind !== 'sensor-foreign') return { refused: 'not a topic of a sensor' };
+    const own = { sensor: parsed.sensor, topic: parsed.topic, payload, arrivalMs };
+    const heard = heardOf(mapOwnTopic(this.#options.mapper, own));
+    return 'source' in heard ? { ...heard, source: DIRECT_SOURCE } : heard;
   }
 
   #admit(said: Said): Said | { refused: string } {
@@ -128,6 +127,12 @@ export class SiteInbox {
     this.#keeping.add(outcome);
     return outcome;
   }
+}
+
+function heardOf(mapping: Mapping): Heard {
+  if (mapping.kind === 'ignored') return { ignored: true };
+  if (mapping.kind === 'readings') return mapping;
+  return { refused: mapping.rule === undefined ? mapping.reason : `${mapping.rule}: ${mapping.reason}` };
 }
 
 function hearDirect(sensor: string, payload: Buffer, arrivalMs: number): Heard {

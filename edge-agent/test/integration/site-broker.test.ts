@@ -145,13 +145,16 @@ describe('readings', () => {
     for (const { topic, payload } of FOREIGN_MESSAGES) await send(client, topic, payload);
     await send(client, 'sensors/own/telemetry', '{"ts":1772355600000,"values":{"level":3}}');
     await send(client, 'sitecast/v1/demo/sensors/own2/telemetry', '21.5');
+    await send(client, 'sitecast/v1/demo/sensors/own3/foreign/tele/SENSOR', '{"ENERGY":{"Power":5}}');
     await waitFor(() => spool.stats().messages === 0, 'an empty spool');
 
     const expected = FOREIGN_MESSAGES.flatMap(({ sensor, values }) =>
       Object.entries(values).map(([metric, value]) => `${sensor} ${metric} ${value}`),
     );
     const found = [...storedOf(server)].map(([key, value]) => `${key.replace(/ \d+$/, '')} ${value}`);
-    expect(found.sort()).toEqual([...expected, 'own level 3', 'own2 value 21.5'].sort());
+    expect(found.sort()).toEqual(
+      [...expected, 'own level 3', 'own2 value 21.5', 'own3 ENERGY.Power 5'].sort(),
+    );
     expect(storedOf(server).get('own level 1772355600000')).toBe(3);
     for (const { sensor, values, tsMs } of FOREIGN_MESSAGES) {
       if (tsMs === undefined) continue;
@@ -160,7 +163,7 @@ describe('readings', () => {
       }
     }
     expect(broker.health()).toMatchObject({
-      messagesAccepted: FOREIGN_MESSAGES.length + 2,
+      messagesAccepted: FOREIGN_MESSAGES.length + 3,
       messagesUnmapped: 0,
       unmapped: [],
     });
