@@ -2,7 +2,7 @@
 
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
-import { mappingRulesSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
+import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
 import { isSource } from './camera/source.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
@@ -11,6 +11,7 @@ const KIB = 1024;
 const MIB = 1024 * 1024;
 const MAX_SENSORS = 64;
 const MAX_SITE_CREDENTIALS = 256;
+const MAX_TOPICS_PER_USER = 16;
 
 const id = z
   .string()
@@ -47,6 +48,8 @@ const sensor = z.strictObject({
 export const siteCredential = z.strictObject({
   user: z.string().regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must be 1 to 64 characters without a colon'),
   password: z.string().min(1).max(128),
+  /** All when absent. */
+  topics: z.array(topicPatternSettings).min(1).max(MAX_TOPICS_PER_USER).optional(),
 });
 
 const siteBroker = z

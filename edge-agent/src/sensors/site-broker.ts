@@ -23,7 +23,7 @@ import {
 } from './site-engine.ts';
 import { SiteInbox } from './site-inbox.ts';
 import { SITE_LIMITS, type SiteLimits } from './site-limits.ts';
-import { ConnectRefusal, ConnectReturnCode, SiteLogin } from './site-login.ts';
+import { ConnectRefusal, ConnectReturnCode, mayPublish, SiteLogin, type SiteUser } from './site-login.ts';
 import { SitePlaces } from './site-places.ts';
 import { UnmappedTopics } from './unmapped-topics.ts';
 
@@ -41,7 +41,8 @@ export interface SiteBrokerOptions {
 
 interface Connection {
   gate: PacketGate;
-  isLoggedIn: boolean;
+  /** Set at login. */
+  user: SiteUser | undefined;
 }
 
 /** `idle` until `start()`, then it listens, or tries to again and again; `closed` for good. */
@@ -159,8 +160,8 @@ export class SiteBroker {
 
   #accept(socket: Socket, engine: SiteEngine): void {
     // The gate first: the engine reads through it.
-    const gate = this.#guard(socket, () => connection.isLoggedIn);
-    const connection: Connection = { gate, isLoggedIn: false };
+    const gate = this.#guard(socket, () => connection.user !== undefined);
+    const connection: Connection = { gate, user: undefined };
     const client = engine.handle(socket);
     this.#connections.set(client, connection);
     socket.once('close', () => {
@@ -198,8 +199,8 @@ export class SiteBroker {
       if (!connection || client.closed || this.#isClosed) {
         throw new ConnectRefusal(ConnectReturnCode.serverUnavailable, 'the connection is closing');
       }
-      connection.isLoggedIn = true;
-      return this.#places.claim(client, user, request.clientId);
+      connection.user = user;
+      return this.#places.claim(client, user.name, request.clientId);
     } catch (error) {
       this.#loginsRefused += 1;
       const fields = { user: request.username?.slice(0, 64), reason: messageOf(error) };
@@ -209,11 +210,15 @@ export class SiteBroker {
   }
 
   async #take(client: EngineClient, publication: Publication): Promise<Outcome> {
-    const release = this.#connections.get(client)?.gate.hold(publication.payload.length);
+    const connection = this.#connections.get(client);
+    // Gone in the meantime: what is not acknowledged comes again.
+    if (!connection?.user) return 'hang-up';
+    const release = connection.gate.hold(publication.payload.length);
     try {
-      return await this.#inbox.take(publication);
+      if (mayPublish(connection.user, publication.topic)) return await this.#inbox.take(publication);
+      return await this.#inbox.refuse(publication, `user "${connection.user.name}" may not publish here`);
     } finally {
-      release?.();
+      release();
     }
   }
 }

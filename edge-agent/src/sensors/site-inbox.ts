@@ -58,12 +58,16 @@ export class SiteInbox {
       return Promise.resolve('taken');
     }
     const admitted = 'refused' in heard ? heard : this.#admit(heard);
-    if ('refused' in admitted) {
-      this.counters.messagesUnmapped += 1;
-      this.#options.unmapped.note(publication.topic, admitted.refused, publication.payload);
-      return Promise.resolve('taken');
-    }
-    return this.#keep(publication, admitted);
+    return 'refused' in admitted
+      ? this.refuse(publication, admitted.refused)
+      : this.#keep(publication, admitted);
+  }
+
+  /** Counts and shows it. */
+  refuse({ topic, payload }: Publication, reason: string): Promise<Outcome> {
+    this.counters.messagesUnmapped += 1;
+    this.#options.unmapped.note(topic, reason, payload);
+    return Promise.resolve('taken');
   }
 
   /** Resolves when every message that is being kept now has its outcome. */

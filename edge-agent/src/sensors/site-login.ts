@@ -1,11 +1,32 @@
 // Who may speak to the site broker: users with passwords of the site's own, or everybody where that was asked for.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  matchTopic,
+  parseTopicPattern,
+  splitTopic,
+  type TopicPattern,
+} from '@sitecast/shared/protocol/mapping/topic-pattern';
 import type { EngineLogin } from './site-engine.ts';
 
 export interface SiteCredential {
   user: string;
   password: string;
+  /** Patterns of topics; all when left out. */
+  topics?: string[] | undefined;
+}
+
+/** Who is logged in. */
+export interface SiteUser {
+  /** Empty for one who needs to be nobody. */
+  name: string;
+  topics: readonly TopicPattern[] | undefined;
+}
+
+export function mayPublish({ topics }: SiteUser, topic: string): boolean {
+  if (!topics) return true;
+  const levels = splitTopic(topic);
+  return levels !== undefined && topics.some((pattern) => matchTopic(pattern, levels));
 }
 
 /** MQTT 3.1.1 section 3.2.2.3. */
@@ -29,28 +50,34 @@ export class ConnectRefusal extends Error {
 
 // Control characters and lone surrogates have no place in a client id, and break whatever prints it.
 const CLIENT_ID_PATTERN = /^[^\p{Cc}\p{Cs}]{0,128}$/u;
-const NOBODY = digest('');
+const NO_DIGEST = digest('');
+const ANYBODY: SiteUser = { name: '', topics: undefined };
 
 export class SiteLogin {
-  readonly #digests: ReadonlyMap<string, Buffer>;
+  readonly #users: ReadonlyMap<string, SiteUser & { digest: Buffer }>;
   readonly #isAnonymous: boolean;
 
   constructor({ credentials, isAnonymous }: { credentials: SiteCredential[]; isAnonymous: boolean }) {
-    this.#digests = new Map(credentials.map(({ user, password }) => [user, digest(password)]));
+    this.#users = new Map(
+      credentials.map(({ user, password, topics }) => [
+        user,
+        { name: user, topics: topics?.map(parseTopicPattern), digest: digest(password) },
+      ]),
+    );
     this.#isAnonymous = isAnonymous;
   }
 
-  /** @returns the user, empty for one who needs to be nobody. @throws {ConnectRefusal} */
-  check({ clientId, username, password }: EngineLogin): string {
+  /** @throws {ConnectRefusal} */
+  check({ clientId, username, password }: EngineLogin): SiteUser {
     if (!CLIENT_ID_PATTERN.test(clientId)) {
       throw new ConnectRefusal(ConnectReturnCode.identifierRejected, 'bad client id');
     }
-    if (this.#isAnonymous) return '';
+    if (this.#isAnonymous) return ANYBODY;
     // Of equal length, so that the time that it takes says nothing; sensors keep their passwords in the clear, so a slow hash
     // here would protect nothing and cost the gateway a login flood.
-    const known = this.#digests.get(username ?? '') ?? NOBODY;
-    const isRight = timingSafeEqual(known, digest(password ?? ''));
-    if (username !== undefined && isRight && this.#digests.has(username)) return username;
+    const user = this.#users.get(username ?? '');
+    const isRight = timingSafeEqual(user?.digest ?? NO_DIGEST, digest(password ?? ''));
+    if (user && isRight) return user;
     throw new ConnectRefusal(ConnectReturnCode.badCredentials, 'unknown user or wrong password');
   }
 }

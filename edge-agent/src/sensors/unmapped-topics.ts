@@ -24,7 +24,7 @@ export class UnmappedTopics {
       topic: name,
       count,
       reason: printable(reason, REASON_CHARACTERS),
-      payload: redact(printable(payload.toString('utf8', 0, PAYLOAD_CHARACTERS), PAYLOAD_CHARACTERS)),
+      payload: printable(redact(payload.toString('utf8', 0, PAYLOAD_CHARACTERS)), PAYLOAD_CHARACTERS),
     });
   }
 
@@ -41,7 +41,8 @@ export class UnmappedTopics {
   }
 }
 
-// What a stranger sends may hold anything: no control characters in a log, no lone surrogates in JSON.
+// What a stranger sends may hold anything: no control characters in a log, no lone surrogates in JSON. Cut last: half of a pair
+// is one, and the server refuses a health message with a text that is too long.
 function printable(text: string, maxCharacters: number): string {
   return text.slice(0, maxCharacters).replace(/[\p{Cc}\p{Cs}]/gu, '?');
 }

@@ -240,11 +240,16 @@ describe('readings', () => {
     });
     expect(health.unmapped.map(({ reason }) => reason)).toEqual(
       expect.arrayContaining([
-        'zigbee2mqtt: no number in it; action is a text, not a number: "single"',
+        'zigbee2mqtt: no number in it; action is a text, not a number',
         'the sensor in the topic is no id: 1 to 63 small letters, digits and hyphens',
         '"climate" is the id of a sensor of the configuration',
       ]),
     );
+    // Taking a password out makes a text longer, and a pair of surrogates must not be cut in two.
+    await send(client, 'plant/hostile', 'pwd=1&'.repeat(40));
+    await send(client, 'plant/hostile2', `x${'😀'.repeat(200)}`);
+    expect(agentHealth.shape.siteBroker.safeParse(broker.health()).success).toBe(true);
+    for (const { payload } of broker.health().unmapped) expect(payload).not.toMatch(/\p{Cs}/u);
     for (let n = 0; n < 2 * UNMAPPED_MAX_TOPICS; n += 1) await send(client, `noise/${n}`, Buffer.of(0xff, 0));
     const { unmapped } = broker.health();
     expect(unmapped).toHaveLength(UNMAPPED_MAX_TOPICS);
@@ -303,6 +308,24 @@ describe('the site broker', () => {
     onTestFinished(() => void stranger.end(true));
     await send(stranger, 'sensors/a/telemetry', '1');
     expect(open.kept).toHaveLength(1);
+  });
+
+  test('takes from a user only what is in the topics of that user', async () => {
+    const zigbee = {
+      user: 'sensor',
+      password: PASSWORD,
+      topics: ['zigbee2mqtt/{rest...}', 'sensors/own/telemetry'],
+    };
+    const { broker, kept } = await startSite({ credentials: [zigbee] });
+    const client = await connect(broker.port);
+    for (const topic of ['sensors/other/telemetry', 'sensors/own/telemetry', 'zigbee2mqtt'])
+      await send(client, topic, '1');
+    await send(client, 'zigbee2mqtt/plug', '{"power":1}');
+    expect(kept.map(({ sensor }) => sensor)).toEqual(['own', 'plug']);
+    expect(broker.health().unmapped).toMatchObject([
+      { topic: 'sensors/other/telemetry', reason: 'user "sensor" may not publish here' },
+      { topic: 'zigbee2mqtt' },
+    ]);
   });
 
   test('delivers nothing to anybody, and grants what devices insist on', async () => {

@@ -79,7 +79,7 @@ const siteBrokerHealth = z.object({
         count,
         reason: z.string().max(200),
         /** Its beginning. */
-        payload: z.string().max(256),
+        payload: z.string().max(200),
       }),
     )
     .max(16),

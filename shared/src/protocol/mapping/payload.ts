@@ -34,9 +34,9 @@ export function numberOf(value: unknown): number | undefined {
   return word === 'on' ? 1 : word === 'off' ? 0 : undefined;
 }
 
-/** Why `value` is no number, for a person. */
+/** Why `value` is no number, for a person. Without the value: it may be a secret, and ends in logs. */
 export function whyNoNumber(value: unknown): string {
-  if (typeof value === 'string') return `a text, not a number: ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'string') return 'a text, not a number';
   if (value === null) return 'null, not a number';
   return Array.isArray(value) ? 'an array, not a number' : 'an object, not a number';
 }

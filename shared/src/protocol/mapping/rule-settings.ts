@@ -15,7 +15,7 @@ const MAX_UNIT_CHARACTERS = 16;
 const MAX_NODES_PER_PATH = 64;
 
 const jsonPath = z.string().superRefine(explained(parseJsonPath));
-const topic = z.string().superRefine(explained(parseTopicPattern));
+export const topicPatternSettings = z.string().superRefine(explained(parseTopicPattern));
 const template = z.string().min(1).max(MAX_TOPIC_CHARACTERS);
 
 const valueSettings = z.strictObject({
@@ -30,7 +30,7 @@ export const mappingRuleSettings = z
     ready: z.enum(READY_RULES).optional(),
     prefix: template.optional(),
     name: z.string().min(1).max(MAX_NAME_CHARACTERS).optional(),
-    topic: topic.optional(),
+    topic: topicPatternSettings.optional(),
     sensor: template.optional(),
     values: z.array(valueSettings).min(1).max(MAX_VALUES_PER_RULE).optional(),
     time: jsonPath.optional(),

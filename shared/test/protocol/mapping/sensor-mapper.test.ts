@@ -50,12 +50,12 @@ describe('the ready rules', () => {
 
   it.each([
     ['plant/boiler', '21', undefined, 'no rule has this topic'],
-    ['zigbee2mqtt/switch', '{"action":"single"}', 'zigbee2mqtt', 'action is a text, not a number: "single"'],
+    ['zigbee2mqtt/switch', '{"action":"single"}', 'zigbee2mqtt', 'action is a text, not a number'],
     ['zigbee2mqtt/switch/temperature', '21.5', 'zigbee2mqtt', 'output: json'],
     ['zigbee2mqtt/switch', '{}', 'zigbee2mqtt', 'no number in it'],
     ['tele/x/SENSOR', '[1]', 'tasmota', 'a JSON object'],
     ['x/events/rpc', '{"method":"Reboot"}', 'shelly', 'not a notification'],
-    ['x/sensor/y/state', 'unknown', 'esphome', 'y is a text, not a number: "unknown"'],
+    ['x/sensor/y/state', 'unknown', 'esphome', 'y is a text, not a number'],
     ['x\u0000/sensor/y/state', '1', undefined, 'not a topic'],
   ])('say why %s with %s gives nothing', (topic, payload, rule, reason) => {
     const mapping = map(topic, payload);
@@ -74,7 +74,7 @@ describe('the ready rules', () => {
     expect(map('zigbee2mqtt/plug', { temperature: 20, action: 'single', mode: null })).toMatchObject({
       readings: [{ values: { temperature: 20 } }],
       leftOut: [
-        { metric: 'action', reason: 'a text, not a number: "single"' },
+        { metric: 'action', reason: 'a text, not a number' },
         { metric: 'mode', reason: 'null, not a number' },
       ],
       leftOutCount: 2,
