@@ -44,7 +44,7 @@ const EXPECTED = {
     '`siteBroker.maxConnections`, 64; ' +
     `${SITE_LIMITS.connectsPerSecond} new ones a second, ${SITE_LIMITS.connectsBurst} at once`,
   'packet on the site broker': `${SITE_LIMITS.maxPacketBytesBeforeLogin / 1024} KiB before login; \`siteBroker.maxPacketBytes\`, 1 MiB`,
-  'readings of the site broker on the way to the disk': `${SITE_LIMITS.maxHeldMessagesPerConnection} messages and ${SITE_LIMITS.maxHeldBytesPerConnection / 1024} KiB a connection, ${mib(SITE_LIMITS.maxHeldBytes)} in all`,
+  'readings of the site broker on the way to the disk': `${SITE_LIMITS.maxHeldMessagesPerConnection} messages and ${SITE_LIMITS.maxHeldBytesPerConnection / 1024} KiB a connection, beyond them what one read of a socket held (64 KiB); ${mib(SITE_LIMITS.maxHeldBytes)} in all`,
   'topics of the site broker without a rule': `${UNMAPPED_MAX_TOPICS} topics`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
 };
