@@ -27,6 +27,7 @@ import { CameraSnapshots } from './reporting/camera-snapshots.ts';
 import { DroppedNotices } from './reporting/dropped-notices.ts';
 import { RetainedMessage } from './reporting/retained-message.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
+import { SiteBroker } from './sensors/site-broker.ts';
 import { MqttConnection } from './uplink/connection.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
@@ -92,7 +93,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const status = new AgentStatusMessage({ address, version, bootId });
   const notices = new DroppedNotices(address, log);
 
-  // Owned in this order, and closed in the opposite one: commands, sensors, cameras, live, spool sender, goodbye, uplink, disk.
+  // Owned in this order, and closed in the opposite one: commands, site broker, sensors, cameras, live, spool sender, goodbye, uplink, disk.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
@@ -111,7 +112,9 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
   const sensors = createSensors(options, outbox);
   for (const sensor of sensors) lifetime.own('sensor', sensor);
-  const read = healthReader({ config, spool, data, media, live, cameras, snapshots, notices });
+  const siteBroker = createSiteBroker(options, outbox);
+  if (siteBroker) lifetime.own('site broker', siteBroker);
+  const read = healthReader({ config, spool, data, media, live, cameras, snapshots, notices, siteBroker });
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
 
   const publish = data.publish.bind(data);
@@ -136,6 +139,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, health, live]) part.start();
   for (const part of [data, media, ...snapshots.values(), ...cameras, ...sensors]) part.start();
+  siteBroker?.start();
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
@@ -236,6 +240,17 @@ function createSensors({ config }: AgentOptions, outbox: Outbox): DemoSensor[] {
         onReading: (reading) => void outbox.reading(id, reading).catch(() => {}),
       }),
   );
+}
+
+function createSiteBroker({ config, logger }: AgentOptions, outbox: Outbox): SiteBroker | undefined {
+  if (!config.siteBroker) return undefined;
+  return new SiteBroker({
+    site: config.site,
+    config: config.siteBroker,
+    reserved: config.sensors.map(({ id }) => id),
+    keep: (sensor, readings) => outbox.readings(sensor, readings),
+    logger,
+  });
 }
 
 function followReports(cameras: Camera[], inventory: RetainedMessage, outbox: Outbox): void {

@@ -6,8 +6,16 @@ import { parseConfig, type ConfigProblem } from '@sitecast/shared/node/load-conf
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { isSource } from './camera/source.ts';
-import { agentConfigSchema, type AgentConfig, type AgentSettings, type CameraSettings } from './config.ts';
+import {
+  agentConfigSchema,
+  siteCredential,
+  type AgentConfig,
+  type AgentSettings,
+  type CameraSettings,
+  type SiteBrokerConfig,
+} from './config.ts';
 import type { AgentErrorCode } from './errors.ts';
+import type { SiteCredential } from './sensors/site-login.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -24,6 +32,7 @@ export async function loadAgentConfig(path: string, env: Environment): Promise<A
     dataDir: inFolder(settings.dataDir),
     ffmpegPath: env.FFMPEG_PATH ?? (settings.ffmpegPath && inFolder(settings.ffmpegPath)),
     cameras: settings.cameras.map((camera) => ({ ...camera, source: resolveSource(camera, env, inFolder) })),
+    siteBroker: await resolveSiteBroker(settings, inFolder),
     secret: await readSecret(settings, env, inFolder),
     caPem: settings.uplink.ca && (await readText(inFolder(settings.uplink.ca), '"uplink.ca"')),
   };
@@ -117,6 +126,32 @@ async function readSecret(
     'CONFIG_INVALID',
     'the secret of the agent is missing: set SITECAST_AGENT_SECRET or "uplink.secretFile"',
   );
+}
+
+async function resolveSiteBroker(
+  { siteBroker }: AgentSettings,
+  inFolder: (relative: string) => string,
+): Promise<SiteBrokerConfig | undefined> {
+  if (!siteBroker?.credentialsFile) return siteBroker;
+  const path = inFolder(siteBroker.credentialsFile);
+  const inFile = parseCredentials(await readText(path, '"siteBroker.credentialsFile"'), path);
+  return { ...siteBroker, credentials: [...siteBroker.credentials, ...inFile] };
+}
+
+/** `USER:PASSWORD` lines; a line that is empty or begins with # says nothing. Problems never carry the line: it is a secret. */
+function parseCredentials(text: string, path: string): SiteCredential[] {
+  const credentials: SiteCredential[] = [];
+  const problems: Problem[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const colonAt = line.indexOf(':');
+    const credential = { user: line.slice(0, Math.max(0, colonAt)), password: line.slice(colonAt + 1) };
+    if (siteCredential.safeParse(credential).success) credentials.push(credential);
+    else problems.push({ line: index + 1, text: 'must be USER:PASSWORD' });
+  }
+  if (credentials.length === 0) problems.push({ line: 1, text: 'must have a line USER:PASSWORD' });
+  if (problems.length > 0) throw invalid(path, problems);
+  return credentials;
 }
 
 async function readText(path: string, what: string): Promise<string> {

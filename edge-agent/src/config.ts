@@ -2,11 +2,16 @@
 
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
+import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
 import { isSource } from './camera/source.ts';
+import type { SiteCredential } from './sensors/site-login.ts';
 
+const KIB = 1024;
 const MIB = 1024 * 1024;
 const MAX_SENSORS = 64;
+const MAX_SITE_CREDENTIALS = 256;
+const MAX_TOPICS_PER_USER = 16;
 
 const id = z
   .string()
@@ -40,6 +45,45 @@ const sensor = z.strictObject({
   intervalSeconds: z.number().min(0.1).max(86_400).default(2),
 });
 
+export const siteCredential = z.strictObject({
+  user: z.string().regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must be 1 to 64 characters without a colon'),
+  password: z.string().min(1).max(128),
+  /** All when absent. */
+  topics: z.array(topicPatternSettings).min(1).max(MAX_TOPICS_PER_USER).optional(),
+});
+
+const siteBroker = z
+  .strictObject({
+    listen: z.string().min(1).default('0.0.0.0'),
+    port: z.int().min(1).max(65_535).default(1883),
+    credentials: z.array(siteCredential).max(MAX_SITE_CREDENTIALS).default([]),
+    credentialsFile: z.string().min(1).optional(),
+    anonymous: z.boolean().default(false),
+    maxConnections: z.int().min(1).max(512).default(64),
+    maxPacketBytes: z
+      .int()
+      .min(64 * KIB)
+      .max(4 * MIB)
+      .default(1 * MIB),
+    maxSensors: z.int().min(1).max(1_000).default(64),
+    maxSeries: z.int().min(1).max(10_000).default(200),
+    /** All ready rules when absent. */
+    rules: mappingRulesSettings.optional(),
+  })
+  .superRefine(({ credentials, credentialsFile, anonymous }, context) => {
+    const hasUsers = credentials.length > 0 || credentialsFile !== undefined;
+    if (hasUsers === anonymous) {
+      const message = anonymous
+        ? 'cannot be true beside "credentials" or "credentialsFile"'
+        : 'must be true, unless there are "credentials" or a "credentialsFile"';
+      context.addIssue({ code: 'custom', path: ['anonymous'], message });
+    }
+    const users = credentials.map(({ user }) => user);
+    const again = users.findIndex((user, index) => users.indexOf(user) !== index);
+    if (again < 0) return;
+    context.addIssue({ code: 'custom', path: ['credentials', again, 'user'], message: 'is there twice' });
+  });
+
 export const agentConfigSchema = z
   .strictObject({
     site: id,
@@ -54,6 +98,7 @@ export const agentConfigSchema = z
     }),
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
+    siteBroker: siteBroker.optional(),
     spool: z
       .strictObject({
         maxBytes: z
@@ -79,8 +124,16 @@ export const agentConfigSchema = z
 export type AgentSettings = z.output<typeof agentConfigSchema>;
 export type CameraSettings = AgentSettings['cameras'][number];
 
+type SiteBrokerSettings = NonNullable<AgentSettings['siteBroker']>;
+
+/** With the users of the file among `credentials`. */
+export type SiteBrokerConfig = Omit<SiteBrokerSettings, 'credentialsFile' | 'credentials'> & {
+  credentials: SiteCredential[];
+};
+
 /** Settings with every reference followed: paths are absolute, sources and secrets are values. */
-export interface AgentConfig extends AgentSettings {
+export interface AgentConfig extends Omit<AgentSettings, 'siteBroker'> {
+  siteBroker: SiteBrokerConfig | undefined;
   secret: string;
   /** PEM, or undefined for the system's authorities. */
   caPem: string | undefined;

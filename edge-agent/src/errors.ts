@@ -4,6 +4,7 @@ export const AGENT_ERRORS = {
   CONFIG_INVALID:
     'The configuration file or the environment is not valid; every problem is listed with its line.',
   DATA_DIR_IN_USE: 'Another agent runs on the same data directory.',
+  PORT_IN_USE: 'The site broker cannot have its port; it is tried again by itself.',
   SOURCE_UNREACHABLE: 'The camera does not answer; it is tried again by itself.',
   SOURCE_ENDED: 'The camera ended the stream; it is tried again by itself.',
   SOURCE_UNAUTHORIZED: 'The camera refuses the user name or password; one try in 30 minutes.',

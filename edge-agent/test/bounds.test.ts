@@ -15,6 +15,8 @@ import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
 import { WAITING_MAX_BYTES as FRAGMENTS_WAITING_MAX_BYTES } from '../src/live/fragment-stream.ts';
 import { LIVE_SOCKET_MAX_BYTES, WAITING_MAX_BYTES, WAITING_MAX_MESSAGES } from '../src/uplink/connection.ts';
+import { SITE_LIMITS } from '../src/sensors/site-limits.ts';
+import { UNMAPPED_MAX_TOPICS } from '../src/sensors/unmapped-topics.ts';
 import {
   MAX_IN_FLIGHT_BYTES,
   MAX_SNAPSHOTS_IN_FLIGHT,
@@ -38,6 +40,12 @@ const EXPECTED = {
   'fMP4 box of a capture': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
+  'connections of the site broker':
+    '`siteBroker.maxConnections`, 64; ' +
+    `${SITE_LIMITS.connectsPerSecond} new ones a second, ${SITE_LIMITS.connectsBurst} at once`,
+  'packet on the site broker': `${SITE_LIMITS.maxPacketBytesBeforeLogin / 1024} KiB before login; \`siteBroker.maxPacketBytes\`, 1 MiB`,
+  'readings of the site broker on the way to the disk': `${SITE_LIMITS.maxHeldMessagesPerConnection} messages and ${SITE_LIMITS.maxHeldBytesPerConnection / 1024} KiB a connection, beyond them what one read of a socket held (64 KiB); ${mib(SITE_LIMITS.maxHeldBytes)} in all`,
+  'topics of the site broker without a rule': `${UNMAPPED_MAX_TOPICS} topics`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
 };
 

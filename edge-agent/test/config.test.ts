@@ -28,7 +28,9 @@ function schemaKeys(schema: z.ZodType, path = ''): string[] {
 }
 
 function documentKeys(value: unknown, path = ''): string[] {
-  if (Array.isArray(value)) return documentKeys(value[0], `${path}[]`);
+  if (Array.isArray(value)) {
+    return [...new Set(value.flatMap((item) => documentKeys(item, `${path}[]`)))];
+  }
   if (typeof value !== 'object' || value === null) return [path];
   return Object.entries(value).flatMap(([key, inner]) => documentKeys(inner, path ? `${path}.${key}` : key));
 }
@@ -48,6 +50,16 @@ describe('agent.example.yaml', () => {
       'bare',
     );
     expect(example.spool).toEqual(bare.spool);
+    const bareBroker = parseAgentYaml(`${minimal}siteBroker: { anonymous: true }`, 'bare').siteBroker;
+    const { listen, port, maxConnections, maxPacketBytes, maxSensors, maxSeries } = bareBroker ?? {};
+    expect(example.siteBroker).toMatchObject({
+      listen,
+      port,
+      maxConnections,
+      maxPacketBytes,
+      maxSensors,
+      maxSeries,
+    });
     expect(example.dataDir).toBe(bare.dataDir);
     expect(example.cameras[0]).toMatchObject({
       transport: bare.cameras[0]?.transport,
@@ -111,6 +123,48 @@ cameras:
     expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(error.message).toContain('line 9: "cameras.0.source"');
     expect(error.message).not.toContain('hunter');
+  });
+
+  test.each([
+    ['siteBroker: {}', 'siteBroker.anonymous'],
+    ['siteBroker: { anonymous: true, credentials: [{ user: a, password: b }] }', 'siteBroker.anonymous'],
+    ['siteBroker: { credentials: [{ user: "a:b", password: hunter2 }] }', 'siteBroker.credentials.0.user'],
+    [
+      'siteBroker: { credentials: [{ user: a, password: hunter2 }, { user: a, password: hunter2 }] }',
+      'siteBroker.credentials.1.user',
+    ],
+    ['siteBroker: { anonymous: true, port: 0 }', 'siteBroker.port'],
+    ['siteBroker: { anonymous: true, rules: [{ ready: tasmota, topic: a/b }] }', 'siteBroker.rules.0.topic'],
+    [
+      'siteBroker: { anonymous: true, rules: [{ topic: "a/{b}", values: [{ path: "$..a" }] }] }',
+      'siteBroker.rules.0.values.0.path',
+    ],
+  ])('refuses %s', (text, key) => {
+    const error = catchError(() => parseAgentYaml(minimal + text, 'x'));
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(error.message).toContain(`"${key}"`);
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  test('takes users of the site broker from a file, and names a line that is none without showing it', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'agent.yaml');
+    await writeFile(
+      path,
+      `${minimal}siteBroker: { credentials: [{ user: a, password: b }], credentialsFile: users }`,
+    );
+    const users = join(folder, 'users');
+    await writeFile(users, '# zigbee\nzigbee:pass:word\n\nshelly:한글\n');
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    expect((await loadAgentConfig(path, env)).siteBroker?.credentials).toEqual([
+      { user: 'a', password: 'b' },
+      { user: 'zigbee', password: 'pass:word' },
+      { user: 'shelly', password: '한글' },
+    ]);
+    await writeFile(users, 'zigbee:x\nhunter2\n');
+    const error = await loadAgentConfig(path, env).catch((caught: unknown) => caught as Error);
+    expect((error as Error).message).toContain('line 2: must be USER:PASSWORD');
+    expect((error as Error).message).not.toContain('hunter2');
   });
 
   test('says where YAML itself is broken', () => {

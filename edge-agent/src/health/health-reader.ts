@@ -5,6 +5,7 @@ import type { Camera } from '../camera/camera.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
+import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
 import type { Spool } from '../uplink/spool.ts';
 import { Gateway } from './gateway.ts';
@@ -18,11 +19,12 @@ export interface HealthSources {
   cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'captureRssBytes'>[];
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
+  siteBroker: Pick<SiteBroker, 'health'> | undefined;
 }
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices } = sources;
+  const { config, spool, data, media, live, notices, siteBroker } = sources;
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
@@ -37,6 +39,7 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       messagesRefused: data.counters.messagesRefused,
     },
     cameras: readCameras(sources),
+    ...(siteBroker && { siteBroker: siteBroker.health() }),
   });
 }
 

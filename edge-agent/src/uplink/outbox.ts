@@ -1,6 +1,7 @@
 // What the agent tells the server for keeps, in the form of the wire, on its way into the spool.
 
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
+import { MAX_TELEMETRY_PAYLOAD_BYTES } from '@sitecast/shared/protocol/limits';
 import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
@@ -28,6 +29,12 @@ export class Outbox {
     return this.#put('readings', topic, encodeJson({ ts: tsMs, values }));
   }
 
+  /** Of one sensor, in as few messages as they fit into. */
+  async readings(sensor: string, readings: Reading[]): Promise<void> {
+    const topic = topics.agentTelemetry(this.#options.address, sensor);
+    await Promise.all(encodeReadings(readings).map((payload) => this.#put('readings', topic, payload)));
+  }
+
   event(camera: string, event: CameraEvent): Promise<void> {
     return this.#put('events', topics.event(this.#options.address, camera), encodeJson(event));
   }
@@ -46,4 +53,11 @@ export class Outbox {
       throw error;
     }
   }
+}
+
+function encodeReadings(readings: Reading[]): Uint8Array[] {
+  const payload = encodeJson(readings.map(({ tsMs, values }) => ({ ts: tsMs, values })));
+  if (payload.length <= MAX_TELEMETRY_PAYLOAD_BYTES || readings.length <= 1) return [payload];
+  const half = Math.ceil(readings.length / 2);
+  return [...encodeReadings(readings.slice(0, half)), ...encodeReadings(readings.slice(half))];
 }

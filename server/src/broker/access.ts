@@ -28,7 +28,8 @@ export function publishableTopic(
 
 function mayPublish(device: DeviceIdentity, listener: ListenerName, topic: ParsedTopic): boolean {
   if (device.kind === 'sensor') {
-    return listener === 'data' && topic.kind === 'sensor-telemetry' && topic.sensor === device.id;
+    const isReading = topic.kind === 'sensor-telemetry' || topic.kind === 'sensor-foreign';
+    return listener === 'data' && isReading && topic.sensor === device.id;
   }
   if (!('agent' in topic) || topic.agent !== device.id) return false;
   return listener === 'media' ? topic.kind === 'live' : AGENT_DATA_KINDS.has(topic.kind);

@@ -13,12 +13,12 @@ import { AedesEngine, type EngineClient, type EngineLogin } from './aedes-engine
 import { DeviceConnections, isLoggedIn, type Connection } from './device-connections.ts';
 import type { Authenticate, ConnectionChange, DeviceBrokerCounters, DeviceHandlers } from './device.ts';
 import { DeviceInbox } from './device-inbox.ts';
-import { DeviceListener } from './device-listener.ts';
+import { DeviceListener } from '@sitecast/shared/node/device-listener';
 import { ConnectRefusal, ConnectReturnCode, loginDevice } from './device-login.ts';
 import { BROKER_LIMITS, type BrokerLimits } from './limits.ts';
-import { HeldBytes, PacketGate } from './packet-gate.ts';
+import { HeldBytes, PacketGate } from '@sitecast/shared/node/packet-gate';
 import { ThrottledLog } from './throttled-log.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
 
 export interface DeviceBrokerOptions {
   host: string;

@@ -4,8 +4,8 @@
 import type { EngineClient } from './aedes-engine.ts';
 import type { DeviceIdentity } from './device.ts';
 import type { ListenerName } from './access.ts';
-import type { PacketGate } from './packet-gate.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import type { PacketGate } from '@sitecast/shared/node/packet-gate';
+import type { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
 
 export interface Connection {
   readonly listener: ListenerName;

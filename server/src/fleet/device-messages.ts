@@ -5,6 +5,8 @@ import { reply } from '@sitecast/shared/protocol/commands';
 import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
+import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
+import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
 import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
@@ -34,6 +36,7 @@ export interface DeviceMessagesOptions {
 
 export class DeviceMessages {
   readonly #options: DeviceMessagesOptions;
+  readonly #mapper = SensorMapper.of();
   readonly #counters = { framesReceived: 0, bytesReceived: 0, framesOfOthers: 0 };
 
   constructor(options: DeviceMessagesOptions) {
@@ -83,6 +86,8 @@ export class DeviceMessages {
         await fleet.sensorSeen({ site: topic.site, id: topic.sensor }, 'agent' in topic ? topic.agent : null);
         return readings.add(topic.site, topic.sensor, from, parsed);
       }
+      case 'sensor-foreign':
+        return this.#acceptForeign(from, topic, payload, receivedAtMs);
       case 'live':
       case 'command':
       case 'live-ack':
@@ -111,6 +116,23 @@ export class DeviceMessages {
       at: event.at,
       until: event.until,
     });
+  }
+
+  /** @throws {AppError} FRAME_MALFORMED when no rule reads it; what is known to hold no reading is dropped without a word. */
+  async #acceptForeign(
+    from: DeviceAddress,
+    { site, sensor, topic }: Extract<ParsedTopic, { kind: 'sensor-foreign' }>,
+    payload: Buffer,
+    arrivalMs: number,
+  ): Promise<void> {
+    const mapping = mapOwnTopic(this.#mapper, { sensor, topic, payload, arrivalMs });
+    if (mapping.kind === 'ignored') return;
+    if (mapping.kind === 'refused') {
+      const { rule, reason } = mapping;
+      throw new AppError('FRAME_MALFORMED', rule === undefined ? reason : `${rule}: ${reason}`);
+    }
+    await this.#options.fleet.sensorSeen({ site, id: sensor }, null);
+    await this.#options.readings.add(site, sensor, from, mapping.readings);
   }
 
   #expectOwn(from: AgentAddress, camera: string): void {

@@ -52,6 +52,20 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
       );
     });
 
+    it('stores what a Shelly says below the topic of its sensor', async () => {
+      const topic = 'sitecast/v1/local/sensors/boiler/foreign/status/switch:0';
+      expect(await publish(boiler, topic, '{"id":0,"output":true,"apower":8.9}')).toBe(0);
+      await waitFor(
+        async () => {
+          const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
+          const own = items.filter(({ sensor }) => sensor === 'boiler').map((p) => `${p.metric} ${p.value}`);
+          return own.includes('switch:0.apower 8.9') && own.includes('switch:0.output 1');
+        },
+        10_000,
+        'the readings of the Shelly',
+      );
+    });
+
     it('refuses wrong credentials', async () => {
       expect(await publish({ id: 'boiler', secret: 'wrong' }, topicOf('boiler'), '1')).not.toBe(0);
       expect(await publish({ id: 'nobody', secret: boiler.secret }, topicOf('boiler'), '1')).not.toBe(0);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
-import { parseTopic } from '@sitecast/shared/protocol/topics';
+import { parseTopic, topics } from '@sitecast/shared/protocol/topics';
+import { FOREIGN_MESSAGES } from '../../../shared/test/foreign-messages.ts';
 import { DeviceMessages, type DeviceMessagesOptions } from '../../src/fleet/device-messages.ts';
 import type { DeviceAddress } from '../../src/fleet/devices.ts';
 
@@ -18,6 +19,47 @@ describe('DeviceMessages', () => {
       ['sensorSeen', { site: 'yard', id: 'boiler' }, null],
       ['readings', 'yard', 'boiler', SENSOR, [{ tsMs: ARRIVED_MS, values: { value: 21.5 } }]],
     ]);
+  });
+
+  it.each(FOREIGN_MESSAGES)('reads $what of $project, under the id of the device', async (foreign) => {
+    const { messages, calls } = wired();
+    const topic = topics.sensorForeign('yard', foreign.sensor, foreign.topic);
+    const from: DeviceAddress = { kind: 'sensor', site: 'yard', id: foreign.sensor };
+    await messages.onMessage(message(from, topic, Buffer.from(foreign.payload)));
+    const { tsMs = ARRIVED_MS, values } = foreign;
+    expect(calls).toEqual([
+      ['sensorSeen', { site: 'yard', id: foreign.sensor }, null],
+      ['readings', 'yard', foreign.sensor, from, [{ tsMs, values }]],
+    ]);
+  });
+
+  it('keeps what a bridge says of its devices under its own id', async () => {
+    const { messages, calls } = wired();
+    const topic = topics.sensorForeign('yard', 'boiler', 'zigbee2mqtt/kitchen');
+    await messages.onMessage(message(SENSOR, topic, Buffer.from('{"temperature":21,"action":"single"}')));
+    expect(calls[1]).toEqual([
+      'readings',
+      'yard',
+      'boiler',
+      SENSOR,
+      [{ tsMs: ARRIVED_MS, values: { 'kitchen.temperature': 21 } }],
+    ]);
+  });
+
+  it('drops a foreign message without a reading, with a reason where somebody should look at it', async () => {
+    const { messages, calls } = wired();
+    const send = (topic: string, payload: string): Promise<void> =>
+      messages.onMessage(
+        message(SENSOR, topics.sensorForeign('yard', 'boiler', topic), Buffer.from(payload)),
+      );
+    await send('tele/LWT', 'Online');
+    await expect(send('tele/SENSOR', '21')).rejects.toMatchObject({
+      code: 'FRAME_MALFORMED',
+      retryable: false,
+      message: 'tasmota: Tasmota publishes a JSON object here',
+    });
+    await expect(send('plant/7', '21')).rejects.toMatchObject({ message: 'no rule has this topic' });
+    expect(calls).toEqual([]);
   });
 
   it('names the agent of readings that come through one', async () => {

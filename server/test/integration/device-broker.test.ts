@@ -198,6 +198,28 @@ describe('topic access', () => {
     });
   });
 
+  it('lets a sensor speak the language of another project below its own topic, and nowhere else', async () => {
+    const client = await harness.connect('thermo');
+    const own = topics.sensorForeign('demo', 'thermo', 'events/rpc');
+    for (const topic of [
+      topics.sensorForeign('demo', 'other', 'events/rpc'),
+      topics.sensorForeign('elsewhere', 'thermo', 'events/rpc'),
+      'thermo/events/rpc',
+      'sitecast/v1/demo/sensors/thermo/events/rpc',
+      own,
+    ]) {
+      await client.publishAsync(topic, topic, { qos: 1 });
+    }
+    await (await harness.connect('gateway')).publishAsync(own, 'not mine', { qos: 1 });
+    expect(payloads()).toEqual([own]);
+    expect(harness.messages[0]?.topic).toEqual({
+      kind: 'sensor-foreign',
+      site: 'demo',
+      sensor: 'thermo',
+      topic: 'events/rpc',
+    });
+  });
+
   it('refuses every subscription but the own command, error and live-ack topics', async () => {
     const client = await harness.connect('gateway');
     const media = await harness.connect('gateway', { listener: 'media' });

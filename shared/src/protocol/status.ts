@@ -50,6 +50,41 @@ function namesEachOnce(cameras: { id: string }[]): boolean {
 
 const count = z.number().int().min(0);
 
+const siteBrokerHealth = z.object({
+  isListening: z.boolean(),
+  connections: count,
+  connectionsRefused: count,
+  /** By another one of the same user and client id. */
+  connectionsReplaced: count,
+  loginsRefused: count,
+  packetsTooLarge: count,
+  /** Messages whose readings are in the spool. */
+  messagesAccepted: count,
+  /** Known to hold no reading. */
+  messagesIgnored: count,
+  /** Without a reading, or without room for one; `unmapped` shows some. */
+  messagesUnmapped: count,
+  /** Not acknowledged: the spool refused. */
+  messagesFailed: count,
+  /** Beside readings that were taken: texts, for instance. */
+  valuesLeftOut: count,
+  sensors: count,
+  series: count,
+  seriesRefused: count,
+  /** Most frequent first; the last message of each. */
+  unmapped: z
+    .array(
+      z.object({
+        topic: z.string().max(200),
+        count,
+        reason: z.string().max(200),
+        /** Its beginning. */
+        payload: z.string().max(200),
+      }),
+    )
+    .max(16),
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -87,5 +122,7 @@ export const agentHealth = z.object({
       }),
     )
     .max(MAX_CAMERAS_PER_AGENT),
+  /** The broker for sensors of the site; absent where there is none. */
+  siteBroker: siteBrokerHealth.optional(),
 });
 export type AgentHealth = z.output<typeof agentHealth>;

@@ -84,14 +84,22 @@ function parseTime(ts: unknown, arrivalMs: number): number {
   if (ts === undefined || ts === null) return arrivalMs;
   const tsMs =
     typeof ts === 'number' ? Math.round(ts) : typeof ts === 'string' ? parseIsoTime(ts) : Number.NaN;
-  if (!(tsMs >= MIN_TS_MS && tsMs <= arrivalMs + MAX_READING_AHEAD_MS)) {
+  if (!isReadingTime(tsMs, arrivalMs)) {
     throw new AppError('FRAME_MALFORMED', `ts ${describe(ts)} is not a time between 2000 and tomorrow`);
   }
   return tsMs;
 }
 
-// Stricter than Date.parse, which takes "5" for May 2001, and a time without an offset for the server's local time.
-function parseIsoTime(text: string): number {
+/** Whether a reading may have this time (PR-30). */
+export function isReadingTime(tsMs: number, arrivalMs: number): boolean {
+  return tsMs >= MIN_TS_MS && tsMs <= arrivalMs + MAX_READING_AHEAD_MS;
+}
+
+/**
+ * Stricter than Date.parse, which takes "5" for May 2001, and a time without an offset for the server's local time.
+ * @returns ms since 1970, NaN for what is no ISO 8601 time.
+ */
+export function parseIsoTime(text: string): number {
   const strict = text.replace(' ', 'T').replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
   if (!ISO_TIME.test(strict)) return Number.NaN;
   return Date.parse(OFFSET.test(strict) ? strict : `${strict}Z`);

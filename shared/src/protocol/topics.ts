@@ -1,6 +1,7 @@
 // MQTT topics (PROTOCOL.md, "Topics"): one builder for each, and one parser for all that a device may publish.
 
 import { isId } from './ids.ts';
+import { splitTopic } from './mapping/topic-pattern.ts';
 import { isProfile, type Profile } from './frame-header.ts';
 
 const ROOT = 'sitecast/v1';
@@ -28,6 +29,9 @@ export const topics = {
   event: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/event`,
   agentTelemetry: (to: AgentAddress, sensor: string): string => `${agentRoot(to)}/telemetry/${sensor}`,
   sensorTelemetry: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/telemetry`,
+  /** Where a sensor may speak the language of another project: `topic` is one of that project's. */
+  sensorForeign: (site: string, sensor: string, topic: string): string =>
+    `${ROOT}/${site}/sensors/${sensor}/foreign/${topic}`,
   /** Where the server tells a sensor that a message of its was dropped, and why. */
   sensorErrors: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/errors`,
 } as const;
@@ -40,7 +44,8 @@ export type ParsedTopic =
   | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
   | (AgentAddress & { kind: 'snapshot' | 'event'; camera: string })
   | (AgentAddress & { kind: 'agent-telemetry'; sensor: string })
-  | { kind: 'sensor-telemetry' | 'sensor-errors'; site: string; sensor: string };
+  | { kind: 'sensor-telemetry' | 'sensor-errors'; site: string; sensor: string }
+  | { kind: 'sensor-foreign'; site: string; sensor: string; topic: string };
 
 const PLAIN_KINDS = {
   status: 'status',
@@ -62,11 +67,19 @@ export function parseTopic(topic: string): ParsedTopic | undefined {
 }
 
 function parseSensorTopic(site: string, rest: string[]): ParsedTopic | undefined {
-  const [sensor = '', what] = rest;
-  if (rest.length !== 2 || !isId(sensor)) return undefined;
+  const [sensor = '', what, ...foreign] = rest;
+  if (!isId(sensor)) return undefined;
+  if (what === 'foreign') return parseForeignTopic(site, sensor, foreign.join('/'));
+  if (rest.length !== 2) return undefined;
   if (what === 'telemetry') return { kind: 'sensor-telemetry', site, sensor };
   if (what === 'errors') return { kind: 'sensor-errors', site, sensor };
   return undefined;
+}
+
+function parseForeignTopic(site: string, sensor: string, topic: string): ParsedTopic | undefined {
+  const levels = splitTopic(topic);
+  if (!levels || levels.includes('') || /[+#]/.test(topic)) return undefined;
+  return { kind: 'sensor-foreign', site, sensor, topic };
 }
 
 // Literals rather than `{...address, kind}`: V8 made a new hidden class for each of those, half the cost of parsing.

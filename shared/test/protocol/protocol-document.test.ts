@@ -149,6 +149,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.event(agent, '{camera}'),
       topics.agentTelemetry(agent, '{sensor}'),
       topics.sensorTelemetry('{site}', '{sensor}'),
+      topics.sensorForeign('{site}', '{sensor}', '{topic...}'),
       topics.sensorErrors('{site}', '{sensor}'),
     ];
     expect(built).toHaveLength(Object.keys(topics).length);

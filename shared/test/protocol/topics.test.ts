@@ -24,6 +24,10 @@ const built: [topic: string, meaning: ParsedTopic][] = [
     topics.sensorTelemetry('seoul-1', 'climate'),
     { kind: 'sensor-telemetry', site: 'seoul-1', sensor: 'climate' },
   ],
+  [
+    topics.sensorForeign('seoul-1', 'climate', 'tele/SENSOR'),
+    { kind: 'sensor-foreign', site: 'seoul-1', sensor: 'climate', topic: 'tele/SENSOR' },
+  ],
   [topics.sensorErrors('seoul-1', 'climate'), { kind: 'sensor-errors', site: 'seoul-1', sensor: 'climate' }],
 ];
 
@@ -38,7 +42,10 @@ describe('topics', () => {
     expect(new Set(built.map(([topic]) => topic)).size).toBe(built.length);
   });
 
-  it.each(built)('%s means nothing with a level more, less, empty, or turned into a wildcard', (topic) => {
+  // A foreign topic is anybody's; what is before it is ours.
+  const ours = built.filter(([, { kind }]) => kind !== 'sensor-foreign');
+
+  it.each(ours)('%s means nothing with a level more, less, empty, or turned into a wildcard', (topic) => {
     const levels = topic.split('/');
     const hostile = [
       `${topic}/`,
@@ -67,6 +74,14 @@ describe('topics', () => {
     'sitecast/v1/seoul-1/sensors/status',
     'sitecast/v1/seoul-1/sensors/cmd',
     'sitecast/v1/seoul-1/sensors/cam/front/snapshot',
+    'sitecast/v1/seoul-1/sensors/climate/foreign',
+    'sitecast/v1/seoul-1/sensors/climate/foreign/',
+    'sitecast/v1/seoul-1/sensors/climate/foreign/a//b',
+    'sitecast/v1/seoul-1/sensors/climate/foreign/a/+',
+    'sitecast/v1/seoul-1/sensors/climate/foreign/#',
+    'sitecast/v1/seoul-1/sensors/climate/foreign/a\0',
+    `sitecast/v1/seoul-1/sensors/climate/foreign/${'a/'.repeat(20)}a`,
+    'sitecast/v1/seoul-1/sensors/Climate/foreign/a',
     'sitecast/v1/seoul-1/gateway/cam/front/live/4k',
     'sitecast/v1/seoul-1/gateway/cam/front/live',
     'sitecast/v1/seoul-1/gateway/cam/front/toString',
@@ -80,7 +95,9 @@ describe('topics', () => {
   it('put together at random from known words mean something only when a builder makes the same', () => {
     const random = seededRandom(1);
     const words =
-      'sitecast v1 seoul-1 gateway sensors cam front live main telemetry status errors cmd x'.split(' ');
+      'sitecast v1 seoul-1 gateway sensors cam front live main telemetry status errors cmd foreign x'.split(
+        ' ',
+      );
     const start = ['sitecast', 'v1', 'seoul-1'];
     let understood = 0;
     for (let round = 0; round < 30_000; round += 1) {
@@ -106,6 +123,8 @@ function rebuild(parsed: ParsedTopic): string {
       return topics.agentTelemetry(parsed, parsed.sensor);
     case 'sensor-telemetry':
       return topics.sensorTelemetry(parsed.site, parsed.sensor);
+    case 'sensor-foreign':
+      return topics.sensorForeign(parsed.site, parsed.sensor, parsed.topic);
     case 'sensor-errors':
       return topics.sensorErrors(parsed.site, parsed.sensor);
     case 'live-ack':

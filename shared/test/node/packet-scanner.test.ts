@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PacketScanner } from '../../src/broker/packet-scanner.ts';
+import { PacketScanner } from '../../src/node/packet-scanner.ts';
 
 /** A PUBLISH header and a body of `bodyBytes` zeros. */
 function packet(bodyBytes: number): Buffer {

@@ -1,8 +1,8 @@
 // One TCP port for devices: owns the server and its sockets, and bounds how many there are and how fast they come.
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { AppError } from '@sitecast/shared/runtime/app-error';
-import type { TokenBucket } from './token-bucket.ts';
+import { AppError } from '../runtime/app-error.ts';
+import type { TokenBucket } from '../runtime/token-bucket.ts';
 
 export interface DeviceListenerOptions {
   host: string;

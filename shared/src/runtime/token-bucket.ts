@@ -1,6 +1,6 @@
 // A rate with a burst: so many tokens a second, at most so many saved up.
 
-import type { Clock } from '@sitecast/shared/runtime/clock';
+import type { Clock } from './clock.ts';
 
 export interface TokenBucketOptions {
   perSecond: number;
