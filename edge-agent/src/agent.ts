@@ -23,8 +23,10 @@ import { SnapshotMaker } from './imaging/snapshot-maker.ts';
 import { LivePublisher } from './live/live-publisher.ts';
 import { AgentStatusMessage } from './reporting/agent-status.ts';
 import { CameraEvents } from './reporting/camera-events.ts';
+import { createSenses, endLeftEvents } from './reporting/camera-senses.ts';
 import { CameraSnapshots } from './reporting/camera-snapshots.ts';
 import { DroppedNotices } from './reporting/dropped-notices.ts';
+import { OpenEvents } from './reporting/open-events.ts';
 import { RetainedMessage } from './reporting/retained-message.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
 import { SiteBroker } from './sensors/site-broker.ts';
@@ -110,11 +112,26 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   lifetime.onClose('cameras', async () => void (await Promise.all(cameras.map((camera) => camera.close()))));
   const snapshots = createSnapshots(options, cameras, maker, outbox, log);
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
+  const openEvents = new OpenEvents(join(config.dataDir, 'open-events.json'));
+  const senseParts = { snapshots, outbox, openEvents, log };
+  const senses = createSenses(config.cameras, cameras, senseParts);
+  for (const sense of senses.values()) lifetime.own('picture sense', sense);
   const sensors = createSensors(options, outbox);
   for (const sensor of sensors) lifetime.own('sensor', sensor);
   const siteBroker = createSiteBroker(options, outbox);
   if (siteBroker) lifetime.own('site broker', siteBroker);
-  const read = healthReader({ config, spool, data, media, live, cameras, snapshots, notices, siteBroker });
+  const read = healthReader({
+    config,
+    spool,
+    data,
+    media,
+    live,
+    cameras,
+    snapshots,
+    senses,
+    notices,
+    siteBroker,
+  });
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
 
   const publish = data.publish.bind(data);
@@ -126,6 +143,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   });
   lifetime.onClose('commands', unsubscribe);
   followReports(cameras, inventory, outbox);
+  await endLeftEvents(senseParts);
   // After an outage each waits for up to a minute by itself; who sees the site online shall not wait for its pictures.
   lifetime.onClose(
     'data after media',
@@ -138,7 +156,8 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, health, live]) part.start();
-  for (const part of [data, media, ...snapshots.values(), ...cameras, ...sensors]) part.start();
+  for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
+    part.start();
   siteBroker?.start();
 }
 

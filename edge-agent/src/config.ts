@@ -10,6 +10,7 @@ import type { SiteCredential } from './sensors/site-login.ts';
 const KIB = 1024;
 const MIB = 1024 * 1024;
 const MAX_SENSORS = 64;
+const MAX_ZONES = 16;
 const MAX_SITE_CREDENTIALS = 256;
 const MAX_TOPICS_PER_USER = 16;
 
@@ -27,6 +28,22 @@ const cameraSource = z.string().refine(isCameraSource, {
     'must be rtsp://..., rtsps://..., file:PATH, demo:NAME or env:VARIABLE; the characters / ? # of a password are written %2F %3F %23',
 });
 
+const fraction = z.number().min(0).max(1);
+/** In fractions of the picture, from its left upper corner. */
+const area = z
+  .strictObject({ x: fraction, y: fraction, width: fraction.positive(), height: fraction.positive() })
+  .refine(({ x, y, width, height }) => x + width <= 1 && y + height <= 1, {
+    message: 'must lie within the picture: x + width and y + height are at most 1',
+  });
+
+const motion = z.strictObject({
+  sensitivity: z.enum(['low', 'medium', 'high']).default('medium'),
+  /** Everywhere when empty. */
+  zones: z.array(area).max(MAX_ZONES).default([]),
+  /** Without motion for so long, an event ends. */
+  quietSeconds: z.int().min(1).max(600).default(10),
+});
+
 const camera = z.strictObject({
   id,
   /** Shown to people; the id when absent. */
@@ -36,6 +53,12 @@ const camera = z.strictObject({
   transport: z.enum(['auto', 'tcp', 'udp']).default('auto'),
   /** 0: no snapshots by interval. */
   snapshotIntervalSeconds: z.int().min(0).max(86_400).default(60),
+  /** Absent: motion is not looked for. */
+  motion: motion.optional(),
+  /** The same picture for so long is an event; 0: never. */
+  frozenAfterSeconds: z.int().min(0).max(86_400).default(60),
+  /** Dark, covered, out of focus and turned away are events. */
+  tampering: z.boolean().default(true),
 });
 
 const sensor = z.strictObject({

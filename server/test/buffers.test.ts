@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { readLimitsConfig } from '../src/config.ts';
 import { limitRows } from '../src/limits.ts';
 
-const SOURCES = fileURLToPath(new URL('../src', import.meta.url));
+const SOURCES = { '': sources('../src'), 'shared/': sources('../../shared/src') };
 
 /** Whatever can grow for as long as its owner lives, by file and name, and the row of LIMITS.md that bounds it. */
 const BOUND_BY_ROW: Record<string, string> = {
@@ -16,8 +16,8 @@ const BOUND_BY_ROW: Record<string, string> = {
   'broker/device-broker.ts #gates': 'data connections',
   'broker/device-connections.ts #places': 'data connections',
   'broker/device-inbox.ts #storing': 'messages in hand of one device',
-  'broker/device-listener.ts #sockets': 'data connections',
-  'broker/packet-gate.ts #waiting': 'data connections',
+  'shared/node/device-listener.ts #sockets': 'data connections',
+  'shared/node/packet-gate.ts #waiting': 'data connections',
   'fleet/agent-commands.ts #pending': 'commands without a reply',
   'fleet/devices.ts #cache': 'devices',
   'fleet/fleet.ts #agents': 'devices',
@@ -65,6 +65,9 @@ const CANNOT_GROW: Record<string, string> = {
   'plugins/metrics.ts #counters': 'the metrics',
   'plugins/metrics.ts #gauges': 'the metrics',
   'relay/viewer.ts #jumpsAtMs': 'emptied at the third jump',
+  'shared/runtime/bounded-queue.ts #entries': 'the bound that its constructor asks for',
+  'shared/runtime/lifetime.ts #owned': 'what this program opens at its start',
+  'shared/runtime/listeners.ts #listeners': 'one a subscriber within this program',
   'standalone/embedded-postgres.ts #exitListeners': 'one a subscriber within this program',
   'standalone/postgres-process.ts #logTail': 'cut to KEPT_LOG_LINES',
   'telemetry/partitions.ts #known': 'the days that a reading may be of',
@@ -80,14 +83,23 @@ test('whatever can grow is bound by a row of LIMITS.md, or told why it cannot', 
 
 /** Fields and module variables that begin as an empty array, Map or Set; weak ones hold nothing alive. */
 function* growingFields(): Iterable<string> {
-  for (const file of readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
-    const text = readFileSync(join(SOURCES, file), 'utf8');
-    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-    for (const declaration of declarationsIn(source)) {
-      if (isEmptyCollection(declaration.initializer)) yield `${file} ${declaration.name.getText(source)}`;
+  for (const [prefix, folder] of Object.entries(SOURCES)) {
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts')) continue;
+      const source = ts.createSourceFile(file, read(folder, file), ts.ScriptTarget.Latest, true);
+      for (const { name, initializer } of declarationsIn(source)) {
+        if (isEmptyCollection(initializer)) yield `${prefix}${file} ${name.getText(source)}`;
+      }
     }
   }
+}
+
+function sources(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
+
+function read(folder: string, file: string): string {
+  return readFileSync(join(folder, file), 'utf8');
 }
 
 type Declaration = ts.PropertyDeclaration | ts.VariableDeclaration;

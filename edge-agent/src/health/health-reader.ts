@@ -3,6 +3,7 @@
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Camera } from '../camera/camera.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
+import type { CameraSense } from '../reporting/camera-sense.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
 import type { SiteBroker } from '../sensors/site-broker.ts';
@@ -18,6 +19,7 @@ export interface HealthSources {
   live: Pick<LivePublisher, 'framesDropped'>;
   cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'captureRssBytes'>[];
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
+  senses: ReadonlyMap<string, Pick<CameraSense, 'counters' | 'conditions'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
   siteBroker: Pick<SiteBroker, 'health'> | undefined;
 }
@@ -43,7 +45,7 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
   });
 }
 
-function readCameras({ cameras, snapshots }: HealthSources): AgentHealth['cameras'] {
+function readCameras({ cameras, snapshots, senses }: HealthSources): AgentHealth['cameras'] {
   return cameras.map((camera) => ({
     id: camera.id,
     restarts: camera.counters.restarts,
@@ -52,5 +54,8 @@ function readCameras({ cameras, snapshots }: HealthSources): AgentHealth['camera
     snapshots: snapshots.get(camera.id)?.snapshots ?? 0,
     ringBytes: camera.ring.bytes,
     processRssBytes: camera.captureRssBytes(),
+    picturesLooked: senses.get(camera.id)?.counters.picturesLooked ?? 0,
+    picturesSkipped: senses.get(camera.id)?.counters.picturesSkipped ?? 0,
+    conditions: senses.get(camera.id)?.conditions ?? [],
   }));
 }

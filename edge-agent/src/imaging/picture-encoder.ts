@@ -1,4 +1,4 @@
-// Decodes one keyframe JPEG and writes it again so that it fits a number of bytes. With snapshot-maker.ts the only user of sharp.
+// Decodes one keyframe JPEG and writes it again so that it fits a number of bytes. With luma.ts the only user of sharp.
 
 import sharp, { type Sharp } from 'sharp';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
@@ -11,7 +11,7 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer'] });
 
 /** Policy: reject. Of a picture to be decoded; a bomb of 15,000 x 15,000 would cost 700 MB. Bounds in edge-agent/README.md. */
-const MAX_INPUT_PIXELS = 4096 * 2304;
+export const MAX_INPUT_PIXELS = 4096 * 2304;
 
 const BEST_QUALITY = 82;
 const WORST_QUALITY = 30;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
-import { cameraEvent } from '@sitecast/shared/protocol/events';
+import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import { decodeFrame, FrameKind, type Frame } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
@@ -232,6 +232,32 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     const times = server.of(telemetry).map((payload) => parseReadings(payload, Date.now())[0]?.tsMs ?? 0);
     expect([...times].sort((a, b) => a - b)).toEqual(times);
     await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'the orphaned ffmpeg to end');
+  }, 120_000);
+
+  test('tells of motion with a snapshot, and ends it at the next start when it was killed', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const path = await writeConfig(await temporaryFolder(), mosquitto.url);
+    // The demo camera sees a car pass all the time.
+    await writeFile(path, readFileSync(path, 'utf8').replace('"demo:front",', '"demo:front", motion: {},'));
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    const motions = (): CameraEvent[] =>
+      server
+        .of(topics.event(address, 'front'))
+        .map((payload) => decodeMessage(cameraEvent, payload))
+        .filter(({ kind }) => kind === 'motion');
+    const first = launch(['run', '--config', path], env);
+    const begun = await waitFor(() => motions().find(({ until }) => until === null), 'motion', 30_000);
+    const pictured = server
+      .of(topics.snapshot(address, 'front'))
+      .map((payload) => decodeSnapshotEnvelope(payload).header);
+    expect(pictured).toContainEqual(expect.objectContaining({ id: begun.snapshotId, reason: 'motion' }));
+    first.child.kill('SIGKILL');
+    await first.exit;
+    launch(['run', '--config', path], env);
+    const ended = await waitFor(() => motions().find(({ until }) => until !== null), 'its end', 30_000);
+    expect(ended).toMatchObject({ id: begun.id, at: begun.at, snapshotId: begun.snapshotId });
+    expect(Date.parse(ended.until!)).toBeGreaterThanOrEqual(Date.parse(begun.at));
   }, 120_000);
 
   test('restarts when it is told to, after it has said so', async () => {

@@ -4,10 +4,12 @@ import * as z from 'zod';
 import { ULID_PATTERN } from './ids.ts';
 import { isoTime } from './json-message.ts';
 
+/** motion, frozen, dark, covered, blurred, moved, online, offline, ... : open, because agents are updated before servers. */
+export const eventKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
+
 export const cameraEvent = z.object({
   id: z.string().regex(ULID_PATTERN),
-  /** motion, frozen, dark, covered, online, offline, ... : open, because agents are updated before servers. */
-  kind: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  kind: eventKind,
   at: isoTime,
   until: isoTime.nullable().default(null),
   detail: z.string().max(500).nullable().default(null),

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { ID_PATTERN, ULID_PATTERN } from './ids.ts';
 import { PROFILES } from './frame-header.ts';
+import { eventKind } from './events.ts';
 import { isoTime } from './json-message.ts';
 import { MAX_CAMERAS_PER_AGENT } from './limits.ts';
 
@@ -47,6 +48,9 @@ export type CameraInventory = z.output<typeof cameraInventory>;
 function namesEachOnce(cameras: { id: string }[]): boolean {
   return new Set(cameras.map(({ id }) => id)).size === cameras.length;
 }
+
+/** At one camera. */
+const MAX_CONDITIONS = 16;
 
 const count = z.number().int().min(0);
 
@@ -119,6 +123,11 @@ export const agentHealth = z.object({
         ringBytes: count,
         /** Resident bytes of the capture process. */
         processRssBytes: count,
+        /** Keyframes that were looked at for motion and the like, and those left out because one was at work. */
+        picturesLooked: count.default(0),
+        picturesSkipped: count.default(0),
+        /** Kinds of events that go on: motion, dark, ... */
+        conditions: z.array(eventKind).max(MAX_CONDITIONS).default([]),
       }),
     )
     .max(MAX_CAMERAS_PER_AGENT),

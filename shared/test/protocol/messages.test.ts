@@ -57,6 +57,8 @@ const health = {
     {
       id: 'front',
       ...zeros('restarts', 'accessUnits', 'keyframes', 'snapshots', 'ringBytes', 'processRssBytes'),
+      ...zeros('picturesLooked', 'picturesSkipped'),
+      conditions: ['motion'],
     },
   ],
 };

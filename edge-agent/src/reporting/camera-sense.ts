@@ -1,0 +1,146 @@
+// Turns what the pictures of one camera tell into events, each with a snapshot of how it began.
+
+import { ulid } from 'ulid';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { SnapshotReason } from '@sitecast/shared/protocol/snapshot-envelope';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
+import { messageOf } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import type { KeyframePicture } from '../camera/fragment.ts';
+import type { QuietLog } from '../health/quiet-log.ts';
+import type { Luma } from '../imaging/luma.ts';
+import type { PictureSense, SenseChange, SenseKind } from '../imaging/picture-sense.ts';
+
+/** Cameras whose every picture is a keyframe are looked at no more often. */
+const MIN_INTERVAL_MS = 450;
+/** Something that flickers must not fill the spool with pictures. */
+const MIN_SNAPSHOT_INTERVAL_MS = 10_000;
+
+export interface CameraSenseOptions {
+  camera: {
+    readonly id: string;
+    onPicture(listener: (picture: KeyframePicture) => void): () => void;
+    onReport(listener: (report: CameraReport) => void): () => void;
+  };
+  sense: Pick<PictureSense, 'look' | 'end'>;
+  decode: (jpeg: Uint8Array) => Promise<Luma>;
+  /** @returns the id of a snapshot of now, once it is durable. */
+  takeSnapshot: (reason: SnapshotReason) => Promise<string>;
+  /** Resolves when the event is durable. */
+  tell: (camera: string, event: CameraEvent) => Promise<void>;
+  log: QuietLog;
+  clock?: Clock;
+}
+
+/** Borrows the camera; owns its subscriptions. One picture at a time; those that come meanwhile are left out and counted. */
+export class CameraSense {
+  readonly counters = { picturesLooked: 0, picturesSkipped: 0 };
+  readonly #options: CameraSenseOptions;
+  readonly #clock: Clock;
+  readonly #open = new Map<SenseKind, CameraEvent>();
+  #unsubscribe: (() => void)[] = [];
+  #isBusy = false;
+  #turn: Promise<void> = Promise.resolve();
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #lastPictureAtMs = 0;
+  #snapshotAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: CameraSenseOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get cameraId(): string {
+    return this.#options.camera.id;
+  }
+
+  /** What goes on at the moment. */
+  get conditions(): SenseKind[] {
+    return [...this.#open.keys()];
+  }
+
+  start(): void {
+    const { camera } = this.#options;
+    this.#unsubscribe = [
+      camera.onPicture((picture) => this.#offer(picture)),
+      camera.onReport(({ state }) => {
+        if (state !== 'live') this.#inTurn(() => this.#end());
+      }),
+    ];
+  }
+
+  /** Resolves when what goes on has been told to be over. Idempotent. */
+  async close(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#inTurn(() => this.#end());
+    await this.#turn;
+  }
+
+  #offer(picture: KeyframePicture): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#isBusy || nowMs - this.#lookedAtMs < MIN_INTERVAL_MS) {
+      this.counters.picturesSkipped += 1;
+      return;
+    }
+    this.#lookedAtMs = nowMs;
+    this.#isBusy = true;
+    this.#inTurn(() => this.#look(picture).finally(() => (this.#isBusy = false)));
+  }
+
+  async #look({ jpeg, capturedAtMs }: KeyframePicture): Promise<void> {
+    const { sense, decode } = this.#options;
+    const luma = await decode(jpeg);
+    this.counters.picturesLooked += 1;
+    // A clock that is set back must not make an event end before it began.
+    this.#lastPictureAtMs = Math.max(this.#lastPictureAtMs, capturedAtMs);
+    await this.#tellAll(sense.look(luma, this.#lastPictureAtMs));
+  }
+
+  async #end(): Promise<void> {
+    if (this.#lastPictureAtMs > 0) await this.#tellAll(this.#options.sense.end(this.#lastPictureAtMs));
+  }
+
+  async #tellAll(changes: SenseChange[]): Promise<void> {
+    for (const change of changes) {
+      if (change.isOpen) await this.#begin(change);
+      else await this.#finish(change);
+    }
+  }
+
+  async #begin({ kind, atMs }: SenseChange): Promise<void> {
+    const snapshotId = await this.#snapshotOf(kind);
+    const at = new Date(atMs).toISOString();
+    const event: CameraEvent = { id: ulid(atMs), kind, at, until: null, detail: null, snapshotId };
+    this.#open.set(kind, event);
+    await this.#options.tell(this.cameraId, event);
+  }
+
+  async #finish({ kind, atMs }: SenseChange): Promise<void> {
+    const event = this.#open.get(kind);
+    if (!event) return;
+    this.#open.delete(kind);
+    await this.#options.tell(this.cameraId, { ...event, until: new Date(atMs).toISOString() });
+  }
+
+  async #snapshotOf(kind: SenseKind): Promise<string | null> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#snapshotAtMs < MIN_SNAPSHOT_INTERVAL_MS) return null;
+    this.#snapshotAtMs = nowMs;
+    try {
+      return await this.#options.takeSnapshot(kind === 'motion' ? 'motion' : 'rule');
+    } catch (error) {
+      this.#warn(error, 'an event has no snapshot');
+      return null;
+    }
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#turn = this.#turn
+      .then(work)
+      .catch((error: unknown) => this.#warn(error, 'a picture was not looked at, or an event not told'));
+  }
+
+  #warn(error: unknown, message: string): void {
+    this.#options.log.warn('SENSE', { camera: this.cameraId, reason: messageOf(error) }, message);
+  }
+}

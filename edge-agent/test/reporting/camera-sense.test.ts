@@ -1,0 +1,142 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
+import type { KeyframePicture } from '../../src/camera/fragment.ts';
+import { QuietLog } from '../../src/health/quiet-log.ts';
+import type { SenseChange } from '../../src/imaging/picture-sense.ts';
+import { CameraSense } from '../../src/reporting/camera-sense.ts';
+import { ManualClock, silentLogger } from '../support.ts';
+
+let clock: ManualClock;
+let told: CameraEvent[];
+let snapshots: string[];
+let next: SenseChange[];
+let show: (picture: KeyframePicture) => void;
+let report: (report: CameraReport) => void;
+let decode: (jpeg: Uint8Array) => Promise<Uint8Array>;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  told = [];
+  snapshots = [];
+  next = [];
+  decode = async (jpeg) => jpeg;
+});
+
+function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraSense {
+  const sense = new CameraSense({
+    camera: {
+      id: 'front',
+      onPicture: (listener) => ((show = listener), () => (show = () => undefined)),
+      onReport: (listener) => ((report = listener), () => (report = () => undefined)),
+    },
+    sense: {
+      look: () => next.splice(0),
+      end: (atMs) => [{ kind: 'motion', isOpen: false, atMs }],
+    },
+    decode: (jpeg) => decode(jpeg),
+    takeSnapshot: async (reason) => {
+      snapshots.push(reason);
+      return takeSnapshot(reason);
+    },
+    tell: async (_camera, event) => void told.push(event),
+    log: new QuietLog(silentLogger, clock),
+    clock,
+  });
+  sense.start();
+  return sense;
+}
+
+async function look(...changes: [SenseChange['kind'], boolean][]): Promise<void> {
+  clock.advance(1_000);
+  next = changes.map(([kind, isOpen]) => ({ kind, isOpen, atMs: clock.nowMs() }));
+  show({ jpeg: Buffer.alloc(1), width: 1, height: 1, capturedAtMs: clock.nowMs() });
+  await settle();
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const iso = (): string => new Date(clock.nowMs()).toISOString();
+
+describe('CameraSense', () => {
+  test('tells one event with its begin, its snapshot and, later, its end', async () => {
+    const sense = watch();
+    await look(['motion', true]);
+    const at = iso();
+    expect(told).toEqual([
+      {
+        id: expect.any(String) as string,
+        kind: 'motion',
+        at,
+        until: null,
+        detail: null,
+        snapshotId: 'of motion',
+      },
+    ]);
+    expect(sense.conditions).toEqual(['motion']);
+    await look(['motion', false]);
+    expect(told[1]).toEqual({ ...told[0], until: iso() });
+    expect(sense.conditions).toEqual([]);
+  });
+
+  test('takes at most one snapshot in ten seconds', async () => {
+    watch();
+    await look(['motion', true], ['dark', true]);
+    await look(['motion', false]);
+    await look(['motion', true]);
+    expect(told.map(({ snapshotId }) => snapshotId)).toEqual(['of motion', null, 'of motion', null]);
+    clock.advance(10_000);
+    await look(['blurred', true]);
+    expect(snapshots).toEqual(['motion', 'rule']);
+  });
+
+  test('tells of an event without a snapshot when none can be taken', async () => {
+    watch(() => Promise.reject(new Error('the spool is full')));
+    await look(['motion', true]);
+    expect(told).toMatchObject([{ kind: 'motion', snapshotId: null }]);
+  });
+
+  test('ends what goes on at the last picture when the camera goes away, and when it is closed', async () => {
+    const sense = watch();
+    await look(['motion', true]);
+    const lastPicture = iso();
+    clock.advance(30_000);
+    report({ state: 'waiting' } as CameraReport);
+    await settle();
+    expect(told[1]).toMatchObject({ kind: 'motion', until: lastPicture });
+    await look(['motion', true]);
+    await sense.close();
+    expect(told[3]).toMatchObject({ kind: 'motion', until: iso() });
+    await sense.close();
+    expect(told).toHaveLength(4);
+  });
+
+  test('leaves out pictures that come while one is looked at, and goes on after one that is broken', async () => {
+    const sense = watch();
+    let finish: (luma: Uint8Array) => void = () => undefined;
+    decode = () => new Promise((resolve) => (finish = resolve));
+    await look();
+    await look();
+    await look();
+    expect(sense.counters).toEqual({ picturesLooked: 0, picturesSkipped: 2 });
+    finish(Buffer.alloc(1));
+    await settle();
+    decode = () => Promise.reject(new Error('torn'));
+    await look();
+    decode = async (jpeg) => jpeg;
+    await look(['dark', true]);
+    expect(sense.counters).toEqual({ picturesLooked: 2, picturesSkipped: 2 });
+    expect(told).toHaveLength(1);
+  });
+
+  test('never ends an event before it began, whatever the clock does', async () => {
+    watch();
+    await look(['motion', true]);
+    const at = iso();
+    clock.advance(1_000);
+    show({ jpeg: Buffer.alloc(1), width: 1, height: 1, capturedAtMs: 0 });
+    await settle();
+    report({ state: 'failed' } as CameraReport);
+    await settle();
+    expect(told[1]?.until).toBe(at);
+  });
+});
