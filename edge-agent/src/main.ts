@@ -58,6 +58,22 @@ Exit codes: 0 stopped, or restart asked for by the server; 1 failure; 64 wrong u
     await run({ configPath: config, logLevel, env: process.env, version, signal: stopping });
   });
 
+program
+  .command('doctor')
+  .description('look at everything that the agent needs: a line each, and what to do')
+  .requiredOption('-c, --config <file>', 'configuration file')
+  .option('--json', 'print JSON')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 nothing failed; 1 something did; 64 wrong usage; 78 configuration not valid',
+  )
+  .action(async ({ config, json = false }: { config: string; json?: boolean }) => {
+    const { doctor } = await import('./commands/doctor.ts');
+    const print = (text: string): void => void process.stdout.write(`${text}\n`);
+    const isWell = await doctor({ configPath: config, env: process.env, json, print });
+    process.exit(isWell ? EXIT.ok : EXIT.failure);
+  });
+
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 

@@ -1,0 +1,59 @@
+// `sitecast-agent doctor`: one look at everything that an agent needs, a line each, with what to do.
+
+import { check, linesOf, type Check } from '../doctor/check.ts';
+import { checkCamera } from '../doctor/camera-checks.ts';
+import {
+  checkClock,
+  checkDisk,
+  checkFfmpeg,
+  checkNode,
+  checkSpool,
+  isAgentRunning,
+} from '../doctor/gateway-checks.ts';
+import { checkLogin, checkName, checkPort } from '../doctor/uplink-checks.ts';
+import { loadAgentConfig, type Environment } from '../config-file.ts';
+import type { AgentConfig } from '../config.ts';
+
+export interface DoctorOptions {
+  configPath: string;
+  env: Environment;
+  json: boolean;
+  print: (text: string) => void;
+}
+
+/** @returns whether nothing failed. @throws {AppError} CONFIG_INVALID. */
+export async function doctor({ configPath, env, json, print }: DoctorOptions): Promise<boolean> {
+  const config = await loadAgentConfig(configPath, env);
+  const checks = [
+    ...(await checkGateway(config, env)),
+    ...(await checkUplink(config)),
+    ...(await checkCameras(config)),
+  ];
+  print(json ? JSON.stringify({ checks }, undefined, 2) : linesOf(checks).join('\n'));
+  return checks.every(({ state }) => state !== 'failed');
+}
+
+async function checkGateway(config: AgentConfig, env: Environment): Promise<Check[]> {
+  return [
+    await check('node', checkNode),
+    await check('disk', () => checkDisk(config)),
+    await check('spool', () => checkSpool(config)),
+    await check('clock', checkClock),
+    await check('ffmpeg', () => checkFfmpeg(config, env.PATH)),
+  ];
+}
+
+/** The login is only tried where the agent does not run: the server would cut the running one off. */
+async function checkUplink(config: AgentConfig): Promise<Check[]> {
+  const { url, mediaUrl } = config.uplink;
+  return [
+    await check('server name', () => checkName(url)),
+    await check('data port', () => checkPort(url, config)),
+    await check('media port', () => checkPort(mediaUrl, config)),
+    await check('login', async () => checkLogin(url, config, await isAgentRunning(config))),
+  ];
+}
+
+function checkCameras({ cameras }: AgentConfig): Promise<Check[]> {
+  return Promise.all(cameras.map((camera) => check(`camera ${camera.id}`, () => checkCamera(camera))));
+}

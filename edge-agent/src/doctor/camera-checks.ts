@@ -1,0 +1,42 @@
+// Whether each camera can be reached. What it sends is for `probe`: a camera that runs already may allow only one session.
+
+import { access } from 'node:fs/promises';
+import { messageOf } from '@sitecast/shared/runtime/app-error';
+import { parseSource, resolveHost, type RtspSource } from '../camera/source.ts';
+import { failed, ok, type Finding } from './check.ts';
+import { reach } from './uplink-checks.ts';
+
+const RTSP_PORT = 554;
+const RTSPS_PORT = 322;
+
+export async function checkCamera({ source: text }: { source: string }): Promise<Finding> {
+  const source = parseSource(text);
+  switch (source.kind) {
+    case 'demo':
+      return ok('drawn on the gateway');
+    case 'file':
+      return access(source.path).then(
+        () => ok(source.path),
+        () =>
+          failed(
+            `${source.path} cannot be read`,
+            'check the path, and that the user of the agent may read it',
+          ),
+      );
+    case 'rtsp':
+      return checkRtsp(source);
+  }
+}
+
+async function checkRtsp(source: RtspSource): Promise<Finding> {
+  const port = source.port ?? (source.isEncrypted ? RTSPS_PORT : RTSP_PORT);
+  try {
+    const { host } = await resolveHost(source);
+    // TLS is ffmpeg's business here: cameras sign their certificates themselves.
+    await reach({ host: host.replace(/^\[|\]$/g, ''), port, isTls: false });
+    return ok(`${source.host}:${port} answers; "probe" tells what it sends`);
+  } catch (error) {
+    const advice = 'check power, cable and address of the camera, and that RTSP is switched on in it';
+    return failed(`${source.host}:${port}: ${messageOf(error)}`, advice);
+  }
+}
