@@ -1,6 +1,6 @@
 // `sitecast-agent doctor`: one look at everything that an agent needs, a line each, with what to do.
 
-import { check, linesOf, type Check } from '../doctor/check.ts';
+import { check, linesOf, skipped, type Check } from '../doctor/check.ts';
 import { checkCamera } from '../doctor/camera-checks.ts';
 import {
   checkClock,
@@ -46,12 +46,14 @@ async function checkGateway(config: AgentConfig, env: Environment): Promise<Chec
 /** The login is only tried where the agent does not run: the server would cut the running one off. */
 async function checkUplink(config: AgentConfig): Promise<Check[]> {
   const { url, mediaUrl } = config.uplink;
-  return [
-    await check('server name', () => checkName(url)),
-    await check('data port', () => checkPort(url, config)),
-    await check('media port', () => checkPort(mediaUrl, config)),
-    await check('login', async () => checkLogin(url, config, await isAgentRunning(config))),
-  ];
+  const name = await check('server name', () => checkName(url));
+  const data = await check('data port', () => checkPort(url, config));
+  const media = await check('media port', () => checkPort(mediaUrl, config));
+  const login = await check('login', async () => {
+    if (data.state === 'failed') return skipped('the data port does not answer');
+    return checkLogin(url, config, await isAgentRunning(config));
+  });
+  return [name, data, media, login];
 }
 
 function checkCameras({ cameras }: AgentConfig): Promise<Check[]> {
