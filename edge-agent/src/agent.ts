@@ -23,11 +23,12 @@ import { SnapshotMaker } from './imaging/snapshot-maker.ts';
 import { LivePublisher } from './live/live-publisher.ts';
 import { AgentStatusMessage } from './reporting/agent-status.ts';
 import { CameraEvents } from './reporting/camera-events.ts';
-import { createSenses, endLeftEvents } from './reporting/camera-senses.ts';
+import { createSenses } from './reporting/camera-senses.ts';
 import { CameraSnapshots } from './reporting/camera-snapshots.ts';
 import { DroppedNotices } from './reporting/dropped-notices.ts';
 import { OpenEvents } from './reporting/open-events.ts';
 import { RetainedMessage } from './reporting/retained-message.ts';
+import { RuleEngine } from './rules/rule-engine.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
 import { SiteBroker } from './sensors/site-broker.ts';
 import { MqttConnection } from './uplink/connection.ts';
@@ -112,13 +113,20 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   lifetime.onClose('cameras', async () => void (await Promise.all(cameras.map((camera) => camera.close()))));
   const snapshots = createSnapshots(options, cameras, maker, outbox, log);
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
-  const openEvents = new OpenEvents(join(config.dataDir, 'open-events.json'));
-  const senseParts = { snapshots, outbox, openEvents, log };
-  const senses = createSenses(config.cameras, cameras, senseParts);
+  const openEvents = createOpenEvents(options, outbox, log);
+  const rules = lifetime.own('rules', createRules(options, snapshots, openEvents, log));
+  const senses = createSenses(config.cameras, cameras, {
+    snapshots,
+    tell: (camera, event) => {
+      rules.seeEvent(camera, event);
+      return openEvents.tell(camera, event);
+    },
+    log,
+  });
   for (const sense of senses.values()) lifetime.own('picture sense', sense);
-  const sensors = createSensors(options, outbox);
+  const sensors = createSensors(options, outbox, rules);
   for (const sensor of sensors) lifetime.own('sensor', sensor);
-  const siteBroker = createSiteBroker(options, outbox);
+  const siteBroker = createSiteBroker(options, outbox, rules);
   if (siteBroker) lifetime.own('site broker', siteBroker);
   const read = healthReader({
     config,
@@ -130,6 +138,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     snapshots,
     senses,
     notices,
+    rules,
     siteBroker,
   });
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
@@ -142,8 +151,8 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     else if (topic === notices.topic) notices.receive(payload);
   });
   lifetime.onClose('commands', unsubscribe);
-  followReports(cameras, inventory, outbox);
-  await endLeftEvents(senseParts);
+  followReports(cameras, inventory, outbox, rules);
+  await openEvents.endLeft();
   // After an outage each waits for up to a minute by itself; who sees the site online shall not wait for its pictures.
   lifetime.onClose(
     'data after media',
@@ -249,31 +258,69 @@ function createSnapshots(
   return new Map(takers.map((taker) => [taker.cameraId, taker]));
 }
 
-function createSensors({ config }: AgentOptions, outbox: Outbox): DemoSensor[] {
+function createOpenEvents({ config }: AgentOptions, outbox: Outbox, log: QuietLog): OpenEvents {
+  const put = outbox.event.bind(outbox);
+  return new OpenEvents({ path: join(config.dataDir, 'open-events.json'), put, log });
+}
+
+function createRules(
+  { config }: AgentOptions,
+  snapshots: ReadonlyMap<string, CameraSnapshots>,
+  openEvents: OpenEvents,
+  log: QuietLog,
+): RuleEngine {
+  return new RuleEngine({
+    rules: config.rules,
+    // The configuration was checked: there are no rules with other cameras.
+    takeSnapshot: (camera) => snapshots.get(camera)!.take('rule'),
+    tell: openEvents.tell.bind(openEvents),
+    log,
+  });
+}
+
+function createSensors({ config }: AgentOptions, outbox: Outbox, rules: RuleEngine): DemoSensor[] {
   return config.sensors.map(
     ({ id, source, intervalSeconds }) =>
       new DemoSensor({
         kind: source === 'demo:climate' ? 'climate' : 'power',
         intervalMs: intervalSeconds * 1_000,
-        // The outbox counts and logs a failure; there is nobody else to tell.
-        onReading: (reading) => void outbox.reading(id, reading).catch(() => {}),
+        onReading: (reading) => {
+          rules.seeReadings(id, [reading]);
+          // The outbox counts and logs a failure; there is nobody else to tell.
+          void outbox.reading(id, reading).catch(() => {});
+        },
       }),
   );
 }
 
-function createSiteBroker({ config, logger }: AgentOptions, outbox: Outbox): SiteBroker | undefined {
+function createSiteBroker(
+  { config, logger }: AgentOptions,
+  outbox: Outbox,
+  rules: RuleEngine,
+): SiteBroker | undefined {
   if (!config.siteBroker) return undefined;
   return new SiteBroker({
     site: config.site,
     config: config.siteBroker,
     reserved: config.sensors.map(({ id }) => id),
-    keep: (sensor, readings) => outbox.readings(sensor, readings),
+    keep: (sensor, readings) => {
+      rules.seeReadings(sensor, readings);
+      return outbox.readings(sensor, readings);
+    },
     logger,
   });
 }
 
-function followReports(cameras: Camera[], inventory: RetainedMessage, outbox: Outbox): void {
-  const events = new CameraEvents((camera, event) => void outbox.event(camera, event).catch(() => {}));
+function followReports(
+  cameras: Camera[],
+  inventory: RetainedMessage,
+  outbox: Outbox,
+  rules: RuleEngine,
+): void {
+  const events = new CameraEvents((camera, event) => {
+    rules.seeEvent(camera, event);
+    void outbox.event(camera, event).catch(() => {});
+  });
   for (const camera of cameras) {
     camera.onReport((report) => {
       inventory.changed();

@@ -5,6 +5,7 @@ import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
 import { isSource } from './camera/source.ts';
+import { isReadingCondition, MAX_RULES, ruleSettings, type Rule } from './rules/rule.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
 
 const KIB = 1024;
@@ -121,6 +122,7 @@ export const agentConfigSchema = z
     }),
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
+    rules: z.array(ruleSettings).max(MAX_RULES).default([]),
     siteBroker: siteBroker.optional(),
     spool: z
       .strictObject({
@@ -133,7 +135,7 @@ export const agentConfigSchema = z
       .prefault({}),
   })
   .superRefine((config, context) => {
-    for (const list of ['cameras', 'sensors'] as const) {
+    for (const list of ['cameras', 'sensors', 'rules'] as const) {
       for (const { index, first, id } of duplicates(config[list])) {
         context.addIssue({
           code: 'custom',
@@ -141,6 +143,11 @@ export const agentConfigSchema = z
           message: `"${id}" is also the id of ${list}.${first}`,
         });
       }
+    }
+    const cameras = new Set(config.cameras.map(({ id }) => id));
+    for (const { path, camera } of camerasOfRules(config.rules)) {
+      if (cameras.has(camera)) continue;
+      context.addIssue({ code: 'custom', path, message: `there is no camera "${camera}"` });
     }
   });
 
@@ -160,6 +167,19 @@ export interface AgentConfig extends Omit<AgentSettings, 'siteBroker'> {
   secret: string;
   /** PEM, or undefined for the system's authorities. */
   caPem: string | undefined;
+}
+
+function* camerasOfRules(rules: Rule[]): Generator<{ path: (string | number)[]; camera: string }> {
+  for (const [rule, { when, then }] of rules.entries()) {
+    if (!isReadingCondition(when) && when.camera !== undefined) {
+      yield { path: ['rules', rule, 'when', 'camera'], camera: when.camera };
+    }
+    for (const [action, what] of then.entries()) {
+      const path = ['rules', rule, 'then', action];
+      if ('snapshot' in what) yield { path: [...path, 'snapshot'], camera: what.snapshot };
+      else yield { path: [...path, 'event', 'camera'], camera: what.event.camera };
+    }
+  }
 }
 
 function isBrokerUrl(text: string): boolean {

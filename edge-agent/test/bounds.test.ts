@@ -12,6 +12,8 @@ import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
 import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
 import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
+import { MAX_ACTIONS, MAX_RULES } from '../src/rules/rule.ts';
+import { MAX_WAITING } from '../src/rules/rule-engine.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
 import { WAITING_MAX_BYTES as FRAGMENTS_WAITING_MAX_BYTES } from '../src/live/fragment-stream.ts';
 import { LIVE_SOCKET_MAX_BYTES, WAITING_MAX_BYTES, WAITING_MAX_MESSAGES } from '../src/uplink/connection.ts';
@@ -39,6 +41,7 @@ const EXPECTED = {
   'standard error of a capture': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
   'fMP4 box of a capture': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
+  'rules; actions of one; actions that wait': `${MAX_RULES}; ${MAX_ACTIONS}; ${MAX_WAITING}`,
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
   'connections of the site broker':
     '`siteBroker.maxConnections`, 64; ' +

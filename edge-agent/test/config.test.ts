@@ -21,6 +21,9 @@ function schemaKeys(schema: z.ZodType, path = ''): string[] {
     return schemaKeys(schema.unwrap() as z.ZodType, path);
   }
   if (schema instanceof z.ZodArray) return schemaKeys(schema.element as z.ZodType, `${path}[]`);
+  if (schema instanceof z.ZodUnion) {
+    return [...new Set(schema.options.flatMap((option) => schemaKeys(option as z.ZodType, path)))];
+  }
   if (!(schema instanceof z.ZodObject)) return [path];
   return Object.entries(schema.shape).flatMap(([key, value]) =>
     schemaKeys(value as z.ZodType, path ? `${path}.${key}` : key),

@@ -6,6 +6,7 @@ import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSense } from '../reporting/camera-sense.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
+import type { RuleEngine } from '../rules/rule-engine.ts';
 import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
 import type { Spool } from '../uplink/spool.ts';
@@ -21,12 +22,13 @@ export interface HealthSources {
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
   senses: ReadonlyMap<string, Pick<CameraSense, 'counters' | 'conditions'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
+  rules: Pick<RuleEngine, 'health'>;
   siteBroker: Pick<SiteBroker, 'health'> | undefined;
 }
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices, siteBroker } = sources;
+  const { config, spool, data, media, live, notices, rules, siteBroker } = sources;
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
@@ -41,6 +43,7 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       messagesRefused: data.counters.messagesRefused,
     },
     cameras: readCameras(sources),
+    rules: rules.health(),
     ...(siteBroker && { siteBroker: siteBroker.health() }),
   });
 }

@@ -1,48 +1,68 @@
-import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import { QuietLog } from '../../src/health/quiet-log.ts';
 import { OpenEvents } from '../../src/reporting/open-events.ts';
+import { silentLogger, temporaryFolder } from '../support.ts';
 
-let path: string;
+const UNTIL = '2026-01-02T03:05:00.000Z';
+let folder: string;
+let put: { camera: string; event: CameraEvent }[];
 
 beforeEach(async () => {
-  path = join(await mkdtemp(join(tmpdir(), 'sitecast-')), 'open-events.json');
+  folder = await temporaryFolder();
+  put = [];
 });
+
+function newRun(path = join(folder, 'open-events.json')): OpenEvents {
+  const log = new QuietLog(silentLogger);
+  return new OpenEvents({ path, put: async (camera, event) => void put.push({ camera, event }), log });
+}
 
 function event(kind: string, until: string | null = null): CameraEvent {
   return { id: ulid(), kind, at: '2026-01-02T03:04:05.000Z', until, detail: null, snapshotId: null };
 }
 
 describe('OpenEvents', () => {
-  test('gives a later run what was open, ended when it was last known to go on', async () => {
-    const first = new OpenEvents(path);
-    const [motion, dark] = [event('motion'), event('dark')];
-    await Promise.all([first.note('front', motion), first.note('front', dark), first.note('gate', motion)]);
-    await first.note('gate', { ...motion, until: '2026-01-02T03:05:00.000Z' });
-    const left = await new OpenEvents(path).takeLeft();
-    expect(left.map(({ camera, event: { kind } }) => `${camera} ${kind}`)).toEqual([
+  test('tells what an earlier run left open, ended when that run last wrote', async () => {
+    const first = newRun();
+    const [motion, dark, atGate] = [event('motion'), event('dark'), event('motion')];
+    await Promise.all([first.tell('front', motion), first.tell('front', dark), first.tell('gate', atGate)]);
+    await first.tell('gate', { ...atGate, until: UNTIL });
+    put = [];
+    await newRun().endLeft();
+    expect(put.map(({ camera, event: { kind } }) => `${camera} ${kind}`)).toEqual([
       'front motion',
       'front dark',
     ]);
-    expect(left[0]?.event).toEqual({ ...motion, until: expect.stringMatching(/^20.*Z$/) as string });
+    expect(put[0]?.event).toEqual({ ...motion, until: expect.stringMatching(/^20.*Z$/) as string });
   });
 
-  test('gives nothing without a file, and nothing of a file that cannot be read', async () => {
-    expect(await new OpenEvents(path).takeLeft()).toEqual([]);
-    await writeFile(path, '{"open":[');
-    expect(await new OpenEvents(path).takeLeft()).toEqual([]);
-    await writeFile(path, '{"writtenAt":"yesterday","open":[]}');
-    expect(await new OpenEvents(path).takeLeft()).toEqual([]);
+  test('keeps what goes on when something else of its kind begins and ends at once', async () => {
+    const first = newRun();
+    const motion = event('motion');
+    await first.tell('front', motion);
+    await first.tell('front', event('motion', UNTIL));
+    put = [];
+    await newRun().endLeft();
+    expect(put).toMatchObject([{ event: { id: motion.id } }]);
   });
 
-  test('says when it cannot write, and goes on', async () => {
-    const events = new OpenEvents(join(path, 'nowhere', 'open-events.json'));
-    await expect(events.note('front', event('motion'))).rejects.toThrow(/ENOENT/);
-    const others = new OpenEvents(path);
-    await others.note('front', event('motion'));
-    expect(await readdir(join(path, '..'))).toEqual(['open-events.json']);
+  test('tells nothing without a file, nor of a file that cannot be read', async () => {
+    await newRun().endLeft();
+    for (const text of ['{"open":[', '{"writtenAt":"yesterday","open":[]}']) {
+      await writeFile(join(folder, 'open-events.json'), text);
+      await newRun().endLeft();
+    }
+    expect(put).toEqual([]);
+  });
+
+  test('tells an event that cannot be noted', async () => {
+    await newRun(join(folder, 'nowhere', 'open-events.json')).tell('front', event('motion'));
+    expect(put).toHaveLength(1);
+    await newRun().tell('front', event('motion'));
+    expect(await readdir(folder)).toEqual(['open-events.json']);
   });
 });

@@ -51,6 +51,8 @@ function namesEachOnce(cameras: { id: string }[]): boolean {
 
 /** At one camera. */
 const MAX_CONDITIONS = 16;
+/** Of one agent. */
+const MAX_RULES = 64;
 
 const count = z.number().int().min(0);
 
@@ -131,6 +133,19 @@ export const agentHealth = z.object({
       }),
     )
     .max(MAX_CAMERAS_PER_AGENT),
+  rules: z
+    .array(
+      z.object({
+        id: z.string().regex(ID_PATTERN),
+        state: z.enum(['ok', 'pending', 'firing']),
+        fired: count,
+        /** Not fired: it had just done so, or too much waited. */
+        heldBack: count,
+        firedAt: isoTime.nullable(),
+      }),
+    )
+    .max(MAX_RULES)
+    .default([]),
   /** The broker for sensors of the site; absent where there is none. */
   siteBroker: siteBrokerHealth.optional(),
 });

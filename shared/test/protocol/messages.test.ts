@@ -61,6 +61,7 @@ const health = {
       conditions: ['motion'],
     },
   ],
+  rules: [{ id: 'warm', state: 'firing', fired: 1, heldBack: 0, firedAt: AT }],
 };
 
 const good: [what: string, schema: z.ZodType, message: object][] = [

@@ -1,0 +1,164 @@
+// The rules of a site, judged on the gateway: they work without the server. Readings and events in, snapshots and events out.
+//
+// An event that a rule makes fires no rule, so that two of them cannot keep each other going.
+
+import { ulid } from 'ulid';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { AgentHealth } from '@sitecast/shared/protocol/status';
+import type { Reading } from '@sitecast/shared/protocol/telemetry';
+import { messageOf } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import type { QuietLog } from '../health/quiet-log.ts';
+import { isReadingCondition, type Action, type Rule } from './rule.ts';
+import { Threshold } from './threshold.ts';
+
+export interface RuleEngineOptions {
+  rules: readonly Rule[];
+  takeSnapshot: (camera: string) => Promise<string>;
+  /** Resolves when the event is durable. */
+  tell: (camera: string, event: CameraEvent) => Promise<void>;
+  log: QuietLog;
+  clock?: Clock;
+}
+
+/** Policy: a rule does not fire while so much of what rules do waits. Bounds in edge-agent/README.md. */
+export const MAX_WAITING = 128;
+
+interface RuleState {
+  rule: Rule;
+  threshold: Threshold | undefined;
+  fired: number;
+  heldBack: number;
+  firedAtMs: number;
+  /** Monotonic. */
+  restUntilMs: number;
+  /** Events that it began and that go on, with their cameras. */
+  open: { camera: string; event: CameraEvent }[];
+}
+
+/** Owns the timers of its thresholds. Bound: the rules of the configuration; what a rule does goes one after the other. */
+export class RuleEngine {
+  readonly #options: RuleEngineOptions;
+  readonly #clock: Clock;
+  readonly #states: RuleState[];
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: RuleEngineOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#states = options.rules.map((rule) => this.#newState(rule));
+  }
+
+  /** Of a sensor, in the order in which they came. */
+  seeReadings(sensor: string, readings: readonly Reading[]): void {
+    for (const { rule, threshold } of this.#states) {
+      if (!threshold || !isReadingCondition(rule.when) || rule.when.sensor !== sensor) continue;
+      for (const { values } of readings) {
+        const value = values[rule.when.metric];
+        if (value !== undefined) threshold.see(value);
+      }
+    }
+  }
+
+  /** Of a camera; the end of an event fires nothing. */
+  seeEvent(camera: string, { kind, until, at }: CameraEvent): void {
+    // What happened at one moment begins and ends at once.
+    if (until !== null && until !== at) return;
+    for (const state of this.#states) {
+      const { when } = state.rule;
+      if (isReadingCondition(when) || when.event !== kind) continue;
+      if (when.camera === undefined || when.camera === camera)
+        this.#fire(state, `${kind} at ${camera}`, false);
+    }
+  }
+
+  health(): AgentHealth['rules'] {
+    return this.#states.map(({ rule, threshold, fired, heldBack, firedAtMs }) => ({
+      id: rule.id,
+      state: threshold?.state ?? 'ok',
+      fired,
+      heldBack,
+      firedAt: fired === 0 ? null : new Date(firedAtMs).toISOString(),
+    }));
+  }
+
+  /** Resolves when what the rules began is done, and the events that go on have ended. Idempotent. */
+  async close(): Promise<void> {
+    for (const state of this.#states) {
+      state.threshold?.close();
+      this.#endEvents(state);
+    }
+    await this.#turn;
+  }
+
+  #newState(rule: Rule): RuleState {
+    const state: RuleState = {
+      rule,
+      threshold: undefined,
+      fired: 0,
+      heldBack: 0,
+      firedAtMs: 0,
+      restUntilMs: 0,
+      open: [],
+    };
+    const { when } = rule;
+    if (!isReadingCondition(when)) return state;
+    state.threshold = new Threshold({
+      condition: when,
+      clock: this.#clock,
+      onFiring: (value) => this.#fire(state, `${when.sensor} ${when.metric} is ${value}`, true),
+      onOver: () => this.#endEvents(state),
+    });
+    return state;
+  }
+
+  /** @param lasts whether the events that it makes go on until {@link #endEvents}. */
+  #fire(state: RuleState, why: string, lasts: boolean): void {
+    const [nowMs, monotonicMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
+    if ((state.fired > 0 && monotonicMs < state.restUntilMs) || this.#waiting >= MAX_WAITING) {
+      state.heldBack += 1;
+      return;
+    }
+    state.fired += 1;
+    state.firedAtMs = nowMs;
+    state.restUntilMs = monotonicMs + state.rule.restSeconds * 1_000;
+    for (const action of state.rule.then)
+      this.#inTurn(state, () => this.#act(state, action, why, lasts, nowMs));
+  }
+
+  async #act(state: RuleState, action: Action, why: string, lasts: boolean, nowMs: number): Promise<void> {
+    const { takeSnapshot, tell } = this.#options;
+    if ('snapshot' in action) return void (await takeSnapshot(action.snapshot));
+    const { kind, camera, detail = why } = action.event;
+    const at = new Date(nowMs).toISOString();
+    const event: CameraEvent = {
+      id: ulid(nowMs),
+      kind,
+      at,
+      until: lasts ? null : at,
+      detail,
+      snapshotId: null,
+    };
+    if (lasts) state.open.push({ camera, event });
+    await tell(camera, event);
+  }
+
+  #endEvents(state: RuleState): void {
+    const until = new Date(this.#clock.nowMs()).toISOString();
+    this.#inTurn(state, async () => {
+      for (const { camera, event } of state.open.splice(0))
+        await this.#options.tell(camera, { ...event, until });
+    });
+  }
+
+  #inTurn({ rule }: RuleState, work: () => Promise<void>): void {
+    this.#waiting += 1;
+    this.#turn = this.#turn
+      .then(work)
+      .catch((error: unknown) => {
+        this.#options.log.warn('RULE', { rule: rule.id, reason: messageOf(error) }, 'a rule could not act');
+      })
+      .finally(() => (this.#waiting -= 1));
+  }
+}

@@ -1,0 +1,170 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import { QuietLog } from '../../src/health/quiet-log.ts';
+import { ruleSettings } from '../../src/rules/rule.ts';
+import { RuleEngine } from '../../src/rules/rule-engine.ts';
+import { ManualClock, silentLogger } from '../support.ts';
+
+let clock: ManualClock;
+let told: { camera: string; event: CameraEvent }[];
+let snapshots: string[];
+let takeSnapshot: (camera: string) => Promise<string>;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  told = [];
+  snapshots = [];
+  takeSnapshot = async (camera) => {
+    snapshots.push(camera);
+    return 'id';
+  };
+});
+
+function engine(...settings: object[]): RuleEngine {
+  return new RuleEngine({
+    rules: settings.map((rule, index) => ruleSettings.parse({ id: `rule-${index}`, ...rule })),
+    takeSnapshot: (camera) => takeSnapshot(camera),
+    tell: async (camera, event) => void told.push({ camera, event }),
+    log: new QuietLog(silentLogger, clock),
+    clock,
+  });
+}
+
+const warm = {
+  when: { sensor: 'freezer', metric: 'temperature', above: -15, forSeconds: 60, hysteresis: 2 },
+  then: [{ snapshot: 'store' }, { event: { kind: 'too-warm', camera: 'store' } }],
+};
+
+function read(rules: RuleEngine, temperature: number): void {
+  rules.seeReadings('freezer', [{ tsMs: clock.nowMs(), values: { temperature } }]);
+}
+
+function event(kind: string, until: string | null = null): CameraEvent {
+  const at = new Date(clock.nowMs()).toISOString();
+  return { id: 'x', kind, at, until, detail: null, snapshotId: null };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('a rule on a reading', () => {
+  test('fires when the reading is beyond for long enough, and is over when it comes back by the hysteresis', async () => {
+    const rules = engine(warm);
+    read(rules, -14);
+    clock.advance(59_000);
+    await settle();
+    expect(told).toEqual([]);
+    expect(rules.health()).toMatchObject([{ state: 'pending', fired: 0, firedAt: null }]);
+    clock.advance(1_000);
+    await settle();
+    expect(snapshots).toEqual(['store']);
+    const detail = 'freezer temperature is -14';
+    expect(told).toMatchObject([{ camera: 'store', event: { kind: 'too-warm', until: null, detail } }]);
+    read(rules, -16);
+    await settle();
+    expect(told).toHaveLength(1);
+    read(rules, -17.5);
+    await settle();
+    expect(told[1]?.event).toEqual({ ...told[0]?.event, until: new Date(clock.nowMs()).toISOString() });
+    expect(rules.health()).toMatchObject([{ state: 'ok', fired: 1 }]);
+  });
+
+  test('does not fire when the reading comes back in time, or when another sensor says so', async () => {
+    const rules = engine(warm);
+    read(rules, -14);
+    clock.advance(30_000);
+    read(rules, -16);
+    clock.advance(60_000);
+    rules.seeReadings('fridge', [{ tsMs: 0, values: { temperature: 8 } }]);
+    rules.seeReadings('freezer', [{ tsMs: 0, values: { humidity: 80 } }]);
+    clock.advance(120_000);
+    await settle();
+    expect(told).toEqual([]);
+  });
+
+  test('fires at once without a time, below as well as above, once for a batch that stays there', async () => {
+    const rules = engine({ when: { sensor: 'freezer', metric: 'temperature', below: -30 }, then: warm.then });
+    const values = [-29, -31, -32].map((temperature) => ({ tsMs: 0, values: { temperature } }));
+    rules.seeReadings('freezer', values);
+    await settle();
+    expect(told).toMatchObject([{ event: { detail: 'freezer temperature is -31' } }]);
+  });
+
+  test('rests after it has fired, and counts what it held back', async () => {
+    const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0, hysteresis: 0 }, restSeconds: 60 });
+    for (let times = 0; times < 5; times += 1) {
+      read(rules, -10);
+      read(rules, -20);
+      clock.advance(1_000);
+    }
+    await settle();
+    expect(rules.health()).toMatchObject([{ fired: 1, heldBack: 4 }]);
+    expect(told).toHaveLength(2);
+  });
+
+  test('ends its events when the agent stops, and lets a timer fire no more', async () => {
+    const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 } }, warm);
+    read(rules, -10);
+    await rules.close();
+    expect(told.map(({ event: { until } }) => until === null)).toEqual([true, false]);
+    clock.advance(120_000);
+    await rules.close();
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe('a rule on an event', () => {
+  const onMotion = { when: { event: 'motion', camera: 'front' }, then: [{ snapshot: 'yard' }] };
+
+  test('fires when it begins, at its camera only, and not when it ends', async () => {
+    const rules = engine(onMotion);
+    rules.seeEvent('front', event('motion'));
+    clock.advance(60_000);
+    rules.seeEvent('gate', event('motion'));
+    rules.seeEvent('front', event('dark'));
+    rules.seeEvent('front', { ...event('motion'), at: new Date(0).toISOString(), until: event('motion').at });
+    await settle();
+    expect(snapshots).toEqual(['yard']);
+  });
+
+  test('makes an event of a moment', async () => {
+    const rules = engine({ when: { event: 'offline' }, then: [{ event: { kind: 'look', camera: 'yard' } }] });
+    rules.seeEvent('front', event('offline'));
+    await settle();
+    expect(told).toMatchObject([{ camera: 'yard', event: { kind: 'look', detail: 'offline at front' } }]);
+    expect(told[0]?.event.until).toBe(told[0]?.event.at);
+  });
+
+  test('does the rest when one of its actions fails', async () => {
+    takeSnapshot = () => Promise.reject(new Error('the camera is away'));
+    const rules = engine({ when: { event: 'motion' }, then: warm.then });
+    rules.seeEvent('front', event('motion'));
+    await settle();
+    expect(told).toMatchObject([{ event: { kind: 'too-warm' } }]);
+  });
+
+  test('does not fire while too much of what rules do waits', async () => {
+    let finish: (id: string) => void = () => undefined;
+    takeSnapshot = () => new Promise((resolve) => (finish = resolve));
+    const rules = engine({ ...onMotion, restSeconds: 1 });
+    for (let times = 0; times < 200; times += 1) {
+      rules.seeEvent('front', event('motion'));
+      clock.advance(1_000);
+    }
+    expect(rules.health()).toMatchObject([{ fired: 128, heldBack: 72 }]);
+    finish('id');
+    await settle();
+  });
+});
+
+describe('the settings of a rule', () => {
+  test('need one bound, and an action that there is', () => {
+    const both = { ...warm.when, below: 3 };
+    for (const rule of [
+      { id: 'x', when: both, then: warm.then },
+      { id: 'x', when: { sensor: 'a', metric: 'b' }, then: warm.then },
+      { id: 'x', when: warm.when, then: [] },
+      { id: 'x', when: warm.when, then: [{ explode: 'front' }] },
+    ])
+      expect(ruleSettings.safeParse(rule).success).toBe(false);
+  });
+});
