@@ -1,12 +1,15 @@
 // The agent's settings: one schema with its defaults. agent.example.yaml lists every key; a test compares the two.
 
+import { availableParallelism } from 'node:os';
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import * as z from 'zod';
+import { ENCODER_SETTINGS } from './camera/encoder/video-encoders.ts';
 import { isSource } from './camera/source.ts';
 
 const MIB = 1024 * 1024;
 const MAX_SENSORS = 64;
+const MAX_ENCODERS = 64;
 
 const id = z
   .string()
@@ -54,6 +57,21 @@ export const agentConfigSchema = z
     }),
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
+    encoder: z.enum(ENCODER_SETTINGS).default('auto'),
+    encoders: z
+      .strictObject({
+        maxProcesses: z
+          .int()
+          .min(1)
+          .max(MAX_ENCODERS)
+          .default(() => Math.max(1, availableParallelism() - 1)),
+        maxRssBytes: z
+          .int()
+          .min(64 * MIB)
+          .max(8 * 1024 * MIB)
+          .default(512 * MIB),
+      })
+      .prefault({}),
     spool: z
       .strictObject({
         maxBytes: z

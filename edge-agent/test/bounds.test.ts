@@ -7,6 +7,8 @@ import {
   STDERR_LINES,
   STDERR_PARTIAL_CHARACTERS,
 } from '../src/camera/child-process.ts';
+import { CAPTURE_TIMES_MAX } from '../src/camera/encoder/capture-times.ts';
+import { WRITER_MAX_BYTES, WRITER_MAX_MS } from '../src/camera/encoder/fragment-writer.ts';
 import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
@@ -34,9 +36,11 @@ const EXPECTED = {
   'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
   'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
-  'standard error of a capture': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
-  'fMP4 box of a capture': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
+  'standard error of a capture or an encoder': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
+  'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
+  'fragments waiting for an encoder': `${mib(WRITER_MAX_BYTES)}, ${WRITER_MAX_MS / 1000} s`,
+  'pictures within an encoder whose time is remembered': count(CAPTURE_TIMES_MAX),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
 };

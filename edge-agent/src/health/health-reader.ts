@@ -2,12 +2,15 @@
 
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Camera } from '../camera/camera.ts';
+import type { Encoders } from '../camera/encoder/encoders.ts';
+import { rssBytesOf } from '../camera/process-usage.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
 import type { Spool } from '../uplink/spool.ts';
 import { Gateway } from './gateway.ts';
+import { ProcessReadings, type WatchedProcess } from './process-readings.ts';
 
 export interface HealthSources {
   config: { dataDir: string };
@@ -15,14 +18,17 @@ export interface HealthSources {
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
   live: Pick<LivePublisher, 'framesDropped'>;
-  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'captureRssBytes'>[];
+  /** undefined on an agent without cameras. */
+  encoders: Pick<Encoders, 'running' | 'chosen' | 'maxProcesses' | 'leasesRefused' | 'counters'> | undefined;
+  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'capturePid'>[];
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
 }
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices } = sources;
+  const { config, spool, data, media, live, notices, encoders } = sources;
+  const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
@@ -37,6 +43,8 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       messagesRefused: data.counters.messagesRefused,
     },
     cameras: readCameras(sources),
+    processes: processes.read(processesOf(sources)),
+    encoders: encoders ? readEncoders(encoders) : null,
   });
 }
 
@@ -48,6 +56,28 @@ function readCameras({ cameras, snapshots }: HealthSources): AgentHealth['camera
     keyframes: camera.counters.keyframes,
     snapshots: snapshots.get(camera.id)?.snapshots ?? 0,
     ringBytes: camera.ring.bytes,
-    processRssBytes: camera.captureRssBytes(),
+    processRssBytes: camera.capturePid === undefined ? 0 : rssBytesOf(camera.capturePid),
   }));
+}
+
+function processesOf({ cameras, encoders }: HealthSources): WatchedProcess[] {
+  const captures = cameras.flatMap(({ id: camera, capturePid: pid }) =>
+    pid === undefined ? [] : [{ camera, profile: null, encoder: null, pid }],
+  );
+  const encoding = (encoders?.running ?? []).flatMap(({ camera, profile, process }) =>
+    process === undefined ? [] : [{ camera, profile, ...process }],
+  );
+  return [...captures, ...encoding];
+}
+
+function readEncoders(encoders: NonNullable<HealthSources['encoders']>): AgentHealth['encoders'] {
+  const { running, chosen, maxProcesses, leasesRefused, counters } = encoders;
+  return {
+    chosen: chosen?.encoder ?? null,
+    rejected: chosen?.rejected ?? [],
+    running: running.length,
+    maxProcesses,
+    leasesRefused,
+    ...counters,
+  };
 }

@@ -33,6 +33,8 @@ export const cameraReport = z.object({
   height: z.int().min(0).max(16384).nullable(),
   fps: z.number().min(0).max(1000).nullable(),
   profiles: z.array(z.enum(PROFILES)).max(PROFILES.length),
+  /** Those of them that the gateway encodes while somebody watches; the camera's own video is passed through as the others. */
+  encoded: z.array(z.enum(PROFILES)).max(PROFILES.length).optional(),
 });
 export type CameraReport = z.output<typeof cameraReport>;
 
@@ -49,6 +51,23 @@ function namesEachOnce(cameras: { id: string }[]): boolean {
 }
 
 const count = z.number().int().min(0);
+
+/** A capture and three encoded profiles for each camera. */
+const MAX_PROCESSES_IN_HEALTH = 4 * MAX_CAMERAS_PER_AGENT;
+
+const encoderHealth = z.object({
+  /** Such as h264_vaapi or libx264; null while it is being found out. */
+  chosen: z.string().max(64).nullable(),
+  /** What was tried before, and why it was not taken. */
+  rejected: z.array(z.object({ encoder: z.string().max(64), reason: z.string().max(300) })).max(16),
+  running: count,
+  maxProcesses: count,
+  leasesRefused: count,
+  restarts: count,
+  /** Held more memory than one may. */
+  recycled: count,
+  fragmentsDropped: count,
+});
 
 export const agentHealth = z.object({
   at: isoTime,
@@ -87,5 +106,22 @@ export const agentHealth = z.object({
       }),
     )
     .max(MAX_CAMERAS_PER_AGENT),
+  /** Every ffmpeg of the agent. */
+  processes: z
+    .array(
+      z.object({
+        camera: z.string().regex(ID_PATTERN),
+        /** What it encodes; null for the camera's capture. */
+        profile: z.enum(PROFILES).nullable(),
+        /** Such as libx264; null for a capture. */
+        encoder: z.string().max(64).nullable(),
+        /** Of one core, since the health before. */
+        cpuPercent: z.number().min(0),
+        rssBytes: count,
+      }),
+    )
+    .max(MAX_PROCESSES_IN_HEALTH)
+    .default([]),
+  encoders: encoderHealth.nullable().default(null),
 });
 export type AgentHealth = z.output<typeof agentHealth>;
