@@ -36,6 +36,8 @@ import { Spool } from './uplink/spool.ts';
 
 /** GOP rings of all cameras together; with more than sixteen cameras each gets less than its usual bound. */
 export const ALL_RINGS_MAX_BYTES = 256 * MIB;
+/** Of the second stream of a camera, while it is leased. */
+export const SUB_STREAM_RING_MAX_BYTES = 4 * MIB;
 const INVENTORY_COALESCE_MS = 500;
 const GOODBYE_MS = 1_000;
 
@@ -106,7 +108,11 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const ffmpeg = await prepareFfmpeg(options);
   const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
   const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
-  const sources = encoders ? cameras.map((camera) => new LiveCamera({ camera, encoders, logger })) : [];
+  const sources = encoders ? createSources(options, ffmpeg, cameras, encoders) : [];
+  lifetime.onClose(
+    'sub-streams',
+    async () => void (await Promise.all(sources.map((source) => source.close()))),
+  );
   const live = lifetime.own('live publisher', createLivePublisher(options, sources, media));
   const online = lifetime.own('status', createOnline(status, data, log));
   const inventory = lifetime.own('inventory', createInventory(address, sources, data, log));
@@ -116,7 +122,18 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
   const sensors = createSensors(options, outbox);
   for (const sensor of sensors) lifetime.own('sensor', sensor);
-  const read = healthReader({ config, spool, data, media, live, encoders, cameras, snapshots, notices });
+  const read = healthReader({
+    config,
+    spool,
+    data,
+    media,
+    live,
+    encoders,
+    cameras,
+    sources,
+    snapshots,
+    notices,
+  });
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
 
   const publish = data.publish.bind(data);
@@ -264,7 +281,7 @@ async function prepareFfmpeg({
   await sweepOrphans({ runDir: runDirOf(config), logger });
   const ffmpeg = await findFfmpeg({ configuredPath: config.ffmpegPath, searchPath, dataDir: config.dataDir });
   logger.info({ ffmpeg: ffmpeg.path, version: ffmpeg.version, origin: ffmpeg.origin }, 'ffmpeg found');
-  if (!ffmpeg.canHideUrl && config.cameras.some(({ source }) => redact(source) !== source)) {
+  if (!ffmpeg.canHideUrl && config.cameras.some(hasPassword)) {
     logger.warn(
       { version: ffmpeg.version },
       'with an ffmpeg before 5.0 the passwords of cameras can be seen in the list of processes of this gateway',
@@ -282,9 +299,29 @@ function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): 
   );
 }
 
+function createSources(
+  { config, logger }: AgentOptions,
+  ffmpeg: FfmpegBinary,
+  cameras: Camera[],
+  encoders: Encoders,
+): LiveCamera[] {
+  const runDir = runDirOf(config);
+  return cameras.map((camera, index) => {
+    const { id, name = id, subStream, transport } = config.cameras[index]!;
+    const shared = { id, name, transport, ffmpeg, runDir, epochs: camera.epochs, logger };
+    const ofSubStream = { hasPictures: false, ringMaxBytes: SUB_STREAM_RING_MAX_BYTES };
+    const createSubStream = subStream && (() => new Camera({ ...shared, ...ofSubStream, source: subStream }));
+    return new LiveCamera({ camera, encoders, createSubStream: createSubStream || undefined, logger });
+  });
+}
+
 function createEncoders({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Encoders {
   const { encoder: setting, encoders } = config;
   return new Encoders({ ffmpeg, setting, ...encoders, runDir: runDirOf(config), logger });
+}
+
+function hasPassword({ source, subStream = '' }: AgentConfig['cameras'][number]): boolean {
+  return [source, subStream].some((url) => redact(url) !== url);
 }
 
 function runDirOf({ dataDir }: AgentConfig): string {

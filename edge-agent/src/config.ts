@@ -30,6 +30,8 @@ const camera = z.strictObject({
   /** Shown to people; the id when absent. */
   name: displayName.optional(),
   source: cameraSource,
+  /** A second, smaller stream of the camera, read while `low` is watched. */
+  subStream: cameraSource.optional(),
   /** How RTSP carries the video; `auto` tries TCP first, then UDP when the camera refuses TCP. */
   transport: z.enum(['auto', 'tcp', 'udp']).default('auto'),
   /** 0: no snapshots by interval. */

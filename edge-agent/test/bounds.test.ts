@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MAX_CAMERAS_PER_AGENT, MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
-import { ALL_RINGS_MAX_BYTES } from '../src/agent.ts';
+import { ALL_RINGS_MAX_BYTES, SUB_STREAM_RING_MAX_BYTES } from '../src/agent.ts';
 import {
   STDERR_LINE_CHARACTERS,
   STDERR_LINES,
@@ -35,6 +35,7 @@ const EXPECTED = {
   'live fragments waiting, a stream': `${mib(FRAGMENTS_WAITING_MAX_BYTES)}, 1 s`,
   'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
   'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
+  'GOP ring of a second stream': `${mib(SUB_STREAM_RING_MAX_BYTES)}, while \`low\` is leased`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
   'standard error of a capture or an encoder': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
   'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,

@@ -21,8 +21,6 @@ export interface VideoCamera extends FragmentSource {
 }
 
 export interface CameraVideoOptions {
-  /** Of the lease: a sub-stream's camera has another id. */
-  cameraId: string;
   camera: VideoCamera;
   profile: EncoderJob['profile'];
   /** Whether it may be shown as the camera sends it. */
@@ -51,7 +49,7 @@ export class CameraVideo implements LiveVideo {
   constructor(options: CameraVideoOptions) {
     this.#options = options;
     this.#listeners = new Listeners((error) =>
-      options.logger.error({ camera: options.cameraId, reason: messageOf(error) }, 'a live stream failed'),
+      options.logger.error({ camera: options.camera.id, reason: messageOf(error) }, 'a live stream failed'),
     );
   }
 
@@ -131,9 +129,9 @@ export class CameraVideo implements LiveVideo {
   }
 
   #openEncoder(): void {
-    const { cameraId, camera, profile, encoders } = this.#options;
+    const { camera, profile, encoders } = this.#options;
     this.#encoder = encoders.open({
-      camera: cameraId,
+      camera: camera.id,
       profile,
       source: camera,
       epochs: camera.epochs,
@@ -152,8 +150,8 @@ export class CameraVideo implements LiveVideo {
 
   #giveUp(waiter: Waiter): void {
     this.#waiters.delete(waiter);
-    const { cameraId, profile } = this.#options;
-    const message = `"${cameraId}" gave no picture as ${profile} within ${READY_TIMEOUT_MS / 1000} s`;
+    const { camera, profile } = this.#options;
+    const message = `"${camera.id}" gave no picture as ${profile} within ${READY_TIMEOUT_MS / 1000} s`;
     waiter.reject(this.failure ?? new AppError('ENCODER_FAILED', message, { retryable: true }));
   }
 }

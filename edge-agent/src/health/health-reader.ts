@@ -4,6 +4,7 @@ import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Camera } from '../camera/camera.ts';
 import type { Encoders } from '../camera/encoder/encoders.ts';
 import { rssBytesOf } from '../camera/process-usage.ts';
+import type { LiveCamera } from '../camera/live-camera.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
@@ -21,6 +22,7 @@ export interface HealthSources {
   /** undefined on an agent without cameras. */
   encoders: Pick<Encoders, 'running' | 'chosen' | 'maxProcesses' | 'leasesRefused' | 'counters'> | undefined;
   cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'capturePid'>[];
+  sources: Pick<LiveCamera, 'id' | 'subStreamPid'>[];
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
 }
@@ -60,14 +62,17 @@ function readCameras({ cameras, snapshots }: HealthSources): AgentHealth['camera
   }));
 }
 
-function processesOf({ cameras, encoders }: HealthSources): WatchedProcess[] {
+function processesOf({ cameras, sources, encoders }: HealthSources): WatchedProcess[] {
   const captures = cameras.flatMap(({ id: camera, capturePid: pid }) =>
     pid === undefined ? [] : [{ camera, profile: null, encoder: null, pid }],
+  );
+  const subStreams = sources.flatMap(({ id: camera, subStreamPid: pid }) =>
+    pid === undefined ? [] : [{ camera, profile: 'low' as const, encoder: null, pid }],
   );
   const encoding = (encoders?.running ?? []).flatMap(({ camera, profile, process }) =>
     process === undefined ? [] : [{ camera, profile, ...process }],
   );
-  return [...captures, ...encoding];
+  return [...captures, ...subStreams, ...encoding];
 }
 
 function readEncoders(encoders: NonNullable<HealthSources['encoders']>): AgentHealth['encoders'] {

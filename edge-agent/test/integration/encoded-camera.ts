@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
-import { systemClock } from '@sitecast/shared/runtime/clock';
+import { Camera } from '../../src/camera/camera.ts';
 import { Encoders, type EncodersOptions } from '../../src/camera/encoder/encoders.ts';
 import type { Fragment } from '../../src/camera/fragment.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
@@ -23,7 +23,7 @@ export interface EncodedCamera extends TestCamera {
 export async function startEncodedCamera(
   ffmpeg: FfmpegBinary,
   source: string,
-  more: Partial<EncodersOptions> = {},
+  { subStream, ...more }: Partial<EncodersOptions> & { subStream?: string } = {},
 ): Promise<EncodedCamera> {
   const started = await startCamera(ffmpeg, source);
   const encoders = new Encoders({
@@ -39,7 +39,18 @@ export async function startEncodedCamera(
     await encoders.close();
     expect(await runningEncoders()).toEqual([]);
   });
-  const live = new LiveCamera({ camera: started.camera, encoders, logger: silentLogger, clock: systemClock });
+  const { epochs } = started.camera;
+  const runDir = await temporaryFolder();
+  const ofSubStream = { id: 'front', name: 'Front door', ffmpeg, runDir, epochs, hasPictures: false };
+  const live = new LiveCamera({
+    camera: started.camera,
+    encoders,
+    createSubStream: subStream
+      ? () => new Camera({ ...ofSubStream, source: subStream, logger: silentLogger })
+      : undefined,
+    logger: silentLogger,
+  });
+  onTestFinished(() => live.close());
   await waitFor(() => started.fragments.length > 0, 'the camera');
   return { ...started, live, encoders };
 }

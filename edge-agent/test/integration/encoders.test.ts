@@ -12,7 +12,7 @@ import {
   startEncodedCamera,
   watch,
 } from './encoded-camera.ts';
-import { ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 
 const PATIENCE_MS = 40_000;
 const hasProbe = requireTool('ffprobe', 'what encoders give is decoded and measured');
@@ -35,6 +35,8 @@ function recording(name: string, ...encoder: string[]): Promise<string> {
 }
 
 const H264 = ['-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '30', '-bf', '2'];
+
+const SMALL_H264 = [...H264, '-s', '320x180', '-profile:v', 'baseline', '-bf', '0', '-g', '15'];
 
 describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpeg) => {
   it('make `low` of a 720p camera: 640 pixels, 500 kbit/s, a keyframe a second, no B-pictures', async () => {
@@ -104,6 +106,48 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     // Of MJPEG every picture is a keyframe; not each is worth a JPEG.
     expect(pictures[0]).toMatchObject({ width: 1280, height: 720 });
     expect(pictures.length).toBeLessThanOrEqual(camera.counters.accessUnits / 5);
+  });
+
+  it('are not needed where the camera has a second stream that is H.264 and small', async () => {
+    const [source, small] = await Promise.all([
+      recording('a.mp4', ...H264),
+      recording('s.mp4', ...SMALL_H264),
+    ]);
+    const { live } = await startEncodedCamera(ffmpeg, `file:${source}`, { subStream: `file:${small}` });
+    expect(live.report().encoded).toEqual([]);
+    expect(await runningCaptures()).toHaveLength(1);
+    const { video, fragments } = watch(live, 'low');
+    expect(await video.untilInit()).toMatchObject({ width: 320, height: 180 });
+    await waitFor(() => fragments.length > 20, 'the second stream', PATIENCE_MS);
+    expect(await probe(fragments)).toMatchObject({ width: 320, profile: 'Constrained Baseline' });
+    expect([await runningEncoders(), live.subStreamPid !== undefined]).toEqual([[], true]);
+    video.close();
+    await waitFor(async () => (await runningCaptures()).length === 1, 'the second session to end');
+    // And once more, as another epoch.
+    const again = watch(live, 'low');
+    const { epoch } = await again.video.untilInit();
+    expect(epoch).toBeGreaterThan(fragments[0]!.init.epoch);
+  });
+
+  it('encode a second stream that is not small enough', async () => {
+    const source = `file:${await recording('a.mp4', ...H264)}`;
+    const { live } = await startEncodedCamera(ffmpeg, source, { subStream: source });
+    const { video } = watch(live, 'low');
+    expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+    expect(await runningEncoders()).toHaveLength(1);
+    expect(live.report().encoded).toEqual(['low']);
+  });
+
+  it('take the first stream when the second one fails, and for a while at once', async () => {
+    const subStream = 'file:/nonexistent/a.mp4';
+    const { live } = await startEncodedCamera(ffmpeg, 'demo:front', { subStream });
+    for (let lease = 0; lease < 2; lease += 1) {
+      const { video, fragments } = watch(live, 'low');
+      expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+      await waitFor(() => fragments.length > 5, 'the first stream', PATIENCE_MS);
+      expect(live.subStreamPid).toBeUndefined();
+      video.close();
+    }
   });
 
   it('come back as another epoch when they are killed, and the agent tells', async () => {

@@ -52,8 +52,8 @@ function namesEachOnce(cameras: { id: string }[]): boolean {
 
 const count = z.number().int().min(0);
 
-/** A capture and three encoded profiles for each camera. */
-const MAX_PROCESSES_IN_HEALTH = 4 * MAX_CAMERAS_PER_AGENT;
+/** Two captures and three encoded profiles for each camera. */
+const MAX_PROCESSES_IN_HEALTH = 5 * MAX_CAMERAS_PER_AGENT;
 
 const encoderHealth = z.object({
   /** Such as h264_vaapi or libx264; null while it is being found out. */
@@ -111,9 +111,9 @@ export const agentHealth = z.object({
     .array(
       z.object({
         camera: z.string().regex(ID_PATTERN),
-        /** What it encodes; null for the camera's capture. */
+        /** What it is for; null for the capture that runs all the time. */
         profile: z.enum(PROFILES).nullable(),
-        /** Such as libx264; null for a capture. */
+        /** Such as libx264; null for a capture, of the second stream too. */
         encoder: z.string().max(64).nullable(),
         /** Of one core, since the health before. */
         cpuPercent: z.number().min(0),

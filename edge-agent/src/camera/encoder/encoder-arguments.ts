@@ -6,7 +6,7 @@ import { GLOBAL_OPTIONS, MUX_FRAGMENTS } from '../capture-arguments.ts';
 import type { FfmpegBinary } from '../ffmpeg-binary.ts';
 import { ENCODER_OPTIONS, type VideoEncoder } from './video-encoders.ts';
 
-const LOW_MAX_WIDTH = 640;
+export const LOW_MAX_WIDTH = 640;
 const LOW_BITS_PER_SECOND = 500_000;
 /** Of a camera whose codec no browser plays; a wider picture costs more than a gateway has. */
 const MAIN_MAX_WIDTH = 1920;

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Encoder, EncoderJob } from '../../../src/camera/encoder/encoder.ts';
+import { Encoder, type EncoderJob } from '../../../src/camera/encoder/encoder.ts';
 import { Epochs } from '../../../src/camera/epochs.ts';
 import type { Fragment } from '../../../src/camera/fragment.ts';
 import { GopRing } from '../../../src/camera/gop-ring.ts';
-import { ManualClock } from '../../support.ts';
-import { fragmentsOf, initOf, scriptedEncoders, settled } from './samples.ts';
+import { ManualClock, silentLogger } from '../../support.ts';
+import { fragmentsOf, initOf, ScriptedRun, scriptedEncoders, settled } from './samples.ts';
 
 let clock: ManualClock;
 let ring: GopRing;
@@ -75,8 +75,8 @@ describe('An encoder', () => {
     expect(encoders.counters.restarts).toBe(0);
   });
 
-  it('comes back with growing delays when it ends, says so from the second time on, and then tries software', async () => {
-    const { encoders, runs } = scriptedEncoders(clock, { setting: 'software' });
+  it('comes back with growing delays when it ends, and says so from the second time on', async () => {
+    const { encoders, runs } = scriptedEncoders(clock);
     const encoder = encoders.open(job);
     await settled();
     emit(encoder, fragmentsOf('Kp'));
@@ -91,6 +91,32 @@ describe('An encoder', () => {
     runs[2]!.encode(0);
     expect(encoder.failure).toBeUndefined();
     expect(encoders.counters.restarts).toBe(2);
+  });
+
+  it('gives up hardware that fails twice in a row with this camera', async () => {
+    const runs: ScriptedRun[] = [];
+    const encoder = new Encoder({
+      ...job,
+      choice: Promise.resolve({ encoder: 'h264_vaapi', rejected: [] }),
+      openRun: (run) => {
+        runs.push(new ScriptedRun(run));
+        return runs.at(-1)!;
+      },
+      maxRssBytes: Infinity,
+      rssBytesOf: () => 0,
+      counters: { restarts: 0, recycled: 0, fragmentsDropped: 0 },
+      clock,
+      logger: silentLogger,
+      onClosed: () => {},
+    });
+    encoder.start();
+    await settled();
+    emit(encoder, fragmentsOf('Kp'));
+    for (const run of [0, 1]) {
+      await runs[run]!.fail();
+      clock.advance(2_000);
+    }
+    expect(runs.map(({ job: { encoder: name } }) => name)).toEqual(['h264_vaapi', 'h264_vaapi', 'libx264']);
   });
 
   it('starts anew when it holds more memory than it may', async () => {
