@@ -75,6 +75,7 @@ module.exports = {
     only('sharp-in-imaging', 'sharp', '^edge-agent/src/imaging'),
     only('mqtt-in-uplink', 'mqtt', '^edge-agent/src/uplink'),
     only('fluent-ffmpeg-in-camera', 'fluent-ffmpeg', '^edge-agent/src/camera'),
+    only('node-rtsp-stream-in-encoder', 'node-rtsp-stream', '^edge-agent/src/camera/encoder'),
     only('aedes-in-broker', 'aedes', '^server/src/broker'),
     only('bullmq-in-queues', '(bullmq|ioredis)', '^server/src/queues'),
     only('pg-in-postgres', 'pg', '^server/src/postgres'),

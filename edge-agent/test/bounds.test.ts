@@ -9,6 +9,7 @@ import {
 } from '../src/camera/child-process.ts';
 import { CAPTURE_TIMES_MAX } from '../src/camera/encoder/capture-times.ts';
 import { WRITER_MAX_BYTES, WRITER_MAX_MS } from '../src/camera/encoder/fragment-writer.ts';
+import { MAX_TS_UNIT_BYTES } from '../src/camera/encoder/mpeg-ts-splitter.ts';
 import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
@@ -41,6 +42,7 @@ const EXPECTED = {
   'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
   'fragments waiting for an encoder': `${mib(WRITER_MAX_BYTES)}, ${WRITER_MAX_MS / 1000} s`,
+  'MPEG-1 picture of an encoder': mib(MAX_TS_UNIT_BYTES),
   'pictures within an encoder whose time is remembered': count(CAPTURE_TIMES_MAX),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,

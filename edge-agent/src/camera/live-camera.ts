@@ -13,7 +13,7 @@ import type { EncoderJob } from './encoder/encoder.ts';
 import type { InitSegment, KeyframePicture } from './fragment.ts';
 import { SubStreamVideo } from './sub-stream-video.ts';
 
-const LIVE_PROFILES = ['main', 'low', 'stills'] as const satisfies readonly Profile[];
+const LIVE_PROFILES = ['main', 'low', 'mpeg1', 'stills'] as const satisfies readonly Profile[];
 /** A second stream that failed is not asked for again for so long: each try delays the picture by seconds. */
 const SUB_STREAM_REST_MS = 5 * 60_000;
 
@@ -85,7 +85,8 @@ export class LiveCamera implements LiveSource {
   #encoded({ codec }: CameraReport): Profile[] {
     const isMainEncoded = codec !== null && !isBrowserCodec(codec);
     const isLowPassed = this.#options.createSubStream !== undefined && !this.#isSubStreamEncoded;
-    return [...(isMainEncoded ? (['main'] as const) : []), ...(isLowPassed ? [] : (['low'] as const))];
+    const isEncoded = { main: isMainEncoded, low: !isLowPassed, mpeg1: true, stills: false };
+    return LIVE_PROFILES.filter((profile) => isEncoded[profile]);
   }
 
   #openVideo(

@@ -83,7 +83,7 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
       const server = await startGstreamerCamera('--codec', 'h265');
       const started = await startEncodedCamera(ffmpeg, `rtsp://127.0.0.1:${server.port}/cam`);
       await waitFor(() => started.pictures.length > 0, 'a keyframe picture', PATIENCE_MS);
-      expect(started.live.report()).toMatchObject({ codec: 'hev1', encoded: ['main', 'low'] });
+      expect(started.live.report()).toMatchObject({ codec: 'hev1', encoded: ['main', 'low', 'mpeg1'] });
       const { video, fragments } = watch(started.live, 'main');
       expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
       await waitFor(() => fragments.length > 20, 'an encoded stream', PATIENCE_MS);

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
+import { rssBytesOf } from '../../src/camera/process-usage.ts';
 import { waitFor } from '../support.ts';
 import {
   bitsPerSecond,
@@ -62,7 +63,10 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
       pixelFormat: 'yuv420p',
       pictures: expect.stringMatching(/^[IP]{90,}$/),
     });
-    expect(live.report()).toMatchObject({ profiles: ['main', 'low', 'stills'], encoded: ['low'] });
+    expect(live.report()).toMatchObject({
+      profiles: ['main', 'low', 'mpeg1', 'stills'],
+      encoded: ['low', 'mpeg1'],
+    });
     // One session of the camera, however it is watched.
     expect(camera.counters.restarts).toBe(0);
     video.close();
@@ -90,7 +94,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
       `file:${await recording(name, ...encoder)}`,
     );
     expect(live.report().codec).toContain(codec);
-    expect(live.report().encoded).toEqual(['main', 'low']);
+    expect(live.report().encoded).toEqual(['main', 'low', 'mpeg1']);
     const { video, fragments } = watch(live, 'main');
     expect(await video.untilInit()).toMatchObject({ width: 1280, height: 720 });
     await waitFor(() => fragments.length >= 45, 'three seconds', PATIENCE_MS);
@@ -108,13 +112,55 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     expect(pictures.length).toBeLessThanOrEqual(camera.counters.accessUnits / 5);
   });
 
+  it.each([
+    ['a camera with B-pictures', 'a.mp4', H264],
+    ['MJPEG', 'j.avi', ['-c:v', 'mjpeg', '-q:v', '8']],
+  ])('make `mpeg1` for browsers without H.264, of %s', async (_, name, encoder) => {
+    const { live } = await startEncodedCamera(ffmpeg, `file:${await recording(name, ...encoder)}`);
+    const { video, fragments } = watch(live, 'mpeg1');
+    expect(await video.untilInit()).toMatchObject({
+      container: 'mpegts',
+      mime: 'video/mp2t',
+      width: 640,
+      height: 360,
+    });
+    await waitFor(() => fragments.length >= 100, 'four seconds', PATIENCE_MS);
+    expect(Date.now() - fragments.at(-1)!.capturedAtUs / 1000).toBeLessThan(1_500);
+    expect(fragments[0]).toMatchObject({ isKeyframe: true, sequence: 0 });
+    expect(keyframeIntervalsS(fragments)).toEqual(keyframeIntervalsS(fragments).map(() => 1));
+    expect(bitsPerSecond(fragments)).toBeLessThan(1_200_000);
+    expect(await probe(fragments)).toMatchObject({
+      codec: 'mpeg1video',
+      width: 640,
+      height: 360,
+      pictures: expect.stringMatching(/^[IP]{95,}$/),
+    });
+    // One that starts later, at any keyframe, sees pictures, too.
+    const later = fragments.slice(fragments.findLastIndex(({ isKeyframe }) => isKeyframe));
+    expect(await probe(later)).toMatchObject({ codec: 'mpeg1video', pictures: expect.stringMatching(/^I/) });
+  });
+
+  it('come back when the muxer of `mpeg1` is killed, and leave nothing when it is closed', async () => {
+    const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front');
+    const { video, fragments } = watch(live, 'mpeg1');
+    await video.untilInit();
+    const [first] = encoders.running;
+    process.kill(first!.process!.pid, 'SIGKILL');
+    const epochs = (): number => new Set(fragments.map(({ init }) => init.epoch)).size;
+    await waitFor(() => epochs() === 2, 'a second epoch', PATIENCE_MS);
+    expect(getPriority(first!.process!.pid)).toBe(10);
+    const { pid } = first!.process!;
+    video.close();
+    await waitFor(() => rssBytesOf(pid) === 0, 'the muxer to end', 2_000);
+  });
+
   it('are not needed where the camera has a second stream that is H.264 and small', async () => {
     const [source, small] = await Promise.all([
       recording('a.mp4', ...H264),
       recording('s.mp4', ...SMALL_H264),
     ]);
     const { live } = await startEncodedCamera(ffmpeg, `file:${source}`, { subStream: `file:${small}` });
-    expect(live.report().encoded).toEqual([]);
+    expect(live.report().encoded).toEqual(['mpeg1']);
     expect(await runningCaptures()).toHaveLength(1);
     const { video, fragments } = watch(live, 'low');
     expect(await video.untilInit()).toMatchObject({ width: 320, height: 180 });
@@ -135,7 +181,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     const { video } = watch(live, 'low');
     expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
     expect(await runningEncoders()).toHaveLength(1);
-    expect(live.report().encoded).toEqual(['low']);
+    expect(live.report().encoded).toEqual(['low', 'mpeg1']);
   });
 
   it('take the first stream when the second one fails, and for a while at once', async () => {
@@ -155,6 +201,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     const { video, fragments } = watch(live, 'low');
     await video.untilInit();
     const [first] = await runningEncoders();
+    expect(getPriority(first!.pid)).toBe(10);
     process.kill(first!.pid, 'SIGKILL');
     const epochs = (): number[] => [...new Set(fragments.map(({ init }) => init.epoch))];
     await waitFor(() => epochs().length === 2, 'a second epoch', PATIENCE_MS);

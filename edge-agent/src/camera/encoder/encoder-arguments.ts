@@ -8,6 +8,7 @@ import { ENCODER_OPTIONS, type VideoEncoder } from './video-encoders.ts';
 
 export const LOW_MAX_WIDTH = 640;
 const LOW_BITS_PER_SECOND = 500_000;
+const MPEG1_BITS_PER_SECOND = 1_000_000;
 /** Of a camera whose codec no browser plays; a wider picture costs more than a gateway has. */
 const MAIN_MAX_WIDTH = 1920;
 const MAIN_BITS_PER_PIXEL_SECOND = 2;
@@ -38,6 +39,11 @@ export function mainTarget(source: Size): Target {
   const size = scaledDown(source, MAIN_MAX_WIDTH);
   const bits = size.width * size.height * MAIN_BITS_PER_PIXEL_SECOND;
   return { ...size, maxBitsPerSecond: Math.max(LOW_BITS_PER_SECOND, bits) };
+}
+
+/** MPEG-1 needs twice the bits of H.264 for the same picture. */
+export function mpeg1Target(source: Size): Target {
+  return { ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: MPEG1_BITS_PER_SECOND };
 }
 
 // Even, because a chroma plane of 4:2:0 has half of each side.
@@ -72,6 +78,20 @@ export function trialArguments({ ffmpeg: binary, encoder }: Omit<EncoderCommandO
     .output('-')
     .outputOptions(...encodingOptions({ ffmpeg: binary, encoder, target }), '-f', 'null')
     ._getArguments();
+}
+
+/** As node-rtsp-stream's muxer takes them: behind the input, and empty where an option has no value. */
+export function mpeg1Options({ width, height, maxBitsPerSecond }: Target): Record<string, string> {
+  const bits = String(maxBitsPerSecond);
+  return {
+    ...{ '-loglevel': 'error', '-nostats': '', '-map': '0:v:0' },
+    ...{ '-vf': `scale=${width}:${height},setsar=1`, '-pix_fmt': 'yuv420p' },
+    // MPEG-1 has no 10, 12 or 15 pictures a second (ISO/IEC 11172-2, picture_rate).
+    ...{ '-r': String(USUAL_FPS), '-g': String(2 * USUAL_FPS), '-force_key_frames': KEYFRAME_A_SECOND },
+    ...{ '-bf': '0', '-sc_threshold': '1000000000' },
+    ...{ '-b:v': bits, '-maxrate': bits, '-bufsize': bits, '-threads': '1' },
+    ...{ '-muxdelay': '0', '-muxpreload': '0', '-flush_packets': '1' },
+  };
 }
 
 function encodingOptions({ ffmpeg: binary, encoder, target }: EncoderCommandOptions): string[] {

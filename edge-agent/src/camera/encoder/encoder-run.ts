@@ -13,7 +13,7 @@ import { FragmentWriter } from './fragment-writer.ts';
 import type { VideoEncoder } from './video-encoders.ts';
 
 /** Below every camera and the agent itself. */
-const ENCODER_NICENESS = 10;
+export const ENCODER_NICENESS = 10;
 const NO_OUTPUT_TIMEOUT_MS = 15_000;
 /** Pictures that an encoder may hold back: with fewer it is the camera that is silent. */
 const MAX_HELD_BACK = 30;
@@ -49,24 +49,54 @@ export interface EncodingRun {
   readonly fragmentsDropped: number;
 }
 
+/** Ends an encoder that takes pictures and gives none. */
+export class OutputDeadline {
+  readonly #watchdog: Watchdog;
+  readonly #onMissed: (reason: AppError) => void;
+  /** Written since the last output. */
+  #heldBack = 0;
+
+  constructor(clock: Clock, onMissed: (reason: AppError) => void) {
+    this.#watchdog = new Watchdog(clock);
+    this.#onMissed = onMissed;
+  }
+
+  start(): void {
+    this.#watchdog.expect(NO_OUTPUT_TIMEOUT_MS, () => {
+      if (this.#heldBack <= MAX_HELD_BACK) return this.start();
+      this.#onMissed(encoderFailed(`the encoder gave nothing for ${NO_OUTPUT_TIMEOUT_MS / 1000} s`));
+    });
+  }
+
+  written(): void {
+    this.#heldBack += 1;
+  }
+
+  output(): void {
+    this.#heldBack = 0;
+    this.#watchdog.feed(NO_OUTPUT_TIMEOUT_MS);
+  }
+
+  close(): void {
+    this.#watchdog.close();
+  }
+}
+
 export class EncoderRun implements EncodingRun {
   readonly #options: EncoderRunOptions;
   readonly #child: ChildProcess;
-  readonly #watchdog: Watchdog;
+  readonly #deadline: OutputDeadline;
   #writer: FragmentWriter | undefined;
-  /** Written since the last output. */
-  #heldBack = 0;
   #reason: AppError | undefined;
 
   constructor(options: EncoderRunOptions) {
     this.#options = options;
-    this.#watchdog = new Watchdog(options.clock);
+    this.#deadline = new OutputDeadline(options.clock, (reason) => void this.close(reason));
     const { ffmpeg, runDir, clock } = options;
     const output = new Fmp4Splitter({
       onInit: (init) => options.onInit(withoutEpoch(init)),
       onFragment: (fragment) => {
-        this.#watchdog.feed(NO_OUTPUT_TIMEOUT_MS);
-        this.#heldBack = 0;
+        this.#deadline.output();
         options.onFragment(fragment);
       },
     });
@@ -104,9 +134,9 @@ export class EncoderRun implements EncodingRun {
       });
       stdin.write(input.bytes);
     }
-    this.#expectOutput();
+    this.#deadline.start();
     const exit = await exited;
-    this.#watchdog.close();
+    this.#deadline.close();
     return this.#reason ?? explain(exit, this.#options.encoder);
   }
 
@@ -120,15 +150,8 @@ export class EncoderRun implements EncodingRun {
   }
 
   #noteWritten(fragment: Fragment): void {
-    this.#heldBack += 1;
+    this.#deadline.written();
     this.#options.onWrite(fragment);
-  }
-
-  #expectOutput(): void {
-    this.#watchdog.expect(NO_OUTPUT_TIMEOUT_MS, () => {
-      if (this.#heldBack <= MAX_HELD_BACK) return this.#expectOutput();
-      void this.close(failed(`the encoder gave nothing for ${NO_OUTPUT_TIMEOUT_MS / 1000} s`));
-    });
   }
 
   #take(output: Fmp4Splitter, chunk: Buffer): void {
@@ -136,7 +159,7 @@ export class EncoderRun implements EncodingRun {
     try {
       output.push(chunk);
     } catch (error) {
-      void this.close(isAppError(error) ? error : failed(messageOf(error)));
+      void this.close(isAppError(error) ? error : encoderFailed(messageOf(error)));
     }
   }
 }
@@ -146,11 +169,11 @@ function withoutEpoch({ bytes, codec, width, height, timescale }: SplitInit): En
 }
 
 function explain(exit: ChildExit, encoder: VideoEncoder): AppError {
-  if (exit.spawnError !== undefined) return failed(`ffmpeg could not be started: ${exit.spawnError}`);
+  if (exit.spawnError !== undefined) return encoderFailed(`ffmpeg could not be started: ${exit.spawnError}`);
   const how = exit.signal ?? `exit code ${exit.code}`;
-  return failed(`the encoder ${encoder} ended (${how})`, { stderr: exit.stderr });
+  return encoderFailed(`the encoder ${encoder} ended (${how})`, { stderr: exit.stderr });
 }
 
-function failed(message: string, detail: Record<string, unknown> = {}): AppError {
+export function encoderFailed(message: string, detail: Record<string, unknown> = {}): AppError {
   return new AppError('ENCODER_FAILED', message, { retryable: true, detail });
 }

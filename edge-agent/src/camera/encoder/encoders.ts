@@ -5,10 +5,11 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { FfmpegBinary } from '../ffmpeg-binary.ts';
 import { rssBytesOf } from '../process-usage.ts';
-import { lowTarget, mainTarget } from './encoder-arguments.ts';
+import { lowTarget, mainTarget, mpeg1Target } from './encoder-arguments.ts';
 import { chooseEncoder, type EncoderChoice } from './encoder-choice.ts';
 import { EncoderRun, type EncodingRun } from './encoder-run.ts';
 import { Encoder, type EncoderCounters, type EncoderJob, type RunJob } from './encoder.ts';
+import { Mpeg1Run } from './mpeg1-run.ts';
 import type { EncoderSetting } from './video-encoders.ts';
 
 export interface EncodersOptions {
@@ -128,7 +129,9 @@ export class Encoders {
 
   readonly #openRun = (profile: EncoderJob['profile'], job: RunJob): EncodingRun => {
     const { ffmpeg, runDir } = this.#options;
+    const shared = { ...job, ffmpeg, runDir, clock: this.#clock };
+    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(job.input) });
     const target = profile === 'main' ? mainTarget(job.input) : lowTarget(job.input);
-    return new EncoderRun({ ...job, target, ffmpeg, runDir, clock: this.#clock });
+    return new EncoderRun({ ...shared, target });
   };
 }
