@@ -9,8 +9,10 @@ import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact, type Logger } from '@sitecast/shared/node/logger';
 import { Camera } from './camera/camera.ts';
-import { findFfmpeg } from './camera/ffmpeg-binary.ts';
+import { Encoders } from './camera/encoder/encoders.ts';
+import { findFfmpeg, type FfmpegBinary } from './camera/ffmpeg-binary.ts';
 import { GOP_RING_MAX_BYTES } from './camera/gop-ring.ts';
+import { LiveCamera } from './camera/live-camera.ts';
 import { sweepOrphans } from './camera/process-record.ts';
 import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
@@ -38,6 +40,8 @@ import { Spool } from './uplink/spool.ts';
 
 /** GOP rings of all cameras together; with more than sixteen cameras each gets less than its usual bound. */
 export const ALL_RINGS_MAX_BYTES = 256 * MIB;
+/** Of the second stream of a camera, while it is leased. */
+export const SUB_STREAM_RING_MAX_BYTES = 4 * MIB;
 const INVENTORY_COALESCE_MS = 500;
 const GOODBYE_MS = 1_000;
 
@@ -105,10 +109,17 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const media = lifetime.own('media connection', createMediaConnection(options));
   lifetime.onClose('goodbye', () => sayGoodbye(data, status));
   const sender = lifetime.own('spool sender', new SpoolSender({ spool, connection: data, logger }));
-  const cameras = await createCameras(options);
-  const live = lifetime.own('live publisher', createLivePublisher(options, cameras, media));
+  const ffmpeg = await prepareFfmpeg(options);
+  const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
+  const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
+  const sources = encoders ? createSources(options, ffmpeg, cameras, encoders) : [];
+  lifetime.onClose(
+    'sub-streams',
+    async () => void (await Promise.all(sources.map((source) => source.close()))),
+  );
+  const live = lifetime.own('live publisher', createLivePublisher(options, sources, media));
   const online = lifetime.own('status', createOnline(status, data, log));
-  const inventory = lifetime.own('inventory', createInventory(address, cameras, data, log));
+  const inventory = lifetime.own('inventory', createInventory(address, sources, data, log));
   const maker = lifetime.own('snapshot maker', new SnapshotMaker());
   lifetime.onClose('cameras', async () => void (await Promise.all(cameras.map((camera) => camera.close()))));
   const snapshots = createSnapshots(options, cameras, maker, outbox, log);
@@ -134,7 +145,9 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     data,
     media,
     live,
+    encoders,
     cameras,
+    sources,
     snapshots,
     senses,
     notices,
@@ -144,7 +157,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
 
   const publish = data.publish.bind(data);
-  const operations = operationsOf({ cameras, snapshots, live });
+  const operations = operationsOf({ cameras: sources, snapshots, live });
   const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
@@ -165,6 +178,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, health, live]) part.start();
+  encoders?.start();
   for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
     part.start();
   siteBroker?.start();
@@ -207,7 +221,7 @@ function createMediaConnection({ config, logger }: AgentOptions): MqttConnection
 
 function createLivePublisher(
   { config, logger }: AgentOptions,
-  sources: Camera[],
+  sources: LiveCamera[],
   media: MqttConnection,
 ): LivePublisher {
   const stillsEpoch = Math.floor(Date.now() / 1_000);
@@ -225,13 +239,13 @@ function createOnline(
 
 function createInventory(
   address: AgentAddress,
-  cameras: Camera[],
+  sources: LiveCamera[],
   connection: MqttConnection,
   log: QuietLog,
 ): RetainedMessage {
   return new RetainedMessage({
     topic: topics.cameras(address),
-    encode: () => encodeJson({ cameras: cameras.map((camera) => camera.report()) }),
+    encode: () => encodeJson({ cameras: sources.map((source) => source.report()) }),
     connection,
     coalesceMs: INVENTORY_COALESCE_MS,
     log,
@@ -329,23 +343,61 @@ function followReports(
   }
 }
 
-async function createCameras({ config, searchPath, logger }: AgentOptions): Promise<Camera[]> {
-  if (config.cameras.length === 0) return [];
-  const runDir = join(config.dataDir, 'run');
-  await sweepOrphans({ runDir, logger });
+/** @returns undefined where no camera needs one. */
+async function prepareFfmpeg({
+  config,
+  searchPath,
+  logger,
+}: AgentOptions): Promise<FfmpegBinary | undefined> {
+  if (config.cameras.length === 0) return undefined;
+  await sweepOrphans({ runDir: runDirOf(config), logger });
   const ffmpeg = await findFfmpeg({ configuredPath: config.ffmpegPath, searchPath, dataDir: config.dataDir });
   logger.info({ ffmpeg: ffmpeg.path, version: ffmpeg.version, origin: ffmpeg.origin }, 'ffmpeg found');
-  if (!ffmpeg.canHideUrl && config.cameras.some(({ source }) => redact(source) !== source)) {
+  if (!ffmpeg.canHideUrl && config.cameras.some(hasPassword)) {
     logger.warn(
       { version: ffmpeg.version },
       'with an ffmpeg before 5.0 the passwords of cameras can be seen in the list of processes of this gateway',
     );
   }
+  return ffmpeg;
+}
+
+function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Camera[] {
+  const runDir = runDirOf(config);
   const ringMaxBytes = Math.min(GOP_RING_MAX_BYTES, Math.floor(ALL_RINGS_MAX_BYTES / config.cameras.length));
   return config.cameras.map(
     ({ id, name = id, source, transport }) =>
       new Camera({ id, name, source, transport, ffmpeg, runDir, ringMaxBytes, logger }),
   );
+}
+
+function createSources(
+  { config, logger }: AgentOptions,
+  ffmpeg: FfmpegBinary,
+  cameras: Camera[],
+  encoders: Encoders,
+): LiveCamera[] {
+  const runDir = runDirOf(config);
+  return cameras.map((camera, index) => {
+    const { id, name = id, subStream, transport } = config.cameras[index]!;
+    const shared = { id, name, transport, ffmpeg, runDir, epochs: camera.epochs, logger };
+    const ofSubStream = { hasPictures: false, ringMaxBytes: SUB_STREAM_RING_MAX_BYTES };
+    const createSubStream = subStream && (() => new Camera({ ...shared, ...ofSubStream, source: subStream }));
+    return new LiveCamera({ camera, encoders, createSubStream: createSubStream || undefined, logger });
+  });
+}
+
+function createEncoders({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Encoders {
+  const { encoder: setting, encoders } = config;
+  return new Encoders({ ffmpeg, setting, ...encoders, runDir: runDirOf(config), logger });
+}
+
+function hasPassword({ source, subStream = '' }: AgentConfig['cameras'][number]): boolean {
+  return [source, subStream].some((url) => redact(url) !== url);
+}
+
+function runDirOf({ dataDir }: AgentConfig): string {
+  return join(dataDir, 'run');
 }
 
 /** A clean DISCONNECT keeps the Will back, so offline has to be said. */

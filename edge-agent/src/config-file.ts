@@ -31,7 +31,7 @@ export async function loadAgentConfig(path: string, env: Environment): Promise<A
     ...settings,
     dataDir: inFolder(settings.dataDir),
     ffmpegPath: env.FFMPEG_PATH ?? (settings.ffmpegPath && inFolder(settings.ffmpegPath)),
-    cameras: settings.cameras.map((camera) => ({ ...camera, source: resolveSource(camera, env, inFolder) })),
+    cameras: settings.cameras.map((camera) => resolveSources(camera, env, inFolder)),
     siteBroker: await resolveSiteBroker(settings, inFolder),
     secret: await readSecret(settings, env, inFolder),
     caPem: settings.uplink.ca && (await readText(inFolder(settings.uplink.ca), '"uplink.ca"')),
@@ -94,8 +94,18 @@ function lineOf(document: Document, lines: LineCounter, key: string): number {
   return 1;
 }
 
+function resolveSources(
+  camera: CameraSettings,
+  env: Environment,
+  inFolder: (relative: string) => string,
+): CameraSettings {
+  const { id, source, subStream } = camera;
+  const resolve = (text: string): string => resolveSource({ id, source: text }, env, inFolder);
+  return { ...camera, source: resolve(source), subStream: subStream && resolve(subStream) };
+}
+
 function resolveSource(
-  { id, source }: CameraSettings,
+  { id, source }: Pick<CameraSettings, 'id' | 'source'>,
   env: Environment,
   inFolder: (relative: string) => string,
 ): string {

@@ -1,9 +1,11 @@
 // The agent's settings: one schema with its defaults. agent.example.yaml lists every key; a test compares the two.
 
+import { availableParallelism } from 'node:os';
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
+import { ENCODER_SETTINGS } from './camera/encoder/video-encoders.ts';
 import { isSource } from './camera/source.ts';
 import { isReadingCondition, MAX_RULES, ruleSettings, type Rule } from './rules/rule.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
@@ -14,6 +16,7 @@ const MAX_SENSORS = 64;
 const MAX_ZONES = 16;
 const MAX_SITE_CREDENTIALS = 256;
 const MAX_TOPICS_PER_USER = 16;
+const MAX_ENCODERS = 64;
 
 const id = z
   .string()
@@ -50,6 +53,8 @@ const camera = z.strictObject({
   /** Shown to people; the id when absent. */
   name: displayName.optional(),
   source: cameraSource,
+  /** A second, smaller stream of the camera, read while `low` is watched. */
+  subStream: cameraSource.optional(),
   /** How RTSP carries the video; `auto` tries TCP first, then UDP when the camera refuses TCP. */
   transport: z.enum(['auto', 'tcp', 'udp']).default('auto'),
   /** 0: no snapshots by interval. */
@@ -124,6 +129,21 @@ export const agentConfigSchema = z
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
     rules: z.array(ruleSettings).max(MAX_RULES).default([]),
     siteBroker: siteBroker.optional(),
+    encoder: z.enum(ENCODER_SETTINGS).default('auto'),
+    encoders: z
+      .strictObject({
+        maxProcesses: z
+          .int()
+          .min(1)
+          .max(MAX_ENCODERS)
+          .default(() => Math.max(1, availableParallelism() - 1)),
+        maxRssBytes: z
+          .int()
+          .min(64 * MIB)
+          .max(8 * 1024 * MIB)
+          .default(512 * MIB),
+      })
+      .prefault({}),
     spool: z
       .strictObject({
         maxBytes: z

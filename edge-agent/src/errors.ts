@@ -8,8 +8,10 @@ export const AGENT_ERRORS = {
   SOURCE_UNREACHABLE: 'The camera does not answer; it is tried again by itself.',
   SOURCE_ENDED: 'The camera ended the stream; it is tried again by itself.',
   SOURCE_UNAUTHORIZED: 'The camera refuses the user name or password; one try in 30 minutes.',
-  SOURCE_UNSUPPORTED: 'The camera sends something other than H.264; checked again every 30 minutes.',
+  SOURCE_UNSUPPORTED: 'The camera sends what the gateway cannot read; checked again every 30 minutes.',
   ENCODER_FAILED: 'ffmpeg ended by itself; its last lines are in the detail.',
+  ENCODER_LIMIT:
+    'As many streams are encoded as `encoders.maxProcesses` allows; close one, or set the camera to H.264.',
   FRAME_MALFORMED: 'Bytes could not be read; they are dropped and counted.',
   PAYLOAD_TOO_LARGE: 'A message is above the limit of the wire; it is refused before it is spooled.',
   UPLINK_OFFLINE: 'The server is not connected; what matters waits in the spool.',

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MAX_CAMERAS_PER_AGENT, MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
-import { ALL_RINGS_MAX_BYTES } from '../src/agent.ts';
+import { ALL_RINGS_MAX_BYTES, SUB_STREAM_RING_MAX_BYTES } from '../src/agent.ts';
 import {
   STDERR_LINE_CHARACTERS,
   STDERR_LINES,
   STDERR_PARTIAL_CHARACTERS,
 } from '../src/camera/child-process.ts';
+import { CAPTURE_TIMES_MAX } from '../src/camera/encoder/capture-times.ts';
+import { WRITER_MAX_BYTES, WRITER_MAX_MS } from '../src/camera/encoder/fragment-writer.ts';
+import { MAX_TS_UNIT_BYTES } from '../src/camera/encoder/mpeg-ts-splitter.ts';
 import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
@@ -37,11 +40,15 @@ const EXPECTED = {
   'live fragments waiting, a stream': `${mib(FRAGMENTS_WAITING_MAX_BYTES)}, 1 s`,
   'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
   'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
+  'GOP ring of a second stream': `${mib(SUB_STREAM_RING_MAX_BYTES)}, while \`low\` is leased`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
-  'standard error of a capture': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
-  'fMP4 box of a capture': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
+  'standard error of a capture or an encoder': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
+  'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
   'rules; actions of one; actions that wait': `${MAX_RULES}; ${MAX_ACTIONS}; ${MAX_WAITING}`,
+  'fragments waiting for an encoder': `${mib(WRITER_MAX_BYTES)}, ${WRITER_MAX_MS / 1000} s`,
+  'MPEG-1 picture of an encoder': mib(MAX_TS_UNIT_BYTES),
+  'pictures within an encoder whose time is remembered': count(CAPTURE_TIMES_MAX),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
   'connections of the site broker':
     '`siteBroker.maxConnections`, 64; ' +

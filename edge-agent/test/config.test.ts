@@ -179,7 +179,7 @@ cameras:
     const path = join(folder, 'agent.yaml');
     await writeFile(
       path,
-      `${minimal}dataDir: ./data\ncameras:\n  - { id: a, source: "env:FRONT" }\n  - { id: b, source: "file:clip.mp4" }\n  - { id: c, source: "file:///media/a%20b.mp4" }\n`,
+      `${minimal}dataDir: ./data\ncameras:\n  - { id: a, source: "env:FRONT", subStream: "file:small.mp4" }\n  - { id: b, source: "file:clip.mp4" }\n  - { id: c, source: "file:///media/a%20b.mp4" }\n`,
     );
     const env = { SITECAST_AGENT_SECRET: ' s3cret\n', FRONT: 'rtsp://u:p@h/1', FFMPEG_PATH: '/opt/ffmpeg' };
     expect(await loadAgentConfig(path, env)).toMatchObject({
@@ -187,7 +187,7 @@ cameras:
       ffmpegPath: '/opt/ffmpeg',
       secret: 's3cret',
       cameras: [
-        { source: 'rtsp://u:p@h/1' },
+        { source: 'rtsp://u:p@h/1', subStream: `file:${join(folder, 'small.mp4')}` },
         { source: `file:${join(folder, 'clip.mp4')}` },
         { source: 'file:///media/a%20b.mp4' },
       ],

@@ -5,16 +5,17 @@ import type { CameraReport, CameraState } from '@sitecast/shared/protocol/status
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { Backoff } from '@sitecast/shared/runtime/backoff';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
+import { Listeners } from '@sitecast/shared/runtime/listeners';
 import type { Transport } from './capture-arguments.ts';
 import { isTransportRefused } from './capture-failure.ts';
 import { Capture, type CaptureOptions, type CaptureRun } from './capture.ts';
+import { Epochs } from './epochs.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
 import type { SplitFragment, SplitInit } from './fmp4-splitter.ts';
-import type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
+import { initSegmentOf, type Fragment, type InitSegment, type KeyframePicture } from './fragment.ts';
 import { FrameRateMeter } from './frame-rate.ts';
 import { GopRing } from './gop-ring.ts';
 import type { SplitPicture } from './jpeg-splitter.ts';
-import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { parseSource, type Source } from './source.ts';
 
 export type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
@@ -44,6 +45,10 @@ export interface CameraOptions {
   clock?: Clock;
   logger: Logger;
   ringMaxBytes?: number;
+  /** Shared with whatever else sends on the topics of this camera. */
+  epochs?: Epochs;
+  /** False where nobody looks at keyframe pictures: nothing is decoded then. */
+  hasPictures?: boolean;
   /** [0, 1); of the back-off. */
   random?: () => number;
   openCapture?: (options: CaptureOptions) => CaptureRun;
@@ -66,6 +71,7 @@ export class Camera {
   readonly id: string;
   /** Fragments of the running capture only; emptied when it ends. */
   readonly ring: GopRing;
+  readonly epochs: Epochs;
   readonly counters: CameraCounters = { restarts: 0, accessUnits: 0, keyframes: 0, listenerErrors: 0 };
 
   readonly #options: CameraOptions;
@@ -84,7 +90,7 @@ export class Camera {
   /** What last gave a picture; undefined starts with TCP. */
   #workingTransport: Transport | undefined;
   #init: InitSegment | undefined;
-  #epoch = 0;
+  #timescale = 1;
   #sequence = 0;
   #frameRate: FrameRateMeter | undefined;
   #picture: KeyframePicture | undefined;
@@ -100,6 +106,7 @@ export class Camera {
     this.#logger = logger.child({ camera: id });
     this.#source = parseSource(options.source);
     this.#backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, ...(random && { random }) });
+    this.epochs = options.epochs ?? new Epochs();
     this.ring = new GopRing(ringMaxBytes === undefined ? {} : { maxBytes: ringMaxBytes });
     const onError = (error: unknown): void => this.#countListenerError(error);
     this.#reports = new Listeners(onError);
@@ -126,9 +133,9 @@ export class Camera {
     return { ...this.#report };
   }
 
-  /** Of the capture process; 0 while none runs. */
-  captureRssBytes(): number {
-    return this.#capture?.rssBytes() ?? 0;
+  /** Of the capture process; undefined while none runs. */
+  get capturePid(): number | undefined {
+    return this.#capture?.pid;
   }
 
   /** The newest keyframe of the running capture. */
@@ -156,6 +163,7 @@ export class Camera {
       transport,
       probeMs: this.#backoff.failures % 2 === 0 ? PROBE_SHORT_MS : PROBE_LONG_MS,
       name: this.#options.name,
+      hasPictures: this.#options.hasPictures ?? true,
       ffmpeg: this.#options.ffmpeg,
       runDir: this.#options.runDir,
       clock: this.#clock,
@@ -201,10 +209,9 @@ export class Camera {
   }
 
   #takeInit(init: SplitInit): void {
-    // Seconds since 1970, so that a restarted agent differs too; never the same twice, however quick the restarts.
-    this.#epoch = Math.max(this.#epoch + 1, Math.floor(this.#clock.nowMs() / 1000)) >>> 0;
-    const { bytes, codec, width, height } = init;
-    this.#init = { epoch: this.#epoch, bytes, codec, mime: `video/mp4; codecs="${codec}"`, width, height };
+    this.#init = initSegmentOf(init, this.epochs.next(this.#clock.nowMs()));
+    this.#timescale = init.timescale;
+    const { codec, width, height } = init;
     this.#sequence = 0;
     this.#frameRate = new FrameRateMeter(init.timescale);
     this.#update({ codec, width, height });
@@ -222,6 +229,7 @@ export class Camera {
       isDiscontinuity: this.#sequence === 0,
       sequence: this.#sequence++,
       capturedAtUs: Math.round(this.#clock.nowMs() * 1000),
+      decodeTimeS: decodeTime / this.#timescale,
     };
     this.ring.push(fragment);
     this.#fragments.emit(fragment);

@@ -1,8 +1,8 @@
 // The arguments of one capture process: one connection to the camera, two outputs. fluent-ffmpeg puts them in order and
 // never starts a process here. Its option methods get several arguments each: it cuts a lone one at the first space.
 //
-//   pipe:1  fMP4, the camera's H.264 untouched, one fragment an access unit
-//   pipe:3  one JPEG a keyframe, at most MAX_SNAPSHOT_WIDTH wide
+//   pipe:1  fMP4, the camera's video untouched, one fragment an access unit
+//   pipe:3  one JPEG a keyframe, at most two a second and MAX_SNAPSHOT_WIDTH wide
 
 import ffmpeg from 'fluent-ffmpeg';
 import { redact } from '@sitecast/shared/node/logger';
@@ -25,6 +25,8 @@ export interface CaptureCommandOptions {
   transport: Transport;
   /** Drawn into a demo scene. */
   name: string;
+  /** Whether `pipe:3` is wanted. */
+  hasPictures: boolean;
   ffmpeg: FfmpegBinary;
   /** ffmpeg's own time-out of the camera's socket; the capture's watchdog is the second net. */
   socketTimeoutMs: number;
@@ -34,10 +36,12 @@ export interface CaptureCommandOptions {
 
 export const PICTURE_FD = 3;
 
-const GLOBAL_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
+export const GLOBAL_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
 // Only keyframes are decoded. Without `-threads 1` and low_delay the decoder holds each picture back for a whole GOP.
 const DECODE_KEYFRAMES = ['-skip_frame', 'nokey', '-threads', '1', '-flags', '+low_delay'];
-const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
+export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
+// Every picture of MJPEG is a keyframe. `lt`: a camera's clock may be set back.
+const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)+lt(t,prev_selected_t)'";
 const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
 const RTSP_PROTOCOLS = 'tcp,udp,rtp,rtsp,tls,crypto';
 
@@ -88,17 +92,20 @@ function fileCommand({ path }: FileSource, options: CaptureCommandOptions): Capt
 }
 
 function passThrough(
-  { ffmpeg: binary }: CaptureCommandOptions,
+  { ffmpeg: binary, hasPictures }: CaptureCommandOptions,
   input: string,
   inputOptions: string[],
 ): CaptureCommand {
   const command = ffmpeg()
     .input(input)
-    .inputOptions(...GLOBAL_OPTIONS, ...inputOptions, ...DECODE_KEYFRAMES)
+    .inputOptions(...GLOBAL_OPTIONS, ...inputOptions, ...(hasPictures ? DECODE_KEYFRAMES : []))
     .output('pipe:1')
-    .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS)
-    .output(`pipe:${PICTURE_FD}`)
-    .outputOptions('-map', '0:v:0', '-vf', SCALE_DOWN, ...jpegOptions(binary));
+    .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
+  if (hasPictures) {
+    command
+      .output(`pipe:${PICTURE_FD}`)
+      .outputOptions('-map', '0:v:0', '-vf', `${NOT_TOO_MANY},${SCALE_DOWN}`, ...jpegOptions(binary));
+  }
   return { args: command._getArguments(), stdin: undefined };
 }
 

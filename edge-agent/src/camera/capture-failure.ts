@@ -2,7 +2,6 @@
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { ChildExit } from './child-process.ts';
-import { unsupportedCodec } from './fmp4-boxes.ts';
 
 interface Rule {
   pattern: RegExp;
@@ -38,7 +37,12 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: /Could not find tag for codec (\w+)/,
-    error: ([, codec]) => unsupportedCodec(codec ?? 'another codec'),
+    error: ([, codec = 'another codec']) =>
+      new AppError(
+        'SOURCE_UNSUPPORTED',
+        `the camera sends ${codec}; set the stream to H.264 (AVC) in the camera's video settings, or use its second stream`,
+        { detail: { codec } },
+      ),
   },
   {
     pattern: /\b404\b/,

@@ -24,6 +24,7 @@ export interface CaptureOptions {
   transport: Transport;
   probeMs: number;
   name: string;
+  hasPictures: boolean;
   ffmpeg: FfmpegBinary;
   runDir: string;
   clock: Clock;
@@ -37,7 +38,8 @@ export interface CaptureRun {
   /** @returns resolves with the reason when nothing of it runs any more; never rejects. */
   start(): Promise<AppError>;
   close(): Promise<void>;
-  rssBytes(): number;
+  /** undefined while no process runs. */
+  readonly pid: number | undefined;
 }
 
 export class Capture implements CaptureRun {
@@ -71,8 +73,8 @@ export class Capture implements CaptureRun {
     await this.#ended;
   }
 
-  rssBytes(): number {
-    return this.#child?.rssBytes() ?? 0;
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   async #run(): Promise<AppError> {

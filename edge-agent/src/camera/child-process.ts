@@ -1,9 +1,9 @@
-// One capture process: started in a process group of its own, watched, and ended for certain. Owns the process, its pipes and
+// One ffmpeg process: started in a process group of its own, watched, and ended for certain. Owns the process, its pipes and
 // its record in `runDir`.
 
 import { spawn, type ChildProcess as NodeChild } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { setPriority } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
 import { redact } from '@sitecast/shared/node/logger';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
@@ -24,10 +24,15 @@ export interface ChildProcessOptions {
   path: string;
   args: string[];
   stdin: string | undefined;
+  /** More than `stdin` will be written to the standard input. */
+  isStdinOpen?: boolean;
+  /** 0 to 19 (nice(2)); the rest of the gateway goes first. */
+  niceness?: number;
   /** Output pipes besides stderr, by file descriptor. */
   onOutput: Record<number, (chunk: Buffer) => void>;
   runDir: string;
   clock: Clock;
+  /** From SIGTERM to SIGKILL; 0 for SIGKILL at once. */
   killAfterMs?: number;
 }
 
@@ -56,6 +61,11 @@ export class ChildProcess {
     return this.#hasExited ? undefined : this.#child?.pid;
   }
 
+  /** While it runs and was started with `isStdinOpen`. */
+  get stdin(): Writable | undefined {
+    return this.#hasExited ? undefined : (this.#child?.stdin ?? undefined);
+  }
+
   /** @returns resolves once, when the process and its output have ended or when it could not be started; never rejects. */
   start(): Promise<ChildExit> {
     this.#exited ??= this.#start();
@@ -65,30 +75,16 @@ export class ChildProcess {
   /** Resolves when the process is gone. Idempotent. */
   async close(): Promise<void> {
     if (!this.#exited) return;
+    const { clock, killAfterMs = KILL_AFTER_MS } = this.#options;
     let timer: Timer | undefined;
-    if (!this.#hasExited) {
-      this.#signal('SIGTERM');
-      timer = this.#options.clock.after(this.#options.killAfterMs ?? KILL_AFTER_MS, () =>
-        this.#signal('SIGKILL'),
-      );
-    }
+    this.#signal(killAfterMs === 0 ? 'SIGKILL' : 'SIGTERM');
+    if (this.pid !== undefined) timer = clock.after(killAfterMs, () => this.#signal('SIGKILL'));
     await this.#exited;
     timer?.cancel();
   }
 
-  /** Resident memory, bytes; 0 when it does not run or the system does not tell. */
-  rssBytes(): number {
-    if (this.pid === undefined) return 0;
-    try {
-      const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
-      return Number(line?.[1] ?? 0) * 1024;
-    } catch {
-      return 0;
-    }
-  }
-
   #start(): Promise<ChildExit> {
-    const { path, args, stdin, runDir } = this.#options;
+    const { path, args, runDir, niceness } = this.#options;
     return new Promise((resolve) => {
       let forget = (): void => {};
       const finish = (code: number | null, signal: NodeJS.Signals | null, spawnError?: string): void => {
@@ -106,8 +102,11 @@ export class ChildProcess {
           (error) => child.pid === undefined && finish(null, null, redact(messageOf(error))),
         );
         child.once('close', (code, signal) => finish(code, signal));
-        if (child.pid !== undefined) forget = recordProcess(runDir, child.pid);
-        this.#connect(child, stdin);
+        if (child.pid !== undefined) {
+          forget = recordProcess(runDir, child.pid);
+          if (niceness !== undefined) setPriority(child.pid, niceness);
+        }
+        this.#connect(child);
       } catch (error) {
         this.#signal('SIGKILL');
         finish(null, null, redact(messageOf(error)));
@@ -116,18 +115,20 @@ export class ChildProcess {
   }
 
   #stdio(): ('pipe' | 'ignore')[] {
-    const { stdin, onOutput } = this.#options;
+    const { stdin, isStdinOpen, onOutput } = this.#options;
     const highest = Math.max(2, ...Object.keys(onOutput).map(Number));
     return Array.from({ length: highest + 1 }, (_, fd) => {
-      const isUsed = fd === 0 ? stdin !== undefined : fd === 2 || onOutput[fd] !== undefined;
+      const isUsed = fd === 0 ? isStdinOpen || stdin !== undefined : fd === 2 || onOutput[fd] !== undefined;
       return isUsed ? 'pipe' : 'ignore';
     });
   }
 
-  #connect(child: NodeChild, stdin: string | undefined): void {
+  #connect(child: NodeChild): void {
+    const { stdin, isStdinOpen } = this.#options;
     // EPIPE and ECONNRESET of a dying process: its end is reported by 'close'.
     for (const stream of child.stdio) stream?.on('error', () => {});
-    if (child.stdin && stdin !== undefined) child.stdin.end(stdin);
+    if (stdin !== undefined) child.stdin?.write(stdin);
+    if (!isStdinOpen) child.stdin?.end();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#takeStderr(text));
     for (const [fd, take] of Object.entries(this.#options.onOutput)) {
       (child.stdio[Number(fd)] as Readable | undefined)?.on('data', take);

@@ -9,6 +9,7 @@ export const BOX_HEADER_BYTES = 8;
 const NON_SYNC_SAMPLE = 0x0001_0000;
 
 export interface Movie {
+  /** RFC 6381, such as `avc1.64001f`. */
   codec: string;
   width: number;
   height: number;
@@ -38,7 +39,7 @@ export function malformed(message: string): AppError {
 
 /**
  * @param moov the body of a moov box with one video track.
- * @throws {AppError} FRAME_MALFORMED; SOURCE_UNSUPPORTED when the video is not H.264.
+ * @throws {AppError} FRAME_MALFORMED; SOURCE_UNSUPPORTED when there is no video.
  */
 export function readMovie(moov: Uint8Array): Movie {
   return guarded(() => {
@@ -70,36 +71,46 @@ function isVideo(hdlr: DataView): boolean {
   return fourCharacters(hdlr, 8) === 'vide';
 }
 
-const CODEC_NAMES: Record<string, string> = {
-  hvc1: 'H.265',
-  hev1: 'H.265',
-  mp4v: 'MPEG-4 or MJPEG',
-  av01: 'AV1',
-  vp09: 'VP9',
-};
+// 78 bytes of VisualSampleEntry before its boxes (14496-12 12.1.3).
+const VISUAL_ENTRY_BYTES = 78;
 
 function readSampleEntry(stsd: DataView): Pick<Movie, 'codec' | 'width' | 'height'> {
   const [entry] = children(tail(stsd, 8));
   if (!entry) throw malformed('stsd is empty');
-  if (entry.type !== 'avc1' && entry.type !== 'avc3')
-    throw unsupportedCodec(CODEC_NAMES[entry.type] ?? entry.type);
-  // 78 bytes of VisualSampleEntry before its boxes (14496-12 12.1.3).
-  const avcC = need(children(tail(entry.body, 78)), 'avcC');
-  const profile = [1, 2, 3].map((at) => avcC.getUint8(at).toString(16).padStart(2, '0')).join('');
   return {
-    codec: `${entry.type}.${profile}`,
+    codec: readCodec(entry),
     width: entry.body.getUint16(24),
     height: entry.body.getUint16(26),
   };
 }
 
-/** The sentence that an installer reads when a camera sends something else than H.264. */
-export function unsupportedCodec(codec: string): AppError {
-  return new AppError(
-    'SOURCE_UNSUPPORTED',
-    `the camera sends ${codec}; set the stream to H.264 (AVC) in the camera's video settings, or use its second stream`,
-    { detail: { codec } },
-  );
+/** As RFC 6381 writes it; of codecs that no browser is given, no more than tells one from another. */
+function readCodec({ type, body }: Box): string {
+  const config = (box: string): DataView => need(children(tail(body, VISUAL_ENTRY_BYTES)), box);
+  if (type === 'avc1' || type === 'avc3') return `${type}.${hex(config('avcC'), 1, 3)}`;
+  if (type === 'mp4v') return `mp4v.${hex(config('esds'), objectTypeAt(config('esds')), 1)}`;
+  return type.trim();
+}
+
+function hex(view: DataView, from: number, bytes: number): string {
+  return Array.from({ length: bytes }, (_, index) =>
+    view
+      .getUint8(from + index)
+      .toString(16)
+      .padStart(2, '0'),
+  ).join('');
+}
+
+// 14496-1 7.2.6.5: a descriptor is u8 tag, its length in bytes of seven bits, its body; the ES descriptor (3) holds u16 id, u8
+// flags, then the decoder configuration (4), which starts with the object type.
+function objectTypeAt(esds: DataView): number {
+  const bodyOf = (tag: number, at: number): number => {
+    if (esds.getUint8(at) !== tag) throw malformed(`esds has no descriptor ${tag}`);
+    let body = at + 1;
+    while (esds.getUint8(body) & 0x80) body += 1;
+    return body + 1;
+  };
+  return bodyOf(4, bodyOf(3, 4) + 3);
 }
 
 function readTimescale(mdhd: DataView): number {

@@ -1,9 +1,13 @@
-// What a capture yields: init segments and fragments of fMP4 (ISO/IEC 14496-12), and keyframes as small JPEGs.
+// What a capture or an encoder yields: init segments and fragments of fMP4 (ISO/IEC 14496-12), and keyframes as small JPEGs.
 
-/** `ftyp+moov` of one capture. Shared by reference by all its fragments; never changed. */
+import type { SplitInit } from './fmp4-splitter.ts';
+
+/** What one run of a capture or encoder is. Shared by reference by all its fragments; never changed. */
 export interface InitSegment {
-  /** uint32, another one for each capture that got as far as an init segment. */
+  /** uint32, another one for each run that got as far as an init segment. */
   epoch: number;
+  container: 'fmp4' | 'mpegts';
+  /** `ftyp+moov`; nothing for MPEG-TS, which describes itself. */
   bytes: Uint8Array;
   /** RFC 6381, such as `avc1.64001f`. */
   codec: string;
@@ -13,7 +17,16 @@ export interface InitSegment {
   height: number;
 }
 
-/** `moof+mdat` of one access unit. */
+export function initSegmentOf({ bytes, codec, width, height }: SplitInit, epoch: number): InitSegment {
+  return { epoch, container: 'fmp4', bytes, codec, mime: fmp4Mime(codec), width, height };
+}
+
+/** @param codec RFC 6381 */
+export function fmp4Mime(codec: string): string {
+  return `video/mp4; codecs="${codec}"`;
+}
+
+/** `moof+mdat` of one access unit, or its MPEG-TS packets. */
 export interface Fragment {
   init: InitSegment;
   /** In memory of its own (no view into a larger buffer), so holding it holds nothing else. */
@@ -23,8 +36,16 @@ export interface Fragment {
   isDiscontinuity: boolean;
   /** 0 for the first fragment of an epoch, then +1; the init segment has no number. */
   sequence: number;
-  /** When its last byte left the capture process, microseconds since 1970. */
+  /** When its last byte left the capture process, microseconds since 1970; for an encoder, the time of what it encoded. */
   capturedAtUs: number;
+  /** Seconds on the timeline of its run. */
+  decodeTimeS: number;
+}
+
+/** Where fragments come from, as far as a viewer or an encoder cares. */
+export interface FragmentSource {
+  readonly ring: { fromLastKeyframe(): Fragment[]; readonly isNewestGopComplete: boolean };
+  onFragment(listener: (fragment: Fragment) => void): () => void;
 }
 
 /** A keyframe, decoded and scaled down to at most `MAX_SNAPSHOT_WIDTH` pixels wide. */

@@ -53,9 +53,14 @@ export async function sweepOrphans({ runDir, logger }: { runDir: string; logger:
   return killed;
 }
 
+// What node-rtsp-stream starts has no group of its own.
 function killGroup(pid: number): boolean {
+  return kill(-pid) || kill(pid);
+}
+
+function kill(pid: number): boolean {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
     return true;
   } catch {
     return false;

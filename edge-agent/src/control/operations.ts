@@ -10,7 +10,7 @@ import type { Operations } from './command-desk.ts';
 export interface OperationParts {
   cameras: Iterable<{ readonly id: string; report(): CameraReport }>;
   snapshots: ReadonlyMap<string, { take(reason: SnapshotReason): Promise<string> }>;
-  live: { lease(key: LeaseKey, ttlMs: number): LeaseResult; release(key: LeaseKey): void };
+  live: { lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult>; release(key: LeaseKey): void };
 }
 
 export function operationsOf({ cameras, snapshots, live }: OperationParts): Operations {
@@ -21,7 +21,7 @@ export function operationsOf({ cameras, snapshots, live }: OperationParts): Oper
     return part;
   };
   return {
-    'live.lease': async ({ camera, profile, ttlMs }) => live.lease({ camera, profile }, ttlMs),
+    'live.lease': ({ camera, profile, ttlMs }) => live.lease({ camera, profile }, ttlMs),
     'live.release': async ({ camera, profile }) => live.release({ camera, profile }),
     snapshot: async ({ camera }): Promise<SnapshotResult> => ({
       snapshotId: await find(snapshots, camera).take('command'),

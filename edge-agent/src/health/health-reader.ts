@@ -2,6 +2,9 @@
 
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Camera } from '../camera/camera.ts';
+import type { Encoders } from '../camera/encoder/encoders.ts';
+import { rssBytesOf } from '../camera/process-usage.ts';
+import type { LiveCamera } from '../camera/live-camera.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSense } from '../reporting/camera-sense.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
@@ -11,6 +14,7 @@ import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
 import type { Spool } from '../uplink/spool.ts';
 import { Gateway } from './gateway.ts';
+import { ProcessReadings, type WatchedProcess } from './process-readings.ts';
 
 export interface HealthSources {
   config: { dataDir: string };
@@ -18,7 +22,10 @@ export interface HealthSources {
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
   live: Pick<LivePublisher, 'framesDropped'>;
-  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'captureRssBytes'>[];
+  /** undefined on an agent without cameras. */
+  encoders: Pick<Encoders, 'running' | 'chosen' | 'maxProcesses' | 'leasesRefused' | 'counters'> | undefined;
+  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'capturePid'>[];
+  sources: Pick<LiveCamera, 'id' | 'subStreamPid'>[];
   snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
   senses: ReadonlyMap<string, Pick<CameraSense, 'counters' | 'conditions'>>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
@@ -28,7 +35,8 @@ export interface HealthSources {
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices, rules, siteBroker } = sources;
+  const { config, spool, data, media, live, notices, rules, siteBroker, encoders } = sources;
+  const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
@@ -43,6 +51,8 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       messagesRefused: data.counters.messagesRefused,
     },
     cameras: readCameras(sources),
+    processes: processes.read(processesOf(sources)),
+    encoders: encoders ? readEncoders(encoders) : null,
     rules: rules.health(),
     ...(siteBroker && { siteBroker: siteBroker.health() }),
   });
@@ -56,9 +66,34 @@ function readCameras({ cameras, snapshots, senses }: HealthSources): AgentHealth
     keyframes: camera.counters.keyframes,
     snapshots: snapshots.get(camera.id)?.snapshots ?? 0,
     ringBytes: camera.ring.bytes,
-    processRssBytes: camera.captureRssBytes(),
+    processRssBytes: camera.capturePid === undefined ? 0 : rssBytesOf(camera.capturePid),
     picturesLooked: senses.get(camera.id)?.counters.picturesLooked ?? 0,
     picturesSkipped: senses.get(camera.id)?.counters.picturesSkipped ?? 0,
     conditions: senses.get(camera.id)?.conditions ?? [],
   }));
+}
+
+function processesOf({ cameras, sources, encoders }: HealthSources): WatchedProcess[] {
+  const captures = cameras.flatMap(({ id: camera, capturePid: pid }) =>
+    pid === undefined ? [] : [{ camera, profile: null, encoder: null, pid }],
+  );
+  const subStreams = sources.flatMap(({ id: camera, subStreamPid: pid }) =>
+    pid === undefined ? [] : [{ camera, profile: 'low' as const, encoder: null, pid }],
+  );
+  const encoding = (encoders?.running ?? []).flatMap(({ camera, profile, process }) =>
+    process === undefined ? [] : [{ camera, profile, ...process }],
+  );
+  return [...captures, ...subStreams, ...encoding];
+}
+
+function readEncoders(encoders: NonNullable<HealthSources['encoders']>): AgentHealth['encoders'] {
+  const { running, chosen, maxProcesses, leasesRefused, counters } = encoders;
+  return {
+    chosen: chosen?.encoder ?? null,
+    rejected: chosen?.rejected ?? [],
+    running: running.length,
+    maxProcesses,
+    leasesRefused,
+    ...counters,
+  };
 }

@@ -1,11 +1,11 @@
-// A leased `main` stream: init segment, the ring's newest GOP, then live; when the uplink is too slow, whole GOPs less.
+// A leased video stream: init segment, the newest GOP that there is, then live; when the uplink is too slow, whole GOPs less.
 
 import { FrameKind } from '@sitecast/shared/protocol/frame-header';
 import { MIB } from '@sitecast/shared/protocol/limits';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
-import type { Fragment, InitSegment } from '../camera/fragment.ts';
+import type { Fragment, FragmentSource, InitSegment } from '../camera/fragment.ts';
 import type { FrameSender } from './frame-sender.ts';
-import type { LiveSource, LiveStream } from './live-source.ts';
+import type { LiveStream } from './live-source.ts';
 
 /** Fragments that wait for the window; mostly the ring holds them, too. Policy: drop-to-keyframe. */
 export const WAITING_MAX_BYTES = 8 * MIB;
@@ -13,7 +13,7 @@ export const WAITING_MAX_BYTES = 8 * MIB;
 const WAITING_MAX_MS = 1_000;
 
 export interface FragmentStreamOptions {
-  source: LiveSource;
+  source: FragmentSource;
   sender: FrameSender;
   clock?: Clock;
 }
@@ -23,9 +23,9 @@ interface Waiting {
   sinceMs: number;
 }
 
-/** Borrows the camera and the sender; owns its subscription and what waits. */
+/** Borrows the source and the sender; owns its subscription and what waits. */
 export class FragmentStream implements LiveStream {
-  readonly #source: LiveSource;
+  readonly #source: FragmentSource;
   readonly #sender: FrameSender;
   readonly #clock: Clock;
   #unsubscribe: (() => void) | undefined;
@@ -87,9 +87,11 @@ export class FragmentStream implements LiveStream {
       this.#dropUnsendable(fragment);
       return true;
     }
+    const isTs = fragment.init.container === 'mpegts';
+    const kind = isTs ? FrameKind.mpegTsChunk : FrameKind.fragment;
     return (
-      this.#sendInit(fragment) &&
-      this.#sender.trySend({ ...headerOf(fragment), kind: FrameKind.fragment }, fragment.bytes)
+      (isTs || this.#sendInit(fragment)) &&
+      this.#sender.trySend({ ...headerOf(fragment), kind }, fragment.bytes)
     );
   }
 

@@ -5,14 +5,12 @@ import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
-import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import type { Logger } from '@sitecast/shared/node/logger';
-import type { AgentErrorCode } from '../errors.ts';
 import { FlowWindow } from './flow-window.ts';
 import { FragmentStream } from './fragment-stream.ts';
 import { FrameSender } from './frame-sender.ts';
 import { LeaseBook, type LeaseKey } from './lease-book.ts';
-import type { LiveSource, LiveStream } from './live-source.ts';
+import { cameraOffline, type LiveSource, type LiveStream, type LiveVideo } from './live-source.ts';
 import { StillsStream } from './stills-stream.ts';
 
 /** The media connection, as far as it is needed here. */
@@ -35,11 +33,12 @@ export interface LivePublisherOptions {
 
 interface ActiveStream {
   stream: LiveStream;
-  /** What the first lease was told; a renewal while the camera is away gets the same. */
-  result: LeaseResult;
+  video: LiveVideo | undefined;
+  /** What the last lease was told; a renewal while the camera is away gets the same. */
+  result: LeaseResult | undefined;
 }
 
-/** Borrows cameras and the media connection; owns the leases and the streams. Bound: two streams a camera. */
+/** Borrows cameras and the media connection; owns the leases and the streams. Bound: a stream for each camera and profile. */
 export class LivePublisher {
   readonly #options: LivePublisherOptions;
   readonly #clock: Clock;
@@ -77,22 +76,24 @@ export class LivePublisher {
 
   /**
    * Starts the stream, or prolongs its lease.
-   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE.
+   * @returns when there is a picture: what is encoded takes a moment.
+   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE,
+   * ENCODER_LIMIT; ENCODER_FAILED.
    */
-  lease(key: LeaseKey, ttlMs: number): LeaseResult {
+  async lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult> {
     const source = this.#sources.get(key.camera);
     if (!source) throw new AppError('NOT_FOUND', `there is no camera "${key.camera}"`);
-    const name = streamName(key.camera, key.profile);
-    const running = this.#active.get(name);
-    const result = describe(source, key.profile, this.#options.stillsEpoch) ?? running?.result;
-    if (!result) throw offline(source);
-    if (!running && !this.#options.media.isOnline) {
-      throw new AppError('AGENT_OFFLINE', 'the media connection of the site is down', { retryable: true });
-    }
+    const running = this.#active.get(streamName(key.camera, key.profile));
+    const active = running ?? this.#start(key, source);
     this.#leases.grant(key, ttlMs);
-    if (running) running.result = result;
-    else this.#start(key, source, result);
-    return result;
+    try {
+      return (active.result = await this.#describe(key, source, active));
+    } catch (error) {
+      // A stream that has shown something is worth waiting for; its lease ends by itself when the server gives it up.
+      if (!active.result && this.#active.get(streamName(key.camera, key.profile)) === active)
+        this.release(key);
+      throw error;
+    }
   }
 
   release(key: LeaseKey): void {
@@ -104,20 +105,54 @@ export class LivePublisher {
     this.#leases.releaseAll();
   }
 
-  #start(key: LeaseKey, source: LiveSource, result: LeaseResult): void {
+  #start(key: LeaseKey, source: LiveSource): ActiveStream {
+    this.#expectStartable(key, source);
+    const video = key.profile === 'stills' ? undefined : source.open(key.profile);
     const sender = this.#senderOf(key);
-    const stream =
-      key.profile === 'stills'
-        ? new StillsStream({ source, sender, epoch: this.#options.stillsEpoch, clock: this.#clock })
-        : new FragmentStream({ source, sender, clock: this.#clock });
-    this.#active.set(result.stream, { stream, result });
-    this.#options.logger.info({ stream: result.stream }, 'live stream starts');
+    const stream = video
+      ? new FragmentStream({ source: video, sender, clock: this.#clock })
+      : new StillsStream({ source, sender, epoch: this.#options.stillsEpoch, clock: this.#clock });
+    const active: ActiveStream = { stream, video, result: undefined };
+    const name = streamName(key.camera, key.profile);
+    this.#active.set(name, active);
+    this.#options.logger.info({ stream: name }, 'live stream starts');
     stream.start();
+    return active;
+  }
+
+  #expectStartable({ profile }: LeaseKey, source: LiveSource): void {
+    const report = source.report();
+    if (!report.profiles.includes(profile))
+      throw new AppError('PROFILE_UNSUPPORTED', `"${source.id}" is not offered as ${profile}`);
+    if (report.state !== 'live') throw cameraOffline(report);
+    if (!this.#options.media.isOnline) {
+      throw new AppError('AGENT_OFFLINE', 'the media connection of the site is down', { retryable: true });
+    }
+  }
+
+  async #describe({ profile }: LeaseKey, source: LiveSource, active: ActiveStream): Promise<LeaseResult> {
+    const stream = streamName(source.id, profile);
+    if (!active.video) return this.#stillsResult(stream, source, active.result);
+    if (active.video.failure) throw active.video.failure;
+    const init = active.video.init ?? (active.result ? undefined : await active.video.untilInit());
+    if (!init) return active.result as LeaseResult;
+    const { epoch, container, mime, width, height } = init;
+    return { stream, epoch, container, mime, width, height };
+  }
+
+  #stillsResult(stream: string, source: LiveSource, before: LeaseResult | undefined): LeaseResult {
+    const picture = source.latestPicture();
+    if (!picture && before) return before;
+    if (!picture) throw cameraOffline(source.report());
+    const { width, height } = picture;
+    return { stream, epoch: this.#options.stillsEpoch, container: 'jpeg', mime: 'image/jpeg', width, height };
   }
 
   #stop({ camera, profile }: LeaseKey): void {
     const name = streamName(camera, profile);
-    this.#active.get(name)?.stream.close();
+    const active = this.#active.get(name);
+    active?.stream.close();
+    active?.video?.close();
     this.#active.delete(name);
     this.#options.logger.info({ stream: name }, 'live stream ends');
   }
@@ -144,29 +179,4 @@ export class LivePublisher {
       this.#options.logger.warn({ reason: messageOf(error) }, 'a live-ack could not be read');
     }
   }
-}
-
-/** @returns undefined while there is nothing to show. */
-function describe(source: LiveSource, profile: Profile, stillsEpoch: number): LeaseResult | undefined {
-  const stream = streamName(source.id, profile);
-  const isLive = source.report().state === 'live';
-  if (profile === 'main') {
-    const init = source.ring.fromLastKeyframe()[0]?.init;
-    if (!isLive || !init) return undefined;
-    const { epoch, mime, width, height } = init;
-    return { stream, epoch, container: 'fmp4', mime, width, height };
-  }
-  if (profile === 'stills') {
-    const picture = source.latestPicture();
-    if (!isLive || !picture) return undefined;
-    const { width, height } = picture;
-    return { stream, epoch: stillsEpoch, container: 'jpeg', mime: 'image/jpeg', width, height };
-  }
-  throw new AppError('PROFILE_UNSUPPORTED', `"${source.id}" is not offered as ${profile}`);
-}
-
-function offline(source: LiveSource): AppError<AgentErrorCode> {
-  const { state, detail } = source.report();
-  const message = `"${source.id}" gives no picture: ${detail ?? state}`;
-  return new AppError('CAMERA_OFFLINE', message, { retryable: true });
 }

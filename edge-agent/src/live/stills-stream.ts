@@ -10,7 +10,7 @@ import type { LiveSource, LiveStream } from './live-source.ts';
 const MIN_INTERVAL_MS = 900;
 
 export interface StillsStreamOptions {
-  source: LiveSource;
+  source: Pick<LiveSource, 'latestPicture' | 'onPicture'>;
   sender: FrameSender;
   /** Stills need no init segment, so one epoch serves as long as the agent runs. */
   epoch: number;

@@ -30,9 +30,7 @@ class ScriptedCapture implements CaptureRun {
     this.#end(new AppError('SHUTTING_DOWN', 'closed'));
   }
 
-  rssBytes(): number {
-    return 42;
-  }
+  readonly pid = 42;
 
   goLive(): void {
     const movie = {
@@ -108,7 +106,7 @@ describe('Camera', () => {
     for (let index = 1; index <= 15; index += 1) captures[0]!.fragment(index % 15 === 0, index * 6_000);
     expect(camera.report().fps).toBe(15);
     expect(camera.counters).toMatchObject({ accessUnits: 16, keyframes: 2, restarts: 0 });
-    expect(camera.captureRssBytes()).toBe(42);
+    expect(camera.capturePid).toBe(42);
   });
 
   it('is live too when the first picture comes before the first fragment', () => {
@@ -158,7 +156,7 @@ describe('Camera', () => {
     captures[0]!.goLive();
     captures[0]!.options.onPicture({ jpeg: new Uint8Array(1), width: 2, height: 2 });
     await captures[0]!.end('SOURCE_ENDED');
-    expect([camera.latestPicture(), camera.ring.bytes, camera.captureRssBytes()]).toEqual([undefined, 0, 0]);
+    expect([camera.latestPicture(), camera.ring.bytes, camera.capturePid]).toEqual([undefined, 0, undefined]);
   });
 
   it('tries an unreachable camera again, ever more slowly, up to five minutes', async () => {

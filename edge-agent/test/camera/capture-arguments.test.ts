@@ -28,6 +28,7 @@ function command(
     source: parseSource(source),
     transport: 'tcp',
     name: 'Front',
+    hasPictures: true,
     ffmpeg: modern,
     socketTimeoutMs: 10_000,
     probeMs: 1_000,

@@ -19,6 +19,7 @@ it('a capture closes at once although the look-up of its host hangs', async () =
     transport: 'tcp',
     probeMs: 1_000,
     name: 'front',
+    hasPictures: true,
     ffmpeg: { path: '/nonexistent/ffmpeg', origin: 'bundled', major: 5 } as never,
     runDir: await temporaryFolder(),
     clock: systemClock,

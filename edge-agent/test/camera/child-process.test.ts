@@ -11,6 +11,7 @@ import {
   type ChildProcessOptions,
 } from '../../src/camera/child-process.ts';
 import { recordProcess, sweepOrphans } from '../../src/camera/process-record.ts';
+import { cpuMsOf, rssBytesOf } from '../../src/camera/process-usage.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 
 async function shell(script: string, more: Partial<ChildProcessOptions> = {}): Promise<ChildProcess> {
@@ -109,10 +110,11 @@ describe('ChildProcess', () => {
     const child = await shell('sleep 60', { runDir });
     void child.start();
     expect(await readdir(runDir)).toEqual([`${child.pid}.capture.json`]);
-    expect(child.rssBytes()).toBeGreaterThan(0);
+    const pid = child.pid!;
+    expect(rssBytesOf(pid)).toBeGreaterThan(0);
     await child.close();
     expect(await readdir(runDir)).toEqual([]);
-    expect(child.rssBytes()).toBe(0);
+    expect([rssBytesOf(pid), cpuMsOf(pid)]).toEqual([0, 0]);
   });
 });
 

@@ -19,12 +19,34 @@ export function box(type: string, ...bodies: Uint8Array[]): Buffer {
   return Buffer.concat([header, body]);
 }
 
-export function initSegment({ entry = 'avc1', width = 1280, height = 720, timescale = 90_000 } = {}): Buffer {
+interface InitSample {
+  entry?: string;
+  /** Boxes of the sample entry that say how to decode it; H.264's without. */
+  config?: Uint8Array[];
+  width?: number;
+  height?: number;
+  timescale?: number;
+}
+
+/** ISO/IEC 14496-1 7.2.6.5, with lengths of four bytes as ffmpeg writes them. */
+export function esds(objectType: number): Buffer {
+  const decoder = Buffer.from([4, 0x80, 0x80, 0x80, 13, objectType, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  const descriptor = Buffer.from([3, 0x80, 0x80, 0x80, 3 + decoder.length, 0, 1, 0]);
+  return box('esds', words(0), descriptor, decoder);
+}
+
+export function initSegment({
+  entry = 'avc1',
+  config,
+  width = 1280,
+  height = 720,
+  timescale = 90_000,
+}: InitSample = {}): Buffer {
   const visual = Buffer.alloc(78);
   visual.writeUInt16BE(width, 24);
   visual.writeUInt16BE(height, 26);
   const avcC = box('avcC', Buffer.from([1, 0x64, 0x00, 0x1f, 0xff, 0xe1, 0, 0]));
-  const stsd = box('stsd', words(0, 1), box(entry, visual, avcC));
+  const stsd = box('stsd', words(0, 1), box(entry, visual, ...(config ?? [avcC])));
   const stbl = box('stbl', stsd, box('stts', words(0, 0)));
   const hdlr = box('hdlr', words(0, 0), Buffer.from('vide'), words(0, 0, 0), Buffer.from('Video\0'));
   const mdia = box('mdia', box('mdhd', words(0, 0, 0, timescale, 0, 0)), hdlr, box('minf', stbl));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mutated, seededRandom } from '../../../shared/test/random.ts';
 import { Fmp4Splitter, type SplitFragment, type SplitInit } from '../../src/camera/fmp4-splitter.ts';
-import { box, fragment, initSegment, type SampleFragment } from './fmp4-sample.ts';
+import { box, esds, fragment, initSegment, type SampleFragment } from './fmp4-sample.ts';
 import { thrownBy } from './thrown.ts';
 
 const random = seededRandom(11);
@@ -100,10 +100,21 @@ describe('Fmp4Splitter', () => {
     );
   });
 
-  it('says which codec the camera sends and what to change when it is not H.264', () => {
-    const error = thrownBy(() => split([initSegment({ entry: 'hev1' })]));
-    expect(error?.code).toBe('SOURCE_UNSUPPORTED');
-    expect(error?.message).toMatch(/H\.265.*set the stream to H\.264/);
+  it.each([
+    ['hev1', [], 'hev1'],
+    ['mp4v', [esds(0x6c)], 'mp4v.6c'],
+    ['mp4v', [esds(0x20)], 'mp4v.20'],
+  ])('takes other codecs too, and names them: %s %#', (entry, config, codec) => {
+    const { inits } = split([initSegment({ entry, config })]);
+    expect(inits[0]).toMatchObject({ codec, width: 1280, height: 720 });
+  });
+
+  it('refuses an entry whose configuration is missing or cut', () => {
+    expect(thrownBy(() => split([initSegment({ entry: 'mp4v' })]))?.code).toBe('FRAME_MALFORMED');
+    const cut = box('esds', esds(0x20).subarray(8, 16));
+    expect(thrownBy(() => split([initSegment({ entry: 'mp4v', config: [cut] })]))?.code).toBe(
+      'FRAME_MALFORMED',
+    );
   });
 
   it('answers damaged and random bytes with an AppError or not at all', () => {

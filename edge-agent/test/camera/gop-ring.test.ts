@@ -4,6 +4,7 @@ import { GopRing } from '../../src/camera/gop-ring.ts';
 
 const init: InitSegment = {
   epoch: 1,
+  container: 'fmp4',
   bytes: new Uint8Array(1),
   codec: 'avc1.64001f',
   mime: '',
@@ -19,6 +20,7 @@ function fragments(pattern: string, bytes = 10, from = 0): Fragment[] {
     isDiscontinuity: index === 0,
     sequence: from + index,
     capturedAtUs: index,
+    decodeTimeS: index,
   }));
 }
 

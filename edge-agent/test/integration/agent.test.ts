@@ -8,10 +8,15 @@ import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
 import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
-import { decodeFrame, FrameKind, type Frame } from '@sitecast/shared/protocol/frame-header';
+import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
-import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
+import {
+  agentHealth,
+  agentStatus,
+  cameraInventory,
+  type CameraReport,
+} from '@sitecast/shared/protocol/status';
 import { parseReadings } from '@sitecast/shared/protocol/telemetry';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { requireTool } from '../../../shared/test/require-tool.ts';
@@ -85,7 +90,7 @@ class FakeServer {
     return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
   }
 
-  frames(profile: 'main' | 'stills'): Frame[] {
+  frames(profile: Profile): Frame[] {
     return this.of(topics.live(address, 'front', profile)).map(decodeFrame);
   }
 
@@ -109,7 +114,7 @@ class FakeServer {
     this.messages.push(message);
     if (!this.#acksLive || !message.topic.includes('/live/')) return;
     const { sequence } = decodeFrame(message.payload).header;
-    const stream = message.topic.endsWith('main') ? 'front/main' : 'front/stills';
+    const stream = `front/${message.topic.split('/').at(-1)}`;
     this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
   }
 }
@@ -206,6 +211,88 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     const lastStatus = server.of(topics.status(address)).at(-1);
     expect(lastStatus && decodeMessage(agentStatus, lastStatus).state).toBe('offline');
     expect(agent.stderr()).not.toContain('s3cret');
+  }, 120_000);
+
+  test('encodes what is leased, says what it takes, refuses what is too much, and leaves nothing when it is killed', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const folder = await temporaryFolder();
+    const settings = 'encoder: software\nencoders: { maxProcesses: 1 }\n';
+    const path = await writeConfig(folder, mosquitto.url, settings);
+    const launchAgain = (): RunningAgent =>
+      launch(['run', '--config', path], { SITECAST_AGENT_SECRET: 's3cret' });
+    const agent = launchAgain();
+    const newest = (): CameraReport | undefined => {
+      const payload = server.of(topics.cameras(address)).at(-1);
+      return payload && decodeMessage(cameraInventory, payload).cameras[0];
+    };
+    await waitFor(() => newest()?.state === 'live', 'the camera to be live', 30_000);
+    expect(newest()).toMatchObject({
+      profiles: ['main', 'low', 'mpeg1', 'stills'],
+      encoded: ['low', 'mpeg1'],
+    });
+
+    server.ackLive();
+    const lease = { camera: 'front', profile: 'low', ttlMs: 60_000 };
+    expect(await server.command('live.lease', lease)).toMatchObject({
+      ok: true,
+      result: { container: 'fmp4', width: 640, height: 360 },
+    });
+    await waitFor(() => server.frames('low').length > 20, 'encoded frames', 30_000);
+    const headers = server.frames('low').map(({ header }) => header);
+    expect(headers.slice(0, 2)).toMatchObject([
+      { kind: FrameKind.initSegment, sequence: 0 },
+      { kind: FrameKind.fragment, sequence: 1, isKeyframe: true },
+    ]);
+    expect(await server.command('live.lease', { ...lease, profile: 'mpeg1' })).toMatchObject({
+      ok: false,
+      error: {
+        code: 'ENCODER_LIMIT',
+        message: expect.stringMatching(/front\/low.*encoders|encoders.*front\/low/),
+      },
+    });
+    await server.command('live.release', { camera: 'front', profile: 'low' });
+    expect(await server.command('live.lease', { ...lease, profile: 'mpeg1' })).toMatchObject({
+      ok: true,
+      result: { container: 'mpegts', mime: 'video/mp2t' },
+    });
+    await waitFor(() => server.frames('mpeg1').length > 20, 'MPEG-1 frames', 30_000);
+    expect(server.frames('mpeg1')[0]!.header).toMatchObject({
+      kind: FrameKind.mpegTsChunk,
+      isKeyframe: true,
+    });
+
+    const health = await waitFor(
+      () => {
+        const payload = server.of(topics.health(address)).at(-1);
+        const read = payload && decodeMessage(agentHealth, payload);
+        return read?.processes.length === 2 && read;
+      },
+      'health with both processes',
+      30_000,
+    );
+    expect(health.encoders).toMatchObject({
+      chosen: 'libx264',
+      running: 1,
+      maxProcesses: 1,
+      leasesRefused: 1,
+    });
+    expect(health.processes).toMatchObject([
+      { camera: 'front', profile: null, encoder: null },
+      { camera: 'front', profile: 'mpeg1' },
+    ]);
+    for (const { rssBytes } of health.processes) expect(rssBytes).toBeGreaterThan(5_000_000);
+
+    const children = childrenOf(agent.child.pid);
+    expect(children).toHaveLength(2);
+    agent.child.kill('SIGKILL');
+    await agent.exit;
+    launchAgain();
+    await waitFor(
+      () => children.every((pid) => !existsSync(`/proc/${pid}`)),
+      'the orphans to be gone',
+      20_000,
+    );
   }, 120_000);
 
   test('delivers what it spooled while the server was away, also after a kill -9', async () => {

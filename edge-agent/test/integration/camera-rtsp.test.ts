@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../support.ts';
+import { startEncodedCamera, watch } from './encoded-camera.ts';
 import { bundled, ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 import { requireGstreamer, startGstreamerCamera } from './gstreamer-camera.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
@@ -78,13 +79,15 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
       expect(epochs()).toBe(2);
     });
 
-    it('is told what to change when it sends H.265', async () => {
+    it('is live when it sends H.265, pictures included, and is encoded for who watches it', async () => {
       const server = await startGstreamerCamera('--codec', 'h265');
-      const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${server.port}/cam`);
-      expect(await untilState('failed')).toMatchObject({
-        reason: 'SOURCE_UNSUPPORTED',
-        detail: expect.stringMatching(/H\.264/),
-      });
+      const started = await startEncodedCamera(ffmpeg, `rtsp://127.0.0.1:${server.port}/cam`);
+      await waitFor(() => started.pictures.length > 0, 'a keyframe picture', PATIENCE_MS);
+      expect(started.live.report()).toMatchObject({ codec: 'hev1', encoded: ['main', 'low', 'mpeg1'] });
+      const { video, fragments } = watch(started.live, 'main');
+      expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+      await waitFor(() => fragments.length > 20, 'an encoded stream', PATIENCE_MS);
+      expect(fragments[0]!.init.codec).toMatch(/^avc1\./);
     });
   },
 );

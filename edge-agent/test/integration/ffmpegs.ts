@@ -28,7 +28,7 @@ export interface RunningCapture {
   commandLine: string;
 }
 
-/** All captures that this test process has started and that still run. */
+/** All captures and encoders that this test process has started and that still run. */
 export async function runningCaptures(): Promise<RunningCapture[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map(readOwnChild));
@@ -40,7 +40,7 @@ async function readOwnChild(pid: string): Promise<RunningCapture | undefined> {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     if (!new RegExp(`\\) [^Z] ${process.pid} `).test(stat)) return undefined;
     const commandLine = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-    return commandLine.includes('frag_every_frame') ? { pid: Number(pid), commandLine } : undefined;
+    return /frag_every_frame|mpeg1video/.test(commandLine) ? { pid: Number(pid), commandLine } : undefined;
   } catch {
     return undefined;
   }

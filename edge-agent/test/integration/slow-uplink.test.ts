@@ -91,7 +91,7 @@ describe.skipIf(!requireTool('mosquitto', 'live frames go through a real broker'
         capturedAtUs: Date.now() * 1_000,
       });
     emit(0);
-    publisher.lease({ camera: 'front', profile: 'main' }, 60_000);
+    await publisher.lease({ camera: 'front', profile: 'main' }, 60_000);
     for (let n = 1; n < FPS * SECONDS; n += 1) {
       await new Promise((resolve) => setTimeout(resolve, 1_000 / FPS));
       emit(n);

@@ -3,12 +3,14 @@
 import type { CameraReport } from '@sitecast/shared/protocol/status';
 import type { Fragment, InitSegment, KeyframePicture } from '../../src/camera/fragment.ts';
 import { GopRing } from '../../src/camera/gop-ring.ts';
-import type { LiveSource } from '../../src/live/live-source.ts';
+import type { Profile } from '@sitecast/shared/protocol/frame-header';
+import { cameraOffline, type LiveSource, type LiveVideo } from '../../src/live/live-source.ts';
 
 function init(epoch: number): InitSegment {
   const codec = 'avc1.42c01f';
   return {
     epoch,
+    container: 'fmp4',
     bytes: Buffer.from(`init ${epoch}`),
     codec,
     mime: `video/mp4; codecs="${codec}"`,
@@ -53,6 +55,22 @@ export class ScriptedCamera implements LiveSource {
     return () => void this.#fragments.delete(listener);
   }
 
+  open(profile: Profile): LiveVideo {
+    if (profile !== 'main') throw new TypeError('a scripted camera is passed through');
+    if (this.ring.bytes === 0) throw cameraOffline(this.report());
+    const initOf = (): InitSegment | undefined => this.ring.fromLastKeyframe()[0]?.init;
+    return {
+      ring: this.ring,
+      onFragment: (listener) => this.onFragment(listener),
+      get init() {
+        return initOf();
+      },
+      failure: undefined,
+      untilInit: () => Promise.reject(new TypeError('a scripted camera has its picture at once')),
+      close: () => {},
+    };
+  }
+
   onPicture(listener: (picture: KeyframePicture) => void): () => void {
     this.#pictures.add(listener);
     return () => void this.#pictures.delete(listener);
@@ -77,6 +95,7 @@ export class ScriptedCamera implements LiveSource {
       isDiscontinuity: this.#sequence === 0,
       sequence: this.#sequence++,
       capturedAtUs,
+      decodeTimeS: this.#sequence / 15,
     };
     this.ring.push(fragment);
     for (const listener of this.#fragments) listener(fragment);

@@ -8,7 +8,7 @@ import type { LeaseResult, LiveAck } from '@sitecast/shared/protocol/commands';
 export interface AgentPort {
   /**
    * Starts or renews a lease.
-   * @throws {AppError} AGENT_OFFLINE, CAMERA_OFFLINE, PROFILE_UNSUPPORTED, COMMAND_TIMEOUT.
+   * @throws {AppError} AGENT_OFFLINE, CAMERA_OFFLINE, PROFILE_UNSUPPORTED, ENCODER_LIMIT, ENCODER_FAILED, COMMAND_TIMEOUT.
    */
   lease(camera: Address, profile: Profile, ttlMs: number): Promise<LeaseResult>;
   /** Best effort: a lease that is not renewed ends by itself. */

@@ -84,7 +84,7 @@ export class StreamHub {
    * what follows. Admission is decided before anything is awaited, so a race cannot get more than the bound.
    * @returns the route's grip; a socket that has closed meanwhile is told by `closed`, or by `onClose()` of the grip.
    * @throws {AppError} STREAM_LIMIT, VIEWER_LIMIT, OWN_VIEWER_LIMIT with `{limit, active, retryAfterMs}`; AGENT_OFFLINE,
-   * CAMERA_OFFLINE, PROFILE_UNSUPPORTED, COMMAND_TIMEOUT; SHUTTING_DOWN.
+   * CAMERA_OFFLINE, PROFILE_UNSUPPORTED, ENCODER_LIMIT, ENCODER_FAILED, COMMAND_TIMEOUT; SHUTTING_DOWN.
    */
   async join(request: JoinRequest): Promise<ViewerHandle> {
     const { userId, socket, closed } = request;
@@ -253,8 +253,15 @@ export class StreamHub {
 
   async #stepDown(viewer: Viewer, reason: StepReason): Promise<void> {
     const watching = this.#viewers.get(viewer);
-    const profile = watching && this.#lowerProfile(watching.stream);
-    if (!profile || watching.steppingTo) return;
+    if (!watching || watching.steppingTo) return;
+    // A gateway may have no encoder left for the next rung. Only who is too slow goes further down, to stills.
+    const [next, ...further] = this.#lowerProfiles(watching.stream);
+    const rungs = next === undefined ? [] : reason === 'viewer-slow' ? [next, ...further] : [next];
+    for (const profile of rungs) if (await this.#stepTo(viewer, watching, profile, reason)) return;
+  }
+
+  /** @returns false when the viewer stays where it is, with gaps. */
+  async #stepTo(viewer: Viewer, watching: Watching, profile: Profile, reason: StepReason): Promise<boolean> {
     const { stream: before } = watching;
     let after: LiveStream | undefined;
     try {
@@ -262,10 +269,11 @@ export class StreamHub {
       watching.steppingTo = after;
       await after.open();
       this.#move(viewer, watching, after, reason);
+      return true;
     } catch (error) {
-      // It stays where it is, with gaps.
       after?.remove(viewer);
       this.#options.logger.debug({ profile, error: messageOf(error) }, 'a viewer could not step down');
+      return viewer.isOver;
     } finally {
       delete watching.steppingTo;
     }
@@ -285,10 +293,10 @@ export class StreamHub {
     viewer.tell({ type: 'profile', profile, reason });
   }
 
-  #lowerProfile({ camera, profile }: LiveStream): Profile | undefined {
+  #lowerProfiles({ camera, profile }: LiveStream): Profile[] {
     const offered = this.#options.profilesOf(camera);
     const rung = LADDER.indexOf(profile === 'mpeg1' ? 'low' : profile);
-    return LADDER.slice(rung + 1).find((lower) => offered.includes(lower));
+    return LADDER.slice(rung + 1).filter((lower) => offered.includes(lower));
   }
 
   #forget(viewer: Viewer): void {

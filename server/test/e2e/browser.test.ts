@@ -38,6 +38,28 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
       expect(await page.getByTestId('tile-latency').first().textContent()).toMatch(/\d/);
     });
 
+    it('plays MPEG-1 on a canvas where the browser plays no H.264', async () => {
+      const old = await openBrowser();
+      try {
+        await old.page.addInitScript(() => {
+          Object.assign(window, { MediaSource: undefined, ManagedMediaSource: undefined });
+        });
+        await logIn(old.page, sitecast.ready);
+        const tile = old.page.getByTestId('tile-profile').first();
+        await waitFor(async () => (await tile.getAttribute('data-profile')) === 'mpeg1', 30_000, 'MPEG-1');
+        const canvas = old.page.getByTestId('mpeg1-canvas').first();
+        const picture = (): Promise<string> =>
+          canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
+        const before = await picture();
+        await waitFor(async () => (await picture()) !== before, 10_000, 'the picture to move');
+        expect(await canvas.evaluate((element) => (element as HTMLCanvasElement).width)).toBe(640);
+        expect(await old.page.getByTestId('tile-latency').first().textContent()).toMatch(/\d/);
+        expect(old.errors).toEqual([]);
+      } finally {
+        await old.close();
+      }
+    });
+
     it('opens a snapshot', async () => {
       await page.goto(`${sitecast.ready.url}/snapshots`);
       await page.getByTestId('snapshot-thumb').first().click({ timeout: 20_000 });

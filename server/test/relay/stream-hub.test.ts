@@ -472,6 +472,29 @@ describe('a slow viewer', () => {
     ]);
   });
 
+  it('goes on to stills when the gateway has no encoder left for low', async () => {
+    const { hub, agents, join } = createHub({}, ['main', 'low', 'stills']);
+    const { browser } = await join();
+    const { answer } = agents;
+    agents.answer = async (camera, profile) => {
+      if (profile === 'low') throw new AppError('ENCODER_LIMIT', 'one of one', { retryable: true });
+      return answer(camera, profile);
+    };
+    const camera = new FakeCamera(hub);
+    camera.init();
+    for (let gop = 0; gop < 4; gop += 1) {
+      browser.queued = 0;
+      camera.keyframe();
+      browser.queued = 600 * 1024;
+      camera.pictures(2);
+    }
+    await settle();
+    expect(browser.texted('profile')).toEqual([
+      { type: 'profile', profile: 'stills', reason: 'viewer-slow' },
+    ]);
+    expect(agents.leases).toEqual(['front/main', 'front/low', 'front/stills']);
+  });
+
   it('stays where it is when there is no slot for stills', async () => {
     const { hub, join } = createHub({ maxStillsStreams: 0 });
     const { browser } = await join();

@@ -11,9 +11,13 @@ describe('answer to a refusal', () => {
     expect(answer).toEqual({ kind: 'stills-and-ask-again', afterMs: 4_000 });
   });
 
-  it('asks again after a while when the server names no time', () => {
-    expect(answerToRefusal({ ...refusal, code: 'STREAM_LIMIT' }, 'main')).toMatchObject({ afterMs: 10_000 });
-  });
+  it.each(['STREAM_LIMIT', 'ENCODER_LIMIT', 'ENCODER_FAILED'] as const)(
+    'shows stills after %s and asks again after a while when the server names no time',
+    (code) => {
+      const answer = answerToRefusal({ ...refusal, code }, 'main');
+      expect(answer).toEqual({ kind: 'stills-and-ask-again', afterMs: 10_000 });
+    },
+  );
 
   it('does not fall back from stills to stills', () => {
     expect(answerToRefusal({ ...refusal, code: 'STREAM_LIMIT', retryAfterMs: 1 }, 'stills').kind).toBe(

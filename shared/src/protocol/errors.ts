@@ -37,6 +37,14 @@ export const WIRE_ERRORS = {
   AGENT_OFFLINE: ['The site is not connected.', '현장이 연결되어 있지 않습니다.'],
   CAMERA_OFFLINE: ['The camera gives no picture at the moment.', '카메라 영상을 받을 수 없습니다.'],
   PROFILE_UNSUPPORTED: ['The camera does not offer this profile.', '카메라가 이 화질을 지원하지 않습니다.'],
+  ENCODER_LIMIT: [
+    'The gateway encodes as many streams as it may. Please close another view and try again.',
+    '현장 장치의 인코딩 한도에 도달했습니다. 다른 화면을 닫고 다시 시도해주세요.',
+  ],
+  ENCODER_FAILED: [
+    'The gateway cannot encode the picture of this camera at the moment.',
+    '현장 장치에서 카메라 영상을 인코딩할 수 없습니다.',
+  ],
   COMMAND_TIMEOUT: ['The site did not answer in time.', '현장이 제때 응답하지 않았습니다.'],
   COMMAND_EXPIRED: ['The command came too late.', '명령이 너무 늦게 도착했습니다.'],
   VIEWER_STALLED: ['Nothing was played for too long.', '오랫동안 재생되지 않아 연결을 종료했습니다.'],

@@ -34,6 +34,8 @@ export const cameraReport = z.object({
   height: z.int().min(0).max(16384).nullable(),
   fps: z.number().min(0).max(1000).nullable(),
   profiles: z.array(z.enum(PROFILES)).max(PROFILES.length),
+  /** Those of them that the gateway encodes while somebody watches; the camera's own video is passed through as the others. */
+  encoded: z.array(z.enum(PROFILES)).max(PROFILES.length).optional(),
 });
 export type CameraReport = z.output<typeof cameraReport>;
 
@@ -91,6 +93,23 @@ const siteBrokerHealth = z.object({
     .max(16),
 });
 
+/** Two captures and three encoded profiles for each camera. */
+const MAX_PROCESSES_IN_HEALTH = 5 * MAX_CAMERAS_PER_AGENT;
+
+const encoderHealth = z.object({
+  /** Such as h264_vaapi or libx264; null while it is being found out. */
+  chosen: z.string().max(64).nullable(),
+  /** What was tried before, and why it was not taken. */
+  rejected: z.array(z.object({ encoder: z.string().max(64), reason: z.string().max(300) })).max(16),
+  running: count,
+  maxProcesses: count,
+  leasesRefused: count,
+  restarts: count,
+  /** Held more memory than one may. */
+  recycled: count,
+  fragmentsDropped: count,
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -133,6 +152,23 @@ export const agentHealth = z.object({
       }),
     )
     .max(MAX_CAMERAS_PER_AGENT),
+  /** Every ffmpeg of the agent. */
+  processes: z
+    .array(
+      z.object({
+        camera: z.string().regex(ID_PATTERN),
+        /** What it is for; null for the capture that runs all the time. */
+        profile: z.enum(PROFILES).nullable(),
+        /** Such as libx264; null for a capture, of the second stream too. */
+        encoder: z.string().max(64).nullable(),
+        /** Of one core, since the health before. */
+        cpuPercent: z.number().min(0),
+        rssBytes: count,
+      }),
+    )
+    .max(MAX_PROCESSES_IN_HEALTH)
+    .default([]),
+  encoders: encoderHealth.nullable().default(null),
   rules: z
     .array(
       z.object({

@@ -62,6 +62,20 @@ const health = {
     },
   ],
   rules: [{ id: 'warm', state: 'firing', fired: 1, heldBack: 0, firedAt: AT }],
+  processes: [
+    { camera: 'front', profile: null, encoder: null, cpuPercent: 2.5, rssBytes: 1 },
+    { camera: 'front', profile: 'low', encoder: 'libx264', cpuPercent: 120, rssBytes: 2 },
+  ],
+  encoders: {
+    chosen: null,
+    rejected: [{ encoder: 'h264_vaapi', reason: 'there is no such device' }],
+    running: 1,
+    maxProcesses: 3,
+    leasesRefused: 0,
+    restarts: 0,
+    recycled: 0,
+    fragmentsDropped: 0,
+  },
 };
 
 const good: [what: string, schema: z.ZodType, message: object][] = [

@@ -38,6 +38,8 @@ export interface Camera {
   height: number | null;
   fps: number | null;
   profiles: Profile[];
+  /** Those of them that the gateway encodes. */
+  encoded?: Profile[];
   /** The gateway of the camera is connected. */
   online: boolean;
   lastSnapshot: { id: string; capturedAt: string } | null;

@@ -83,6 +83,7 @@ export const en = {
   'live.profile.main': 'Video',
   'live.profile.low': 'Video, low',
   'live.profile.mpeg1': 'Video, MPEG-1',
+  'live.encoded': '{name} (encoded on the gateway)',
   'live.profile.stills': 'Stills',
   'live.videoOf': 'Live picture of {name}',
   'live.dropped.viewer': 'Your connection was slow: {n} pictures left out.',

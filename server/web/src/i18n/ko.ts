@@ -85,6 +85,7 @@ export const ko: Record<TextKey, string> = {
   'live.profile.main': '영상',
   'live.profile.low': '저화질 영상',
   'live.profile.mpeg1': 'MPEG-1 영상',
+  'live.encoded': '{name} (현장 장치에서 인코딩)',
   'live.profile.stills': '정지 화면',
   'live.videoOf': '{name} 실시간 영상',
   'live.dropped.viewer': '연결이 느려 화면 {n}장을 건너뛰었습니다.',

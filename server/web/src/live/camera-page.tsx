@@ -108,11 +108,15 @@ function Details({ camera, state }: { camera: Camera; state: StreamState }) {
   const language = useLanguage();
   const now = useNow();
   const size = camera.width === null ? undefined : `${camera.width} × ${camera.height}`;
+  const offered = (profile: Camera['profiles'][number]): string => {
+    const name = t(`live.profile.${profile}`);
+    return camera.encoded?.includes(profile) === true ? t('live.encoded', { name }) : name;
+  };
   const rows: [string, ReactNode][] = [
     [t('live.detail.size'), size],
     [t('live.detail.fps'), camera.fps === null ? undefined : Math.round(camera.fps * 10) / 10],
     [t('live.detail.codec'), camera.codec],
-    [t('live.detail.profiles'), camera.profiles.map((profile) => t(`live.profile.${profile}`)).join(', ')],
+    [t('live.detail.profiles'), camera.profiles.map(offered).join(', ')],
     [t('live.detail.agent'), camera.agent],
     [
       t('live.detail.since'),

@@ -22,6 +22,7 @@ export interface StreamPlayerOptions {
   /** `site/camera` */
   camera: string;
   video: HTMLVideoElement;
+  canvas: HTMLCanvasElement;
   image: HTMLImageElement;
   /** Written by the player. */
   state: Store<StreamState>;
@@ -47,9 +48,10 @@ export class StreamPlayer {
 
   constructor(options: StreamPlayerOptions) {
     this.#options = options;
-    this.#wanted = this.#codecs.length === 0 ? 'stills' : 'main';
+    this.#wanted = this.#codecs.length === 0 ? 'mpeg1' : 'main';
     this.#screen = new StreamScreen({
       video: options.video,
+      canvas: options.canvas,
       image: options.image,
       onBroken: (isUnsupported) => this.#sinkBroke(isUnsupported),
       onPlayBlocked: () => this.#set({ isPlayBlocked: true }),
@@ -59,7 +61,6 @@ export class StreamPlayer {
   start(): void {
     this.#screen.start();
     this.#progressTimer = setInterval(() => this.#progress(), STREAM_TIMES.progressIntervalMs);
-    if (this.#wanted === 'stills') this.#set({ notice: { kind: 'codec' } });
     this.#open(this.#wanted);
   }
 
@@ -217,10 +218,10 @@ export class StreamPlayer {
 
   #sinkBroke(isUnsupported: boolean): void {
     if (!isUnsupported) return this.#retry({});
-    this.#wanted = 'stills';
+    // The browser said that it plays H.264, and then not this one. A camera that offers no MPEG-1 is shown as stills.
+    this.#wanted = 'mpeg1';
     this.#screen.clear();
-    this.#set({ notice: { kind: 'codec' } });
-    this.#open('stills');
+    this.#open('mpeg1');
   }
 
   #note(notice: StreamNotice): void {

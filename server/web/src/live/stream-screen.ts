@@ -1,15 +1,18 @@
-// What is on screen: routes frames to the video or the image, keeps the live edge, and measures. Owns the sinks and one timer.
+// What is on screen: routes frames to the video, the canvas or the image, keeps the live edge, and measures. Owns the sinks and one timer.
 
 import { FrameKind, type Frame } from '@sitecast/shared/protocol/frame-header';
 import { ClockGauge, type Delay } from './clock-gauge.ts';
 import { LiveEdge } from './live-edge.ts';
 import { mediaSourceClass } from './media-support.ts';
+import { Mpeg1Sink } from './mpeg1-sink.ts';
 import { MseSink } from './mse-sink.ts';
 import type { PlaybackMark } from './playback-marks.ts';
 import { StillsSink } from './stills-sink.ts';
 
 export interface StreamScreenOptions {
   video: HTMLVideoElement;
+  /** For MPEG-1. */
+  canvas: HTMLCanvasElement;
   image: HTMLImageElement;
   onBroken: (isUnsupported: boolean) => void;
   onPlayBlocked: () => void;
@@ -29,6 +32,7 @@ export class StreamScreen {
   readonly #gauge = new ClockGauge();
   readonly #edge = new LiveEdge();
   #mse: MseSink | undefined;
+  #mpeg1: Mpeg1Sink | undefined;
   #stills: StillsSink | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #mime = '';
@@ -53,6 +57,8 @@ export class StreamScreen {
     this.#mime = mime;
     this.#mse?.close();
     this.#mse = undefined;
+    this.#mpeg1?.close();
+    this.#mpeg1 = undefined;
     this.#stills?.close();
     this.#stills = undefined;
   }
@@ -63,11 +69,12 @@ export class StreamScreen {
     this.#gauge.arrived(header.capturedAtUs / 1000, Date.now());
     if (header.kind === FrameKind.initSegment) this.#openVideo()?.init(frame);
     else if (header.kind === FrameKind.fragment) this.#mse?.fragment(frame);
+    else if (header.kind === FrameKind.mpegTsChunk) this.#openCanvas().show(frame);
     else if (header.kind === FrameKind.jpegStill) this.#showStill(frame);
   }
 
   shown(): Shown | undefined {
-    const mark = this.#stills?.shown() ?? this.#mse?.shown();
+    const mark = this.#stills?.shown() ?? this.#mpeg1?.shown() ?? this.#mse?.shown();
     if (mark === undefined) return undefined;
     return {
       mark,
@@ -99,13 +106,21 @@ export class StreamScreen {
     return this.#mse;
   }
 
+  #openCanvas(): Mpeg1Sink {
+    const { canvas, onBroken } = this.#options;
+    this.#mpeg1 ??= new Mpeg1Sink({ canvas, onBroken: () => onBroken(false) });
+    return this.#mpeg1;
+  }
+
   // The last picture of the video stays until the first still is there, so that a step down is no flash of black.
   #showStill(frame: Frame): void {
     this.#stills ??= new StillsSink(this.#options.image);
     this.#stills.show(frame);
-    if (this.#mse === undefined || this.#stills.shown() === undefined) return;
-    this.#mse.close();
+    if (this.#stills.shown() === undefined) return;
+    this.#mse?.close();
     this.#mse = undefined;
+    this.#mpeg1?.close();
+    this.#mpeg1 = undefined;
   }
 
   #tend(): void {

@@ -57,9 +57,11 @@ export type RefusalAnswer =
   | { kind: 'retry'; afterMs: number | undefined };
 
 const ASK_AGAIN_MS = 10_000;
+/** Somebody else's view ends, or the gateway recovers: video may be had again without anybody's doing. */
+const COMES_FREE: ReadonlySet<string> = new Set(['STREAM_LIMIT', 'ENCODER_LIMIT', 'ENCODER_FAILED']);
 
 export function answerToRefusal(error: LiveError, asked: Profile): RefusalAnswer {
-  if (asked !== 'stills' && error.code === 'STREAM_LIMIT') {
+  if (asked !== 'stills' && COMES_FREE.has(error.code)) {
     return { kind: 'stills-and-ask-again', afterMs: error.retryAfterMs ?? ASK_AGAIN_MS };
   }
   if (asked !== 'stills' && error.code === 'PROFILE_UNSUPPORTED') return { kind: 'stills' };

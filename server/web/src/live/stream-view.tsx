@@ -1,6 +1,7 @@
 // One camera's picture with what lies over it: a notice, and why there is none; and the chip and figures that stand beside it.
 
 import type { ReactNode } from 'react';
+import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { thumbnailUrl } from '../api/endpoints.ts';
 import type { Camera } from '../api/types.ts';
 import { formatLatency } from '../i18n/format.ts';
@@ -32,6 +33,13 @@ function shownState(camera: Camera, stream: StreamState): ShownState {
   return stream.phase === 'idle' ? 'paused' : 'connecting';
 }
 
+type PictureElement = 'video' | 'canvas' | 'image';
+
+function elementOf(profile: Profile | undefined): PictureElement {
+  if (profile === 'stills') return 'image';
+  return profile === 'mpeg1' ? 'canvas' : 'video';
+}
+
 export function StreamView({
   camera,
   stream,
@@ -43,18 +51,19 @@ export function StreamView({
 }) {
   const t = useText();
   // Taken apart so that the rule on refs sees that only callbacks are used here.
-  const { state, attachFrame, attachVideo, attachImage, play, retry } = stream;
+  const { state, attachFrame, attachVideo, attachCanvas, attachImage, play, retry } = stream;
   const black = whyBlack(camera, state);
-  const isStills = state.profile === 'stills';
-  const isPlaying = state.phase === 'playing';
+  const shown = state.phase === 'playing' ? elementOf(state.profile) : undefined;
+  const classOf = (element: PictureElement): string =>
+    shown === element ? 'stage__picture' : 'stage__picture stage__picture--hidden';
   return (
     <div className="stage" ref={attachFrame} data-phase={state.phase}>
-      {camera.lastSnapshot === null || isPlaying ? null : (
+      {camera.lastSnapshot === null || shown !== undefined ? null : (
         <img className="stage__poster" src={thumbnailUrl(camera.lastSnapshot.id)} alt="" />
       )}
       <video
         ref={attachVideo}
-        className={isPlaying && !isStills ? 'stage__picture' : 'stage__picture stage__picture--hidden'}
+        className={classOf('video')}
         data-testid="live-video"
         aria-label={t('live.videoOf', { name: camera.name })}
         muted
@@ -62,9 +71,16 @@ export function StreamView({
         playsInline
         disablePictureInPicture
       />
+      <canvas
+        ref={attachCanvas}
+        className={classOf('canvas')}
+        data-testid="mpeg1-canvas"
+        role="img"
+        aria-label={t('live.videoOf', { name: camera.name })}
+      />
       <img
         ref={attachImage}
-        className={isPlaying && isStills ? 'stage__picture' : 'stage__picture stage__picture--hidden'}
+        className={classOf('image')}
         data-testid="stills-image"
         alt={t('live.videoOf', { name: camera.name })}
       />

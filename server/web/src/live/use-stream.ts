@@ -46,6 +46,7 @@ export interface Stream {
   /** `ref` callbacks of the elements, and the elements once they are there. */
   attachFrame: (element: HTMLDivElement | null) => void;
   attachVideo: (element: HTMLVideoElement | null) => void;
+  attachCanvas: (element: HTMLCanvasElement | null) => void;
   attachImage: (element: HTMLImageElement | null) => void;
   frame: HTMLDivElement | null;
   video: HTMLVideoElement | null;
@@ -65,6 +66,7 @@ export interface StreamWish {
 export function useStream({ camera, isAvailable, isLive }: StreamWish): Stream {
   const [frame, attachFrame] = useState<HTMLDivElement | null>(null);
   const [video, attachVideo] = useState<HTMLVideoElement | null>(null);
+  const [canvas, attachCanvas] = useState<HTMLCanvasElement | null>(null);
   const [image, attachImage] = useState<HTMLImageElement | null>(null);
   const player = useRef<StreamPlayer | undefined>(undefined);
   const [store] = useState(() => createStore(IDLE_STREAM));
@@ -75,15 +77,15 @@ export function useStream({ camera, isAvailable, isLive }: StreamWish): Stream {
   const isWanted = isOnScreen && isTabVisible && isAvailable;
 
   useEffect(() => {
-    if (!isWanted || video === null || image === null) return;
-    const started = new StreamPlayer({ camera, video, image, state: store });
+    if (!isWanted || video === null || canvas === null || image === null) return;
+    const started = new StreamPlayer({ camera, video, canvas, image, state: store });
     player.current = started;
     started.start();
     return () => {
       player.current = undefined;
       started.close();
     };
-  }, [camera, isWanted, video, image, store]);
+  }, [camera, isWanted, video, canvas, image, store]);
 
   // The server that comes back finds its agents again before this page hears of them: that it is back is a reason by itself.
   const isWorthRetrying = isLive && isConnected;
@@ -95,6 +97,7 @@ export function useStream({ camera, isAvailable, isLive }: StreamWish): Stream {
     state,
     attachFrame,
     attachVideo,
+    attachCanvas,
     attachImage,
     frame,
     video,

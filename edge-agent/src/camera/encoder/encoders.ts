@@ -1,0 +1,137 @@
+// All encoders of the gateway: how many may run, on what, and what they take.
+
+import type { Logger } from '@sitecast/shared/node/logger';
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import type { FfmpegBinary } from '../ffmpeg-binary.ts';
+import { rssBytesOf } from '../process-usage.ts';
+import { lowTarget, mainTarget, mpeg1Target } from './encoder-arguments.ts';
+import { chooseEncoder, type EncoderChoice } from './encoder-choice.ts';
+import { EncoderRun, type EncodingRun } from './encoder-run.ts';
+import { Encoder, type EncoderCounters, type EncoderJob, type RunJob } from './encoder.ts';
+import { Mpeg1Run } from './mpeg1-run.ts';
+import type { EncoderSetting } from './video-encoders.ts';
+
+export interface EncodersOptions {
+  ffmpeg: FfmpegBinary;
+  setting: EncoderSetting;
+  maxProcesses: number;
+  /** Of one process. */
+  maxRssBytes: number;
+  runDir: string;
+  logger: Logger;
+  clock?: Clock;
+  openRun?: (profile: EncoderJob['profile'], job: RunJob) => EncodingRun;
+  rssBytesOf?: (pid: number) => number;
+}
+
+/** Owns every encoder that it has given out. */
+export class Encoders {
+  readonly #options: EncodersOptions;
+  readonly #clock: Clock;
+  readonly #active = new Set<Encoder>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #choice: Promise<EncoderChoice> | undefined;
+  #chosen: EncoderChoice | undefined;
+  readonly #counters: EncoderCounters = { restarts: 0, recycled: 0, fragmentsDropped: 0 };
+  #leasesRefused = 0;
+
+  constructor(options: EncodersOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get counters(): EncoderCounters {
+    const { fragmentsDropped } = this.#counters;
+    const running = [...this.#active].reduce((sum, encoder) => sum + encoder.fragmentsDropped, 0);
+    return { ...this.#counters, fragmentsDropped: fragmentsDropped + running };
+  }
+
+  get maxProcesses(): number {
+    return this.#options.maxProcesses;
+  }
+
+  /** Encoders that were not given out, because as many as may run did. */
+  get leasesRefused(): number {
+    return this.#leasesRefused;
+  }
+
+  /** undefined while it is being found out. */
+  get chosen(): EncoderChoice | undefined {
+    return this.#chosen;
+  }
+
+  get running(): readonly Encoder[] {
+    return [...this.#active];
+  }
+
+  /** Finds out which encoder works here, so that the first viewer need not wait for it. Once a run of the agent. */
+  start(): void {
+    void this.#choose();
+  }
+
+  /**
+   * Starts encoding; the caller closes it.
+   * @throws {AppError} ENCODER_LIMIT
+   */
+  open(job: EncoderJob): Encoder {
+    const { maxProcesses, maxRssBytes, logger } = this.#options;
+    if (this.#active.size >= maxProcesses) {
+      this.#leasesRefused += 1;
+      throw new AppError('ENCODER_LIMIT', this.#refusal(), { retryable: true });
+    }
+    const encoder: Encoder = new Encoder({
+      ...job,
+      choice: this.#choose(),
+      openRun: (run) => (this.#options.openRun ?? this.#openRun)(job.profile, run),
+      maxRssBytes,
+      rssBytesOf: this.#options.rssBytesOf ?? rssBytesOf,
+      counters: this.#counters,
+      clock: this.#clock,
+      logger,
+      onClosed: () => this.#closed(encoder),
+    });
+    this.#active.add(encoder);
+    encoder.start();
+    return encoder;
+  }
+
+  /** Resolves when no encoder process is left. Idempotent. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    for (const encoder of this.#active) void encoder.close();
+    await Promise.all([...this.#closing, this.#choice]);
+  }
+
+  #choose(): Promise<EncoderChoice> {
+    const { ffmpeg, setting, logger } = this.#options;
+    this.#choice ??= chooseEncoder({ ffmpeg, setting, logger, signal: this.#stopping.signal }).then(
+      (choice) => (this.#chosen = choice),
+    );
+    return this.#choice;
+  }
+
+  // Its place is free at once, although its process, which was killed, may take some milliseconds more to be gone.
+  #closed(encoder: Encoder): void {
+    this.#active.delete(encoder);
+    const closed = encoder.close().finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+
+  #refusal(): string {
+    const streams = [...this.#active].map(({ camera, profile }) => `${camera}/${profile}`).join(', ');
+    return (
+      `this gateway encodes ${this.#active.size} streams already, as many as encoders.maxProcesses allows (${streams}); ` +
+      'close one of them, set the camera to H.264 or give it a subStream, or raise the number where the gateway has cores to spare'
+    );
+  }
+
+  readonly #openRun = (profile: EncoderJob['profile'], job: RunJob): EncodingRun => {
+    const { ffmpeg, runDir } = this.#options;
+    const shared = { ...job, ffmpeg, runDir, clock: this.#clock };
+    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(job.input) });
+    const target = profile === 'main' ? mainTarget(job.input) : lowTarget(job.input);
+    return new EncoderRun({ ...shared, target });
+  };
+}

@@ -1,0 +1,135 @@
+// A camera as live streams see it: which profiles it offers, how each is made, and the video of one while it is leased.
+
+import type { Logger } from '@sitecast/shared/node/logger';
+import type { Profile } from '@sitecast/shared/protocol/frame-header';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { cameraOffline, type LiveSource, type LiveVideo } from '../live/live-source.ts';
+import { isBrowserCodec } from './browser-codec.ts';
+import { CameraVideo, type CameraVideoOptions } from './camera-video.ts';
+import type { Camera } from './camera.ts';
+import { LOW_MAX_WIDTH } from './encoder/encoder-arguments.ts';
+import type { EncoderJob } from './encoder/encoder.ts';
+import type { InitSegment, KeyframePicture } from './fragment.ts';
+import { SubStreamVideo } from './sub-stream-video.ts';
+
+const LIVE_PROFILES = ['main', 'low', 'mpeg1', 'stills'] as const satisfies readonly Profile[];
+/** A second stream that failed is not asked for again for so long: each try delays the picture by seconds. */
+const SUB_STREAM_REST_MS = 5 * 60_000;
+
+export interface LiveCameraOptions {
+  camera: Camera;
+  encoders: CameraVideoOptions['encoders'];
+  /** Where the camera has a second stream: a camera that reads it, not started, with the epochs of the first. */
+  createSubStream?: (() => Camera) | undefined;
+  logger: Logger;
+  clock?: Clock;
+}
+
+/** Borrows the camera and the encoders; owns the session with the second stream. */
+export class LiveCamera implements LiveSource {
+  readonly #options: LiveCameraOptions;
+  readonly #clock: Clock;
+  #subStream: Camera | undefined;
+  /** Sessions with the second stream that are being ended; `close()` waits for them. */
+  readonly #ending = new Set<Promise<void>>();
+  #subStreamRestsUntilMs = -Infinity;
+  /** Whether the second stream had to be encoded, as far as it was ever seen. */
+  #isSubStreamEncoded = false;
+
+  constructor(options: LiveCameraOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get id(): string {
+    return this.#options.camera.id;
+  }
+
+  /** Of the capture of the second stream; undefined while none runs. */
+  get subStreamPid(): number | undefined {
+    return this.#subStream?.capturePid;
+  }
+
+  /** The camera's own report, and what is made of it for viewers. */
+  report(): CameraReport {
+    const report = this.#options.camera.report();
+    return { ...report, profiles: [...LIVE_PROFILES], encoded: this.#encoded(report) };
+  }
+
+  latestPicture(): KeyframePicture | undefined {
+    return this.#options.camera.latestPicture();
+  }
+
+  onPicture(listener: (picture: KeyframePicture) => void): () => void {
+    return this.#options.camera.onPicture(listener);
+  }
+
+  /** Starts it; the caller closes it. @throws {AppError} CAMERA_OFFLINE, ENCODER_LIMIT */
+  open(profile: EncoderJob['profile']): LiveVideo {
+    const { camera, createSubStream } = this.#options;
+    if (camera.ring.fromLastKeyframe().length === 0) throw cameraOffline(camera.report());
+    const isRested = this.#clock.monotonicMs() >= this.#subStreamRestsUntilMs;
+    if (profile === 'low' && createSubStream && !this.#subStream && isRested) {
+      return this.#openSubStream(createSubStream());
+    }
+    return this.#openVideo(camera, profile, profile === 'main' ? isPlayable : () => false);
+  }
+
+  /** Resolves when nothing of the second stream runs any more. Idempotent; what is leased is closed before. */
+  async close(): Promise<void> {
+    if (this.#subStream) this.#endSubStream(this.#subStream);
+    await Promise.all(this.#ending);
+  }
+
+  #encoded({ codec }: CameraReport): Profile[] {
+    const isMainEncoded = codec !== null && !isBrowserCodec(codec);
+    const isLowPassed = this.#options.createSubStream !== undefined && !this.#isSubStreamEncoded;
+    const isEncoded = { main: isMainEncoded, low: !isLowPassed, mpeg1: true, stills: false };
+    return LIVE_PROFILES.filter((profile) => isEncoded[profile]);
+  }
+
+  #openVideo(
+    camera: Camera,
+    profile: EncoderJob['profile'],
+    isPassedThrough: (init: InitSegment) => boolean,
+  ): CameraVideo {
+    const { encoders, logger } = this.#options;
+    const video = new CameraVideo({ camera, profile, isPassedThrough, encoders, clock: this.#clock, logger });
+    video.start();
+    return video;
+  }
+
+  #openSubStream(subStream: Camera): LiveVideo {
+    const { camera, logger } = this.#options;
+    const video = new SubStreamVideo({
+      camera: subStream,
+      video: this.#openVideo(subStream, 'low', (init) => this.#isSmallEnough(init)),
+      openInstead: () => this.#openVideo(camera, 'low', () => false),
+      onGivenUp: () => {
+        this.#subStreamRestsUntilMs = this.#clock.monotonicMs() + SUB_STREAM_REST_MS;
+      },
+      endSession: () => this.#endSubStream(subStream),
+      logger,
+    });
+    this.#subStream = subStream;
+    video.start();
+    return video;
+  }
+
+  #isSmallEnough(init: InitSegment): boolean {
+    const isSmallEnough = isPlayable(init) && init.width <= LOW_MAX_WIDTH;
+    this.#isSubStreamEncoded = !isSmallEnough;
+    return isSmallEnough;
+  }
+
+  #endSubStream(subStream: Camera): void {
+    if (this.#subStream === subStream) this.#subStream = undefined;
+    const ended = subStream.close().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
+
+function isPlayable({ codec }: InitSegment): boolean {
+  return isBrowserCodec(codec);
+}
