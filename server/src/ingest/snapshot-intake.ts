@@ -63,9 +63,9 @@ export class SnapshotIntake {
     this.#gate = new SlotGate({ slots: maxStaged, maxWaiting });
   }
 
-  get stats(): { staged: number; maxStaged: number; waiting: number; waitingRefused: number } {
-    const { taken: staged, waiting, refused: waitingRefused } = this.#gate;
-    return { staged, maxStaged: this.#options.maxStaged, waiting, waitingRefused };
+  get stats(): Record<'staged' | 'maxStaged' | 'waiting' | 'heldUp' | 'waitingRefused', number> {
+    const { taken: staged, waiting, heldUp, refused: waitingRefused } = this.#gate;
+    return { staged, maxStaged: this.#options.maxStaged, waiting, heldUp, waitingRefused };
   }
 
   /** Whether a snapshot that comes now is staged without waiting. */
