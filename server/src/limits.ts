@@ -221,7 +221,8 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
     row('snapshots staged', images.queueMax, 'snapshots', 'block', {
       env: 'IMAGE_QUEUE_MAX',
       counter: 'snapshots_held_up',
-      bytes: images.queueMax * ENTRY_BYTES,
+      // And the one that is read again because its id came again.
+      bytes: images.queueMax * ENTRY_BYTES + MAX_SNAPSHOT_ENVELOPE_BYTES,
     }),
     // Their bytes are those of "messages held, data".
     row('snapshots waiting to be staged', SNAPSHOTS_WAITING_MAX, 'snapshots', 'reject', {
@@ -249,7 +250,7 @@ function uploadRows({ images }: ServerConfig): LimitRow[] {
     }),
     row('bytes of uploads at once', UPLOAD_BYTES_IN_FLIGHT_MAX, 'bytes', 'slow', {
       counter: 'uploads_refused_in_all',
-      // As chunks, as one body, as the file in it, and as an envelope.
+      // As chunks, as one body, as the file in it, and as an envelope that is staged.
       bytes: 4 * UPLOAD_BYTES_IN_FLIGHT_MAX,
     }),
     row('uploads of one device', UPLOADS_PER_DEVICE_MAX, 'uploads', 'slow', {
