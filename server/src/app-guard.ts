@@ -1,6 +1,10 @@
 // What the guard watches, and what it sheds in which order: the one place where both are listed.
 
-import { MAX_FRAME_BYTES, MAX_SNAPSHOT_ENVELOPE_BYTES } from '@sitecast/shared/protocol/limits';
+import {
+  MAX_FRAME_BYTES,
+  MAX_SNAPSHOT_ENVELOPE_BYTES,
+  MAX_SNAPSHOT_HEADER_BYTES,
+} from '@sitecast/shared/protocol/limits';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { BROKER_LIMITS } from './broker/limits.ts';
 import type { DeviceBroker } from './broker/device-broker.ts';
@@ -77,7 +81,7 @@ export async function openGuard(
 
 function openLedger(
   { live, webSocket, images }: Opening['config'],
-  { relay, broker, readings, uploads, worker, exports, reports, updates, bodies }: GuardNeeds,
+  { relay, broker, readings, intake, uploads, worker, exports, reports, updates, bodies }: GuardNeeds,
 ): ByteLedger {
   const { maxStreams, maxStillsStreams, maxViewers } = live;
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
@@ -93,6 +97,14 @@ function openLedger(
     brokerData: { heldBytes: () => broker.heldBytes.data, maxBytes: BROKER_LIMITS.data.maxHeldBytes },
     brokerMedia: { heldBytes: () => broker.heldBytes.media, maxBytes: BROKER_LIMITS.media.maxHeldBytes },
     uploads: { heldBytes: () => uploads.held.bytes, maxBytes: UPLOAD_BYTES_IN_FLIGHT_MAX },
+    // Snapshots of agents are staged from their messages, which brokerData has.
+    staging: {
+      heldBytes: () => uploads.stagingBytes + intake.heldBytes,
+      maxBytes:
+        UPLOAD_BYTES_IN_FLIGHT_MAX +
+        images.maxUploads * MAX_SNAPSHOT_HEADER_BYTES +
+        MAX_SNAPSHOT_ENVELOPE_BYTES,
+    },
     filing: {
       heldBytes: () => worker.heldBytes,
       maxBytes: images.concurrency * MAX_SNAPSHOT_ENVELOPE_BYTES,

@@ -28,7 +28,7 @@ import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
-import { queryTelemetry } from './telemetry/telemetry-query.ts';
+import type { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
 import type { HttpBodies } from './plugins/http-bodies.ts';
@@ -85,6 +85,7 @@ type HttpNeeds = SystemNeeds &
     latest: LatestValues;
     mediaStore: MediaStore;
     exports: TelemetryExports;
+    queries: TelemetryQueries;
     reports: Reports;
     snapshots: SnapshotStore;
     events: EventStore;
@@ -111,7 +112,7 @@ export async function openHttp(
       publicUrl: http.publicUrl,
       maxUpdateSockets: webSocket.maxUpdateSockets,
       pictures: mediaStore,
-      queryTelemetry: (query) => queryTelemetry(needs.database, query),
+      queryTelemetry: (query) => needs.queries.answer(query),
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),

@@ -47,6 +47,7 @@ import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
 import { TelemetryExports } from './telemetry/telemetry-exports.ts';
+import { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
@@ -225,7 +226,8 @@ async function openTelemetry(
     onStored: (values) => updates.publish({ type: 'readings', values }),
   });
   lifetime.own('readings', readings);
-  return { latest, catalogue, readings, exports: new TelemetryExports({ database }) };
+  const queries = new TelemetryQueries({ database });
+  return { latest, catalogue, readings, queries, exports: new TelemetryExports({ database }) };
 }
 
 async function openReports({ config, lifetime, logger }: Opening, database: Database) {

@@ -23,6 +23,10 @@ const OWN_ERRORS = {
     'The maximum number of exports is running. Please try again shortly.',
     '최대 동시 내보내기 수를 초과했습니다. 잠시 후 다시 시도해주세요.',
   ],
+  PERIOD_TOO_LONG: [
+    'The period is too long. Choose a shorter one.',
+    '기간이 너무 깁니다. 더 짧은 기간을 선택하십시오.',
+  ],
   EXPORT_STALLED: [
     'The export was not finished in time.',
     '내보내기가 제때 끝나지 않아 연결을 종료했습니다.',

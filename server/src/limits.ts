@@ -55,9 +55,11 @@ import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
 
 /**
  * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
- * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest. `report`: nobody is refused, `/readyz` tells.
+ * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest, `coarsen` gets fewer points of wider
+ * buckets. `report`: nobody is refused, `/readyz` tells.
  */
-export type Policy = 'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe' | 'report';
+export type Policy =
+  'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe' | 'coarsen' | 'report';
 
 export interface LimitRow {
   name: string;
@@ -213,11 +215,14 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
   return [
     row('snapshots filed at once', images.concurrency, 'jobs', 'block', {
       env: 'IMAGE_CONCURRENCY',
+      counter: 'queue_jobs_held_up',
       bytes: images.concurrency * 2 * MAX_SNAPSHOT_ENVELOPE_BYTES,
     }),
     row('snapshots staged', images.queueMax, 'snapshots', 'block', {
       env: 'IMAGE_QUEUE_MAX',
-      bytes: images.queueMax * ENTRY_BYTES,
+      counter: 'snapshots_held_up',
+      // And the one that is read again because its id came again.
+      bytes: images.queueMax * ENTRY_BYTES + MAX_SNAPSHOT_ENVELOPE_BYTES,
     }),
     // Their bytes are those of "messages held, data".
     row('snapshots waiting to be staged', SNAPSHOTS_WAITING_MAX, 'snapshots', 'reject', {
@@ -227,9 +232,13 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
       counter: 'snapshots_set_aside',
     }),
     row('known folders of pictures', KNOWN_FOLDERS_MAX, 'folders', 'drop-oldest', {
+      counter: 'media_folders_forgotten',
       bytes: KNOWN_FOLDERS_MAX * ENTRY_BYTES,
     }),
-    row('one job', MAX_JOB_BYTES, 'bytes', 'reject', { bytes: QUEUE_ADDS_PENDING_MAX * KIB }),
+    row('one job', MAX_JOB_BYTES, 'bytes', 'reject', {
+      counter: 'queue_jobs_too_large',
+      bytes: QUEUE_ADDS_PENDING_MAX * KIB,
+    }),
   ];
 }
 
@@ -241,7 +250,7 @@ function uploadRows({ images }: ServerConfig): LimitRow[] {
     }),
     row('bytes of uploads at once', UPLOAD_BYTES_IN_FLIGHT_MAX, 'bytes', 'slow', {
       counter: 'uploads_refused_in_all',
-      // As chunks, as one body, as the file in it, and as an envelope.
+      // As chunks, as one body, as the file in it, and as an envelope that is staged.
       bytes: 4 * UPLOAD_BYTES_IN_FLIGHT_MAX,
     }),
     row('uploads of one device', UPLOADS_PER_DEVICE_MAX, 'uploads', 'slow', {
@@ -279,20 +288,24 @@ function telemetryRows(): LimitRow[] {
       counter: 'telemetry_series_refused',
     }),
     row('cached series', 2 * SERIES_CACHE_MAX, 'series', 'drop-oldest', {
+      counter: 'telemetry_series_forgotten',
       bytes: 2 * SERIES_CACHE_MAX * 300,
     }),
     row('newest values', LATEST_VALUES_MAX, 'series', 'reject', {
       counter: 'telemetry_series_left_out',
       bytes: LATEST_VALUES_MAX * 300,
     }),
-    row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'reject', {
+    row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'coarsen', {
+      counter: 'telemetry_queries_coarsened',
       bytes: QUERIES_AT_ONCE * QUERY_TOTAL_POINTS_MAX * 200,
     }),
     row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
       counter: 'telemetry_exports_refused',
       bytes: EXPORTS_AT_ONCE_MAX * CSV_STREAM_BYTES,
     }),
-    row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject'),
+    row('period of an export or report', PERIOD_MAX_DAYS, 'days', 'reject', {
+      counter: httpErrors('PERIOD_TOO_LONG'),
+    }),
     row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
     row('one export', EXPORT_MAX_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
   ];
@@ -300,7 +313,7 @@ function telemetryRows(): LimitRow[] {
 
 function reportRows(): LimitRow[] {
   return [
-    row('reports at once', 1, 'report', 'block', { bytes: CSV_STREAM_BYTES }),
+    row('reports at once', 1, 'report', 'block', { counter: 'reports_held_up', bytes: CSV_STREAM_BYTES }),
     row('reports waiting', REPORTS_WAITING_MAX, 'reports', 'reject', { counter: 'reports_refused' }),
     row('reports kept', REPORTS_KEPT_MAX, 'reports', 'drop-oldest', { counter: 'reports_dropped' }),
     row('file of a report', REPORT_MAX_BYTES, 'bytes', 'reject', { counter: 'reports_failed' }),
@@ -313,6 +326,7 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
   return [
     row('PostgreSQL connections', postgres.max, 'connections', 'block', {
       env: 'PG_POOL_MAX',
+      counter: 'postgres_callers_held_up',
       bytes: postgres.max * PG_CONNECTION_BYTES,
     }),
     row('callers waiting for a connection', POOL_WAITING_MAX, 'callers', 'reject', {
@@ -327,7 +341,10 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
       counter: 'fleet_sensor_writes_refused',
       bytes: COALESCED_WAITING_MAX * ENTRY_BYTES,
     }),
-    row('one statement', postgres.statementTimeoutMs, 'ms', 'reject', { env: 'PG_STATEMENT_TIMEOUT_MS' }),
+    row('one statement', postgres.statementTimeoutMs, 'ms', 'reject', {
+      env: 'PG_STATEMENT_TIMEOUT_MS',
+      counter: 'postgres_statements_timed_out',
+    }),
   ];
 }
 
@@ -350,9 +367,13 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
     row('WebSockets', maxSockets, 'sockets', 'reject', { counter: httpErrors('VIEWER_LIMIT') }),
     row('message of a browser', webSocket.maxPayloadBytes, 'bytes', 'close', {
       env: 'WS_MAX_PAYLOAD_BYTES',
+      counter: 'sockets_messages_too_large',
       bytes: maxSockets * webSocket.maxPayloadBytes,
     }),
-    row('browser without a pong', webSocket.pongTimeoutMs, 'ms', 'close', { env: 'WS_PONG_TIMEOUT_MS' }),
+    row('browser without a pong', webSocket.pongTimeoutMs, 'ms', 'close', {
+      env: 'WS_PONG_TIMEOUT_MS',
+      counter: 'sockets_without_pong',
+    }),
     row('pages that get updates', webSocket.maxUpdateSockets, 'sockets', 'reject', {
       env: 'MAX_UPDATE_SOCKETS',
       counter: 'updates_sockets_refused',
@@ -371,6 +392,7 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
 function identityRows(): LimitRow[] {
   return [
     row('password hashes at once', MAX_HASHES_AT_ONCE, 'hashes', 'block', {
+      counter: 'auth_hashes_held_up',
       bytes: MAX_HASHES_AT_ONCE * HASH_MEMORY_BYTES,
     }),
     row('logins waiting for a hash', MAX_HASHES_WAITING, 'logins', 'reject', {
@@ -387,10 +409,13 @@ function identityRows(): LimitRow[] {
       bytes: MAX_TRACKED * ENTRY_BYTES,
     }),
     row('cached logins', 2 * MAX_CACHED_PRINCIPALS, 'logins', 'drop-oldest', {
+      counter: 'auth_logins_forgotten',
       bytes: 2 * MAX_CACHED_PRINCIPALS * ENTRY_BYTES,
     }),
     row('users', MAX_USERS, 'users', 'reject', { counter: httpErrors('LIMIT_REACHED') }),
-    row('sessions of one user', MAX_SESSIONS_PER_USER, 'sessions', 'drop-oldest'),
+    row('sessions of one user', MAX_SESSIONS_PER_USER, 'sessions', 'drop-oldest', {
+      counter: 'auth_sessions_ended',
+    }),
     row('tokens of one user', MAX_TOKENS_PER_USER, 'tokens', 'reject', {
       counter: httpErrors('LIMIT_REACHED'),
     }),
@@ -400,6 +425,7 @@ function identityRows(): LimitRow[] {
 function guardRows(): LimitRow[] {
   return [
     row('remembered changes of pressure', GUARD_CHANGES_MAX, 'changes', 'drop-oldest', {
+      counter: 'guard_changes_forgotten',
       bytes: GUARD_CHANGES_MAX * KIB,
     }),
     row('events of shedding that wait', SHEDDING_EVENTS_MAX, 'events', 'drop-oldest', {

@@ -11,7 +11,6 @@ const SOURCES = { '': sources('../src'), 'shared/': sources('../../shared/src') 
 /** Whatever can grow for as long as its owner lives, by file and name, and the row of LIMITS.md that bounds it. */
 const BOUND_BY_ROW: Record<string, string> = {
   'auth/login-limiter.ts #windows': 'addresses and users that failed to log in',
-  'auth/passwords.ts #waiting': 'logins waiting for a hash',
   'auth/principal-cache.ts #entries': 'cached logins',
   'broker/device-broker.ts #gates': 'data connections',
   'broker/device-connections.ts #places': 'data connections',

@@ -26,6 +26,11 @@ describe('the limits', () => {
     for (const { env } of defaults) if (env !== null) expect(SETTING_NAMES).toContain(env);
   });
 
+  it('have a counter each, but where nobody is turned away', () => {
+    const uncounted = defaults.filter(({ counter, policy }) => counter === null && policy !== 'report');
+    expect(uncounted.map(({ name }) => name)).toEqual(['process']);
+  });
+
   it('follow the settings', () => {
     const smaller = limitRows(
       readLimitsConfig({ MAX_VIEWERS: '10', MAX_VIEWERS_PER_STREAM: '10', MAX_STREAMS: '1' }),

@@ -2,6 +2,7 @@
 
 import { hash, verify, type Options } from '@node-rs/argon2';
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import { SlotGate } from '../ingest/slot-gate.ts';
 
 /** OWASP's first choice for argon2id: m = 19 MiB, t = 2, p = 1. */
 const ARGON2ID: Options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -16,13 +17,15 @@ const NOBODY =
   '$argon2id$v=19$m=19456,t=2,p=1$W+Nw9qv7FbPULynXu0veRQ$KsR8bnhpwCaGcKvRyQZReBOqIiJWtivEkmvD538E8v8';
 
 export class Passwords {
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-  #refused = 0;
+  readonly #gate = new SlotGate({
+    slots: MAX_HASHES_AT_ONCE,
+    maxWaiting: MAX_HASHES_WAITING,
+    refusal: tooManyLogins,
+  });
 
-  /** Refused since the start because too many were waiting. */
-  get refused(): number {
-    return this.#refused;
+  /** Since the start: hashes that waited for their turn, and those that were refused because too many waited. */
+  get counters(): Readonly<Record<'hashesHeldUp' | 'hashesRefused', number>> {
+    return { hashesHeldUp: this.#gate.heldUp, hashesRefused: this.#gate.refused };
   }
 
   /** @throws {AppError} PASSWORD_WEAK when too short or absurdly long; RATE_LIMITED when too many wait. */
@@ -47,26 +50,17 @@ export class Passwords {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_HASHES_AT_ONCE) await this.#wait();
-    else this.#running += 1;
+    await this.#gate.enter();
     try {
       return await work();
     } finally {
-      // The slot is handed to the next in line, so `#running` goes down only when nobody waits.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running -= 1;
+      this.#gate.leave();
     }
-  }
-
-  #wait(): Promise<void> {
-    if (this.#waiting.length >= MAX_HASHES_WAITING) {
-      this.#refused += 1;
-      throw new AppError('RATE_LIMITED', `${MAX_HASHES_WAITING} logins are waiting already`, {
-        retryable: true,
-        detail: { retryAfterMs: 1_000 },
-      });
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
+
+const tooManyLogins = (): AppError =>
+  new AppError('RATE_LIMITED', `${MAX_HASHES_WAITING} logins are waiting already`, {
+    retryable: true,
+    detail: { retryAfterMs: 1_000 },
+  });

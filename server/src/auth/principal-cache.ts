@@ -16,6 +16,7 @@ interface Entry {
 export class PrincipalCache {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  readonly counters = { loginsForgotten: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,7 +44,7 @@ export class PrincipalCache {
   #keep(key: string, principal: Principal): void {
     if (this.#entries.size >= MAX_CACHED_PRINCIPALS) {
       const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
+      if (oldest !== undefined && this.#entries.delete(oldest)) this.counters.loginsForgotten += 1;
     }
     this.#entries.set(key, { principal, readAtMs: this.#clock.monotonicMs() });
   }

@@ -18,25 +18,34 @@ export interface SessionsOptions {
 export class Sessions {
   readonly #database: Database;
   readonly #cache: PrincipalCache;
+  readonly #counters = { sessionsEnded: 0 };
 
   constructor({ database, clock = systemClock }: SessionsOptions) {
     this.#database = database;
     this.#cache = new PrincipalCache(clock);
   }
 
+  /** `sessionsEnded`: by a newer login of the same user. */
+  get counters(): Readonly<Record<'sessionsEnded' | 'loginsForgotten', number>> {
+    return { ...this.#counters, ...this.#cache.counters };
+  }
+
   /** @returns the secret for the cookie; only its hash is kept. */
   async begin(userId: string): Promise<string> {
     const secret = newSecret();
-    await this.#database.query(
+    const [begun] = await this.#database.query<{ ended: number }>(
       `with ended as (
          delete from sessions where expires_at < now() or id_hash in (
            select id_hash from sessions where user_id = $2
            order by created_at desc offset ${MAX_SESSIONS_PER_USER - 1})
+         returning expires_at
        )
        insert into sessions (id_hash, user_id, created_at, expires_at, last_seen_at)
-       values ($1, $2, now(), now() + interval '${SESSION_DAYS} days', now())`,
+       values ($1, $2, now(), now() + interval '${SESSION_DAYS} days', now())
+       returning (select count(*) from ended where expires_at >= now()) as ended`,
       [hashSecret(secret), userId],
     );
+    this.#counters.sessionsEnded += begun?.ended ?? 0;
     return secret;
   }
 

@@ -43,6 +43,10 @@ export class Tokens {
     this.#cache = new PrincipalCache(clock);
   }
 
+  get counters(): Readonly<Record<'loginsForgotten', number>> {
+    return this.#cache.counters;
+  }
+
   /**
    * @returns the token and, this once, its secret.
    * @throws {AppError} LIMIT_REACHED when the user has MAX_TOKENS_PER_USER.

@@ -82,7 +82,7 @@ export class Guard {
   #changes: GuardChange[] = [];
   #timer: Timer | undefined;
   #isClosed = false;
-  readonly counters = { levelChanges: 0, sheddingBegun: 0 };
+  readonly counters = { levelChanges: 0, sheddingBegun: 0, changesForgotten: 0 };
 
   constructor(options: GuardOptions) {
     this.#options = { clock: systemClock, ...options };
@@ -158,6 +158,7 @@ export class Guard {
     this.counters.levelChanges += 1;
     const at = new Date(this.#options.clock.nowMs()).toISOString();
     const change = { at, level, causes: this.#causes(), shedding };
+    if (this.#changes.length >= GUARD_CHANGES_MAX) this.counters.changesForgotten += 1;
     this.#changes = [change, ...this.#changes].slice(0, GUARD_CHANGES_MAX);
     this.#options.logger[level === 'normal' ? 'info' : 'warn'](change, 'pressure changed');
   }

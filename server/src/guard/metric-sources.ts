@@ -2,6 +2,8 @@
 
 import type { LoginLimiter } from '../auth/login-limiter.ts';
 import type { Passwords } from '../auth/passwords.ts';
+import type { Sessions } from '../auth/sessions.ts';
+import type { Tokens } from '../auth/tokens.ts';
 import type { DeviceBroker } from '../broker/device-broker.ts';
 import type { DeviceMessages } from '../fleet/device-messages.ts';
 import type { Devices } from '../fleet/devices.ts';
@@ -10,6 +12,7 @@ import type { UpdateHub } from '../fleet/updates.ts';
 import type { PictureUploads } from '../ingest/picture-uploads.ts';
 import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
+import type { MediaStore } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { Reports } from '../reports/reports.ts';
@@ -17,6 +20,7 @@ import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
+import type { TelemetryQueries } from '../telemetry/telemetry-query.ts';
 import type { ByteLedger } from './byte-ledger.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import type { Guard } from './guard.ts';
@@ -37,15 +41,20 @@ export interface MeteredParts {
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
+  mediaStore: Pick<MediaStore, 'counters'>;
   queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
   uploads: Pick<PictureUploads, 'counters' | 'held'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
+  queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
+  reportQueue: Pick<JobQueue<object>, 'counters'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
-  database: Pick<Database, 'stats'>;
-  passwords: Pick<Passwords, 'refused'>;
+  database: Pick<Database, 'counters' | 'stats'>;
+  passwords: Pick<Passwords, 'counters'>;
+  sessions: Pick<Sessions, 'counters'>;
+  tokens: Pick<Tokens, 'counters'>;
   loginLimiter: Pick<LoginLimiter, 'refusals' | 'forgotten'>;
   guard: Pick<Guard, 'counters' | 'read'>;
   sheddingEvents: Pick<SheddingEvents, 'counters'>;
@@ -65,22 +74,27 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     updates: parts.updates.counters,
     snapshots: {
       ...withoutPrefix('snapshots', { ...parts.intake.counters, ...parts.worker.counters }),
+      heldUp: parts.intake.stats.heldUp,
       waitingRefused: parts.intake.stats.waitingRefused,
     },
+    media: parts.mediaStore.counters,
     uploads: parts.uploads.counters,
     queue: { ...parts.queue.counters },
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,
       ...parts.exports.counters,
+      ...parts.queries.counters,
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
-    reports: parts.reports.counters,
-    postgres: { callersRefused: parts.database.stats().callersRefused },
+    reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },
+    postgres: { ...parts.database.counters },
     auth: {
-      hashesRefused: parts.passwords.refused,
+      ...parts.passwords.counters,
+      ...parts.sessions.counters,
+      loginsForgotten: parts.sessions.counters.loginsForgotten + parts.tokens.counters.loginsForgotten,
       loginsRefused: parts.loginLimiter.refusals,
       failuresForgotten: parts.loginLimiter.forgotten,
     },

@@ -3,8 +3,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { MAX_SNAPSHOT_BYTES } from '@sitecast/shared/protocol/limits';
-import { encodeSnapshotEnvelope, type SnapshotReason } from '@sitecast/shared/protocol/snapshot-envelope';
+import { MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_HEADER_BYTES } from '@sitecast/shared/protocol/limits';
+import {
+  encodeSnapshotEnvelope,
+  type SnapshotHeader,
+  type SnapshotReason,
+} from '@sitecast/shared/protocol/snapshot-envelope';
 import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
@@ -53,6 +57,7 @@ export class PictureUploads {
   readonly #clock: Clock;
   readonly #gate: UploadGate;
   #isShed = false;
+  #stagingBytes = 0;
   readonly #counters = {
     accepted: 0,
     repeated: 0,
@@ -74,14 +79,19 @@ export class PictureUploads {
     return { ...this.#counters, ...this.#gate.counters };
   }
 
-  /** Uploads that are under way, and the bytes that they may come to. */
   /** While `true` uploads are refused: their devices are told to come back, and lose nothing that they had. */
   shed(isShed: boolean): void {
     this.#isShed = isShed;
   }
 
+  /** Uploads that are under way, and the bytes that they may come to. */
   get held(): Readonly<{ uploads: number; bytes: number }> {
     return this.#gate.held;
+  }
+
+  /** Of the envelopes that are made of uploads, a copy of each picture, until they are durable. */
+  get stagingBytes(): number {
+    return this.#stagingBytes;
   }
 
   /**
@@ -140,10 +150,24 @@ export class PictureUploads {
     }
     const { camera, reason, capturedAt = new Date(this.#clock.nowMs()).toISOString() } = upload;
     const header = { id, camera, capturedAt, reason, ...size, bytes: picture.length, sha256, maskVersion: 0 };
-    const envelope = encodeSnapshotEnvelope({ header, snapshot: picture, thumbnail: Buffer.alloc(0) });
-    await this.#options.intake.accept({ ...upload.device, camera }, envelope, { mayWait: false });
+    await this.#accept({ ...upload.device, camera }, header, picture);
     this.#counters.accepted += 1;
     return id;
+  }
+
+  async #accept(
+    from: AgentAddress & { camera: string },
+    header: SnapshotHeader,
+    snapshot: Buffer,
+  ): Promise<void> {
+    const bytes = snapshot.length + MAX_SNAPSHOT_HEADER_BYTES;
+    this.#stagingBytes += bytes;
+    try {
+      const envelope = encodeSnapshotEnvelope({ header, snapshot, thumbnail: Buffer.alloc(0) });
+      await this.#options.intake.accept(from, envelope, { mayWait: false });
+    } finally {
+      this.#stagingBytes -= bytes;
+    }
   }
 
   /** While PostgreSQL is away the picture is staged again: filing it twice changes nothing. */

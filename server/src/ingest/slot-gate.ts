@@ -6,6 +6,8 @@ export interface SlotGateOptions {
   slots: number;
   /** Above it `enter` rejects (`reject`). */
   maxWaiting: number;
+  /** What the one too many gets; QUEUE_FULL when left out. */
+  refusal?: () => AppError;
 }
 
 const RETRY_AFTER_MS = 5_000;
@@ -20,6 +22,7 @@ export class SlotGate {
   readonly #options: SlotGateOptions;
   #waiters: Waiter[] = [];
   #taken = 0;
+  #heldUp = 0;
   #refused = 0;
   #isClosed = false;
 
@@ -36,21 +39,26 @@ export class SlotGate {
     return this.#waiters.length;
   }
 
+  /** How many had to wait since the start. */
+  get heldUp(): number {
+    return this.#heldUp;
+  }
+
   /** Since the start. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** Resolves with a slot, which the caller gives back. @throws {AppError} QUEUE_FULL or SHUTTING_DOWN, both retryable. */
+  /** Resolves with a slot, which the caller gives back. @throws {AppError} the refusal, or SHUTTING_DOWN; retryable. */
   async enter(): Promise<void> {
     if (this.#isClosed) throw closed();
     if (this.hasRoom) return this.take();
-    if (this.#waiters.length >= this.#options.maxWaiting) {
+    const { maxWaiting, refusal = () => lineFull(maxWaiting) } = this.#options;
+    if (this.#waiters.length >= maxWaiting) {
       this.#refused += 1;
-      throw new AppError('QUEUE_FULL', `${this.#options.maxWaiting} wait for a slot already`, {
-        retryable: true,
-      });
+      throw refusal();
     }
+    this.#heldUp += 1;
     await new Promise<void>((resolve, reject) => this.#waiters.push({ enter: resolve, refuse: reject }));
   }
 
@@ -91,6 +99,9 @@ export class SlotGate {
     for (const waiter of this.#waiters.splice(0)) waiter.refuse(closed());
   }
 }
+
+const lineFull = (maxWaiting: number): AppError =>
+  new AppError('QUEUE_FULL', `${maxWaiting} wait for a slot already`, { retryable: true });
 
 const closed = (): AppError =>
   new AppError('SHUTTING_DOWN', 'the server takes nothing in any more', { retryable: true });

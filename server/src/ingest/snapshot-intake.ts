@@ -4,6 +4,7 @@
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
+import { MAX_SNAPSHOT_ENVELOPE_BYTES } from '@sitecast/shared/protocol/limits';
 import type { SnapshotHeader } from '@sitecast/shared/protocol/snapshot-envelope';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { formatStagedName, type Staging } from '../media-store/staging.ts';
@@ -24,7 +25,7 @@ export interface SnapshotJob {
 }
 
 interface Staged {
-  /** Of the picture; undefined for a file of an earlier run, which is read when somebody asks. */
+  /** Of the picture; undefined for a file of an earlier run, until somebody asks. */
   sha256: string | undefined;
   /** Resolves when the file is. */
   durable: Promise<void>;
@@ -51,6 +52,8 @@ export class SnapshotIntake {
   /** By name. Bound: the slots of the gate. */
   readonly #staged = new Map<string, Staged>();
   readonly counters = { snapshotsAccepted: 0, snapshotsRepeated: 0, snapshotsRefused: 0 };
+  #digesting: Promise<unknown> = Promise.resolve();
+  #heldBytes = 0;
   #sweepTimer: Timer | undefined;
   #sweepDueMs = Number.POSITIVE_INFINITY;
   #sweeping: Promise<void> | undefined;
@@ -63,9 +66,14 @@ export class SnapshotIntake {
     this.#gate = new SlotGate({ slots: maxStaged, maxWaiting });
   }
 
-  get stats(): { staged: number; maxStaged: number; waiting: number; waitingRefused: number } {
-    const { taken: staged, waiting, refused: waitingRefused } = this.#gate;
-    return { staged, maxStaged: this.#options.maxStaged, waiting, waitingRefused };
+  get stats(): Record<'staged' | 'maxStaged' | 'waiting' | 'heldUp' | 'waitingRefused', number> {
+    const { taken: staged, waiting, heldUp, refused: waitingRefused } = this.#gate;
+    return { staged, maxStaged: this.#options.maxStaged, waiting, heldUp, waitingRefused };
+  }
+
+  /** Of the staged file that is read again; whoever brings an envelope counts that one. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Whether a snapshot that comes now is staged without waiting. */
@@ -141,18 +149,33 @@ export class SnapshotIntake {
     }
   }
 
-  async #repeat(name: string, { durable, sha256 }: Staged, header: SnapshotHeader): Promise<void> {
+  async #repeat(name: string, staged: Staged, header: SnapshotHeader): Promise<void> {
     this.counters.snapshotsRepeated += 1;
-    await durable;
-    const staged = sha256 ?? (await this.#digestOf(name));
-    if (staged === undefined || staged === header.sha256) return;
+    await staged.durable;
+    const sha256 = staged.sha256 ?? (await this.#digestOf(name, staged));
+    if (sha256 === undefined || sha256 === header.sha256) return;
     throw new AppError('CONFLICT', `another snapshot has the id ${header.id}`, { detail: { id: header.id } });
   }
 
-  /** @returns undefined when it was filed meanwhile. */
-  async #digestOf(name: string): Promise<string | undefined> {
-    const file = await this.#options.staging.read(name);
-    return file && readSnapshotEnvelope(file.bytes).header.sha256;
+  /**
+   * One file at a time: it may be far larger than the message that repeats its id, of which many may come at once.
+   * @returns undefined when it was filed meanwhile.
+   */
+  #digestOf(name: string, staged: Staged): Promise<string | undefined> {
+    const digest = this.#digesting.then(() => staged.sha256 ?? this.#readDigest(name, staged));
+    this.#digesting = digest.catch(() => undefined);
+    return digest;
+  }
+
+  async #readDigest(name: string, staged: Staged): Promise<string | undefined> {
+    this.#heldBytes = MAX_SNAPSHOT_ENVELOPE_BYTES;
+    try {
+      const file = await this.#options.staging.read(name);
+      staged.sha256 = file && readSnapshotEnvelope(file.bytes).header.sha256;
+      return staged.sha256;
+    } finally {
+      this.#heldBytes = 0;
+    }
   }
 
   async #stage(name: string, sha256: string, envelope: Uint8Array): Promise<void> {

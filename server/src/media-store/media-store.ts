@@ -26,15 +26,18 @@ export interface StoredFile {
 
 export class MediaStore {
   readonly #dir: string;
+  readonly #knownFoldersMax: number;
   readonly #knownFolders = new Set<string>();
+  readonly counters = { foldersForgotten: 0 };
 
-  static async open(dir: string): Promise<MediaStore> {
+  static async open(dir: string, knownFoldersMax = KNOWN_FOLDERS_MAX): Promise<MediaStore> {
     await mkdir(dir, { recursive: true, mode: 0o750 });
-    return new MediaStore(dir);
+    return new MediaStore(dir, knownFoldersMax);
   }
 
-  private constructor(dir: string) {
+  private constructor(dir: string, knownFoldersMax: number) {
     this.#dir = dir;
+    this.#knownFoldersMax = knownFoldersMax;
   }
 
   /**
@@ -92,8 +95,10 @@ export class MediaStore {
       throw toDiskError(error, `making the folder ${folder}`);
     }
     const [oldest] = this.#knownFolders;
-    if (oldest !== undefined && this.#knownFolders.size >= KNOWN_FOLDERS_MAX)
+    if (oldest !== undefined && this.#knownFolders.size >= this.#knownFoldersMax) {
       this.#knownFolders.delete(oldest);
+      this.counters.foldersForgotten += 1;
+    }
     this.#knownFolders.add(folder);
   }
 

@@ -4,6 +4,13 @@ import fp from 'fastify-plugin';
 import type { FastifyRequest } from 'fastify';
 import { BODY_MAX_BYTES } from './http-limits.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its body is counted by who reads it, in an area of its own. */
+    countsBody?: boolean;
+  }
+}
+
 export class HttpBodies {
   #heldBytes = 0;
 
@@ -26,8 +33,9 @@ export const httpBodies = fp<{ bodies: HttpBodies }>(async (app, { bodies }) => 
   });
 });
 
-/** Without a length it may be as long as it may be; what is longer is refused unread, or is an upload, which counts itself. */
-function announced({ headers }: FastifyRequest): number {
+/** Without a length it may be as long as it may be; what is longer is refused unread. */
+function announced({ headers, routeOptions }: FastifyRequest): number {
+  if (routeOptions.config?.countsBody) return 0;
   if (headers['transfer-encoding'] !== undefined) return BODY_MAX_BYTES;
   return Math.min(Number(headers['content-length'] ?? 0), BODY_MAX_BYTES);
 }

@@ -18,6 +18,14 @@ export interface MetricSources {
 }
 
 const PREFIX = 'sitecast_';
+/** Of the HTTP side itself, counted here as they happen. */
+const OWN_COUNTERS = {
+  http_connections_dropped: 'Connections above the bound of the HTTP server, closed unread.',
+  sockets_messages_too_large:
+    'WebSockets closed because a browser sent a message above WS_MAX_PAYLOAD_BYTES.',
+  sockets_without_pong: 'WebSockets closed because a browser answered no ping for WS_PONG_TIMEOUT_MS.',
+} as const;
+export type OwnCounter = keyof typeof OWN_COUNTERS;
 /** Gauges of the library under the suffix of counters; each is the sum of one without it. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 /** The library's own 10 ms would wake an idle process a hundred times a second. */
@@ -31,7 +39,6 @@ export class Metrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #requests: Histogram;
   readonly #errors: Counter;
-  readonly #connectionsDropped: Counter;
 
   constructor(sources: MetricSources) {
     this.#sources = sources;
@@ -55,15 +62,16 @@ export class Metrics {
     });
     // From the start, so that the first one is an increase too.
     for (const code of SERVER_ERROR_CODES) this.#errors.inc({ code }, 0);
-    this.#connectionsDropped = new Counter({
-      name: `${PREFIX}http_connections_dropped_total`,
-      help: 'Connections above the bound of the HTTP server, closed unread.',
-      registers: [this.#registry],
-    });
+    for (const [name, help] of Object.entries(OWN_COUNTERS)) {
+      this.#counters.set(
+        name,
+        new Counter({ name: `${PREFIX}${name}_total`, help, registers: [this.#registry] }),
+      );
+    }
   }
 
-  connectionDropped(): void {
-    this.#connectionsDropped.inc();
+  count(name: OwnCounter): void {
+    this.#counters.get(name)?.inc();
   }
 
   get contentType(): string {

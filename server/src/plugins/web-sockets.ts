@@ -6,6 +6,7 @@ import fp from 'fastify-plugin';
 import type { WebSocket } from 'ws';
 import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { Metrics } from './metrics.ts';
 
 /** From the close frame to the cut, at the end of the server. */
 const GRACE_MS = 1_000;
@@ -17,7 +18,9 @@ export interface WebSocketOptions {
   pongTimeoutMs: number;
 }
 
-export const webSockets = fp<WebSocketOptions>(async (app, options) => {
+type Count = Metrics['count'];
+
+export const webSockets = fp<WebSocketOptions & { count: Count }>(async (app, options) => {
   // Before the plugin's own hook, which would hide these routes from the OpenAPI document and answer a request that is no
   // WebSocket without a word.
   app.addHook('onRoute', (route) => {
@@ -34,6 +37,8 @@ export const webSockets = fp<WebSocketOptions>(async (app, options) => {
       maxBufferedChunks: 1024,
     },
     errorHandler: (error, socket, request) => {
+      if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+        options.count('sockets_messages_too_large');
       request.log.debug({ reason: error.message }, 'a WebSocket failed');
       socket.terminate();
     },
@@ -61,11 +66,11 @@ async function refusePlainRequest(): Promise<never> {
 
 /** A half-open connection never errors by itself: one that answers no ping for `pongTimeoutMs` is cut. */
 class Heartbeat {
-  readonly #pongTimeoutMs: number;
+  readonly #options: { pongTimeoutMs: number; count: Count };
   readonly #lastPongMs = new WeakMap<WebSocket, number>();
 
-  constructor({ pongTimeoutMs }: { pongTimeoutMs: number }) {
-    this.#pongTimeoutMs = pongTimeoutMs;
+  constructor(options: { pongTimeoutMs: number; count: Count }) {
+    this.#options = options;
   }
 
   watch(socket: WebSocket): void {
@@ -77,9 +82,14 @@ class Heartbeat {
     const nowMs = performance.now();
     for (const socket of sockets) {
       const silentMs = nowMs - (this.#lastPongMs.get(socket) ?? nowMs);
-      if (silentMs >= this.#pongTimeoutMs) socket.terminate();
-      else socket.ping();
+      if (silentMs < this.#options.pongTimeoutMs) socket.ping();
+      else this.#cut(socket);
     }
+  }
+
+  #cut(socket: WebSocket): void {
+    this.#options.count('sockets_without_pong');
+    socket.terminate();
   }
 }
 

@@ -25,14 +25,15 @@ export interface CursorOptions {
 /**
  * Sees the database as it is now, however long the reading takes, and cannot change it.
  * @param client given back by the cursor, also when opening it fails.
+ * @param onError told of each statement that failed, which the reader is told of as well.
  */
 export async function openCursor<Row extends object>(
   client: pg.PoolClient,
   sql: string,
   values: unknown[],
-  { maxRestMs }: CursorOptions,
+  { maxRestMs, onError }: CursorOptions & { onError: (error: unknown) => void },
 ): Promise<Cursor<Row>> {
-  const cursor = new PgCursor<Row>(client);
+  const cursor = new PgCursor<Row>(client, onError);
   try {
     await runStatement(client, 'begin read only');
     await runStatement(
@@ -52,14 +53,16 @@ export async function openCursor<Row extends object>(
 
 class PgCursor<Row extends object> implements Cursor<Row> {
   readonly #client: pg.PoolClient;
+  readonly #tell: (error: unknown) => void;
   /** Why the connection is given away for good instead of back. */
   #broken: Error | undefined;
   #reading: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   readonly #onError = (error: Error): void => this.failed(error);
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, onError: (error: unknown) => void) {
     this.#client = client;
+    this.#tell = onError;
     client.on('error', this.#onError);
   }
 
@@ -71,6 +74,7 @@ class PgCursor<Row extends object> implements Cursor<Row> {
   }
 
   failed(error: unknown): void {
+    this.#tell(error);
     // A statement that the driver gave up on may still run there.
     if (error instanceof AppError && error.code !== 'STORE_UNAVAILABLE') return;
     this.#broken ??= error instanceof Error ? error : new Error(String(error));

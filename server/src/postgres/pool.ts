@@ -15,6 +15,8 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const IDLE_CONNECTION_MS = 30_000;
 /** The server cancels a statement first; this is for a server that no longer answers. */
 const SILENCE_GRACE_MS = 1_000;
+/** SQLSTATE of a statement that reached its time-out; nobody here cancels any by hand. */
+const QUERY_CANCELED = '57014';
 const INT8_OID: number = pg.types.builtins.INT8;
 
 export interface PoolOptions {
@@ -43,8 +45,16 @@ export interface PoolStats {
   idle: number;
   waiting: number;
   waitingMax: number;
-  /** Callers turned away since the start because POOL_WAITING_MAX were waiting. */
+}
+
+/** Since the start. */
+export interface PoolCounters {
+  /** Waited, because every connection was taken. */
+  callersHeldUp: number;
+  /** Turned away, because POOL_WAITING_MAX were waiting. */
   callersRefused: number;
+  /** Cancelled by PostgreSQL, because they ran longer than a statement may. */
+  statementsTimedOut: number;
 }
 
 export interface Database extends Queryable {
@@ -60,6 +70,7 @@ export interface Database extends Queryable {
     options: CursorOptions,
   ): Promise<Cursor<Row>>;
   stats(): PoolStats;
+  readonly counters: Readonly<PoolCounters>;
   close(): Promise<void>;
 }
 
@@ -71,7 +82,7 @@ export function openPool(options: PoolOptions): Database {
 class PgDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #max: number;
-  #callersRefused = 0;
+  readonly counters: PoolCounters = { callersHeldUp: 0, callersRefused: 0, statementsTimedOut: 0 };
   #closing: Promise<void> | undefined;
 
   constructor({ url, logger, min = 2, max = 10, statementTimeoutMs = 5_000 }: PoolOptions) {
@@ -99,13 +110,13 @@ class PgDatabase implements Database {
   async query<Row extends object>(sql: string, values?: unknown[], name?: string): Promise<Row[]> {
     this.#admit();
     const client = await this.#connect();
-    return run(client, (connected) => runStatement<Row>(connected, sql, values, name));
+    return this.#run(client, (connected) => runStatement<Row>(connected, sql, values, name));
   }
 
   async transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
     this.#admit();
     const client = await this.#connect();
-    return run(client, async (connected) => {
+    return this.#run(client, async (connected) => {
       await runStatement(connected, 'begin');
       try {
         const result = await work({
@@ -126,19 +137,13 @@ class PgDatabase implements Database {
     options: CursorOptions,
   ): Promise<Cursor<Row>> {
     this.#admit();
-    return openCursor<Row>(await this.#connect(), sql, values, options);
+    const onError = (error: unknown): void => this.#count(error);
+    return openCursor<Row>(await this.#connect(), sql, values, { ...options, onError });
   }
 
   stats(): PoolStats {
     const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
-    return {
-      max: this.#max,
-      total,
-      idle,
-      waiting,
-      waitingMax: POOL_WAITING_MAX,
-      callersRefused: this.#callersRefused,
-    };
+    return { max: this.#max, total, idle, waiting, waitingMax: POOL_WAITING_MAX };
   }
 
   close(): Promise<void> {
@@ -149,8 +154,13 @@ class PgDatabase implements Database {
   #admit(): void {
     if (this.#closing)
       throw new AppError('SHUTTING_DOWN', 'the PostgreSQL pool is closing', { retryable: true });
-    if (this.#pool.waitingCount < POOL_WAITING_MAX) return;
-    this.#callersRefused += 1;
+    const { waitingCount, idleCount, totalCount } = this.#pool;
+    if (waitingCount < POOL_WAITING_MAX) {
+      // Idle ones go to those who wait already.
+      if (totalCount >= this.#max && idleCount <= waitingCount) this.counters.callersHeldUp += 1;
+      return;
+    }
+    this.counters.callersRefused += 1;
     throw new AppError(
       'STORE_UNAVAILABLE',
       `${POOL_WAITING_MAX} callers wait for a PostgreSQL connection already`,
@@ -167,24 +177,30 @@ class PgDatabase implements Database {
       throw toStoreError(error, 'connecting');
     }
   }
-}
 
-/** Gives the connection back, or away for good when it can no longer be trusted. */
-async function run<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  let broken: Error | undefined;
-  const onError = (error: Error): void => {
-    broken = error;
-  };
-  client.on('error', onError);
-  try {
-    return await work(client);
-  } catch (error) {
-    // A statement that the driver gave up on may still run there.
-    if (error instanceof AppError && error.code === 'STORE_UNAVAILABLE') broken = error;
-    throw error;
-  } finally {
-    client.off('error', onError);
-    client.release(broken);
+  /** Gives the connection back, or away for good when it can no longer be trusted. */
+  async #run<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      return await work(client);
+    } catch (error) {
+      this.#count(error);
+      // A statement that the driver gave up on may still run there.
+      if (error instanceof AppError && error.code === 'STORE_UNAVAILABLE') broken = error;
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  #count(error: unknown): void {
+    if (error instanceof AppError && error.detail.sqlState === QUERY_CANCELED)
+      this.counters.statementsTimedOut += 1;
   }
 }
 

@@ -43,6 +43,9 @@ export interface QueueCounts {
 export interface QueueCounters {
   jobsAdded: number;
   jobsRefused: number;
+  jobsTooLarge: number;
+  /** Came while as many were worked on as may be, and waited for one of them. */
+  jobsHeldUp: number;
   jobsDone: number;
   /** Attempts that rejected; each job has {@link ATTEMPTS}. */
   attemptsFailed: number;
@@ -80,12 +83,16 @@ export class JobQueue<Payload extends object> {
   readonly counters: QueueCounters = {
     jobsAdded: 0,
     jobsRefused: 0,
+    jobsTooLarge: 0,
+    jobsHeldUp: 0,
     jobsDone: 0,
     attemptsFailed: 0,
     jobsStalled: 0,
   };
   readonly #parts: Parts;
   readonly #running = new Set<Promise<void>>();
+  /** By the clock that jobs are stamped with. */
+  #lastFullAtMs = Number.NEGATIVE_INFINITY;
   #starting: Promise<void> | undefined;
   #concurrency = 1;
   #consumer: Consumer | undefined;
@@ -104,10 +111,11 @@ export class JobQueue<Payload extends object> {
   /**
    * Adds a job; one with the same id that is not done yet stays the only one.
    * @param id without a colon.
-   * @throws {AppError} QUEUE_FULL or STORE_UNAVAILABLE, both retryable.
+   * @throws {AppError} PAYLOAD_TOO_LARGE; QUEUE_FULL or STORE_UNAVAILABLE, both retryable.
    */
   async add(id: string, payload: Payload): Promise<void> {
     this.#expectOpen();
+    this.#expectSmall(id, payload);
     if (this.#addsPending >= QUEUE_ADDS_PENDING_MAX) throw this.#full();
     this.#addsPending += 1;
     const turn = this.#adding.then(() => this.#addInTurn(id, payload));
@@ -168,7 +176,11 @@ export class JobQueue<Payload extends object> {
     while (!this.#closing) {
       const consumer = backend.openConsumer(
         this.name,
-        (job) => this.#track(handler(job.data as Payload)),
+        (job) => {
+          // One that is tried again has waited for its time.
+          if (job.attemptsMade === 0 && job.timestamp < this.#lastFullAtMs) this.counters.jobsHeldUp += 1;
+          return this.#track(handler(job.data as Payload));
+        },
         this.#concurrency,
         {
           lockDuration: LOCK_MS,
@@ -214,7 +226,6 @@ export class JobQueue<Payload extends object> {
       // A kept job would swallow a later one with its id.
       removeOnComplete: true,
       removeOnFail: true,
-      sizeLimit: MAX_JOB_BYTES,
     });
     this.#waitingAtMost += 1;
     await within(CALL_TIMEOUT_MS, `adding a job to ${this.name}`, adding);
@@ -227,6 +238,7 @@ export class JobQueue<Payload extends object> {
       await work;
       this.counters.jobsDone += 1;
     } finally {
+      if (this.#running.size >= this.#concurrency) this.#lastFullAtMs = Date.now();
       this.#running.delete(work);
     }
   }
@@ -249,6 +261,15 @@ export class JobQueue<Payload extends object> {
     this.counters.jobsRefused += 1;
     return new AppError('QUEUE_FULL', `${this.maxWaiting} jobs wait in ${this.name} already`, {
       retryable: true,
+    });
+  }
+
+  #expectSmall(id: string, payload: Payload): void {
+    const bytes = Buffer.byteLength(JSON.stringify(payload));
+    if (bytes <= MAX_JOB_BYTES) return;
+    this.counters.jobsTooLarge += 1;
+    throw new AppError('PAYLOAD_TOO_LARGE', `job ${id} of ${this.name} has ${bytes} bytes`, {
+      detail: { limit: MAX_JOB_BYTES },
     });
   }
 

@@ -103,7 +103,7 @@ export class Reports {
     await this.#making.catch(() => undefined);
   }
 
-  /** Durable once it resolves. @throws {AppError} BAD_REQUEST; QUEUE_FULL or STORE_UNAVAILABLE, both retryable. */
+  /** Durable once it resolves. @throws {AppError} BAD_REQUEST; PERIOD_TOO_LONG; QUEUE_FULL or STORE_UNAVAILABLE, both retryable. */
   async create({ site, from, to }: Pick<ReadingRange, 'site' | 'from' | 'to'>): Promise<Report> {
     expectPeriod({ from, to });
     const { clock, queue, maxWaiting } = this.#options;

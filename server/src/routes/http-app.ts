@@ -8,7 +8,7 @@ import { dashboard } from '../plugins/dashboard.ts';
 import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
 import { httpBodies, type HttpBodies } from '../plugins/http-bodies.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
-import { requestMetrics, type Metrics } from '../plugins/metrics.ts';
+import { requestMetrics, type Metrics, type OwnCounter } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
 import { requestRateLimit } from '../plugins/rate-limit.ts';
 import { webSockets, type WebSocketOptions } from '../plugins/web-sockets.ts';
@@ -88,13 +88,14 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.server.maxConnections = MAX_HTTP_CONNECTIONS;
-  app.server.on('drop', () => services.metrics.connectionDropped());
+  app.server.on('drop', () => services.metrics.count('http_connections_dropped'));
 
   await app.register(errorAnswers);
   await app.register(requestMetrics, { metrics: services.metrics });
   await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
   await app.register(httpBodies, { bodies: options.bodies });
-  await app.register(webSockets, options.webSocket);
+  const count = (name: OwnCounter): void => services.metrics.count(name);
+  await app.register(webSockets, { ...options.webSocket, count });
   await app.register(openApi, { version });
   await app.register(dashboard, { publicUrl: services.publicUrl, webDir: options.webDir });
 

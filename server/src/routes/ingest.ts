@@ -35,7 +35,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutesOptions> = async (a
   app.post(
     '/ingest/images',
     {
-      config: { access: 'device' },
+      config: { access: 'device', countsBody: true },
       schema: {
         tags: ['ingest'],
         summary: 'File a picture (JPEG or WebP); 202 once it is durable',

@@ -54,12 +54,12 @@ export function openReadings(
   return database.openCursor<ReadingRow>(READINGS, [site, sensor ?? null, metric ?? null, from, to], options);
 }
 
-/** @throws {AppError} BAD_REQUEST for a period that ends before it begins, or is above {@link PERIOD_MAX_DAYS}. */
+/** @throws {AppError} BAD_REQUEST for a period that ends before it begins; PERIOD_TOO_LONG above {@link PERIOD_MAX_DAYS}. */
 export function expectPeriod({ from, to }: Pick<ReadingRange, 'from' | 'to'>): void {
   if (!(from < to))
     throw new AppError('BAD_REQUEST', `from ${from.toISOString()} is not before to ${to.toISOString()}`);
   if (to.getTime() - from.getTime() > PERIOD_MAX_DAYS * DAY_MS) {
-    throw new AppError('BAD_REQUEST', `from and to are more than ${PERIOD_MAX_DAYS} days apart`, {
+    throw new AppError('PERIOD_TOO_LONG', `from and to are more than ${PERIOD_MAX_DAYS} days apart`, {
       detail: { limit: PERIOD_MAX_DAYS },
     });
   }

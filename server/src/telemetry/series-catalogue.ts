@@ -28,7 +28,7 @@ export class SeriesCatalogue {
   readonly #known = new Map<string, Series>();
   /** By key; when to ask again. */
   readonly #refused = new Map<string, number>();
-  readonly counters = { seriesMade: 0, seriesRefused: 0 };
+  readonly counters = { seriesMade: 0, seriesRefused: 0, seriesForgotten: 0 };
 
   constructor(options: SeriesCatalogueOptions) {
     this.#options = {
@@ -114,7 +114,7 @@ export class SeriesCatalogue {
   #put<Value>(cache: Map<string, Value>, key: string, value: Value): void {
     if (cache.size >= this.#options.cacheMax) {
       const [oldest] = cache.keys();
-      if (oldest !== undefined) cache.delete(oldest);
+      if (oldest !== undefined && cache.delete(oldest)) this.counters.seriesForgotten += 1;
     }
     cache.set(key, value);
   }

@@ -42,7 +42,7 @@ export class TelemetryExports {
 
   /**
    * @returns CSV, which the caller reads to its end or destroys.
-   * @throws {AppError} BAD_REQUEST; EXPORT_LIMIT or STORE_UNAVAILABLE, both retryable.
+   * @throws {AppError} BAD_REQUEST; PERIOD_TOO_LONG; EXPORT_LIMIT or STORE_UNAVAILABLE, both retryable.
    */
   async open(range: ReadingRange): Promise<CsvStream> {
     expectPeriod(range);

@@ -55,16 +55,38 @@ interface SeriesRow {
   unit: string | null;
 }
 
-/**
- * @returns one entry a metric, by name; empty when the sensor has none.
- * @throws {AppError} BAD_REQUEST for a range that ends before it begins; STORE_UNAVAILABLE (retryable).
- */
-export async function queryTelemetry(database: Queryable, query: TelemetryQuery): Promise<SeriesPoints[]> {
+export class TelemetryQueries {
+  readonly #database: Queryable;
+  readonly counters = {
+    /** Had more series than {@link QUERY_TOTAL_POINTS_MAX} lets have the points that they were asked for. */
+    queriesCoarsened: 0,
+  };
+
+  constructor({ database }: { database: Queryable }) {
+    this.#database = database;
+  }
+
+  /**
+   * @returns one entry a metric, by name; empty when the sensor has none.
+   * @throws {AppError} BAD_REQUEST for a range that ends before it begins; STORE_UNAVAILABLE (retryable).
+   */
+  async answer(query: TelemetryQuery): Promise<SeriesPoints[]> {
+    if (!(query.from < query.to)) throw new AppError('BAD_REQUEST', 'the range ends before it begins');
+    const series = await findSeries(this.#database, query);
+    const asked = Math.min(query.maxPoints ?? QUERY_POINTS_DEFAULT, QUERY_POINTS_MAX);
+    const share = Math.max(1, Math.floor(QUERY_TOTAL_POINTS_MAX / Math.max(1, series.length)));
+    if (share < asked) this.counters.queriesCoarsened += 1;
+    return readPoints(this.#database, series, query, Math.min(asked, share));
+  }
+}
+
+async function readPoints(
+  database: Queryable,
+  series: SeriesRow[],
+  query: TelemetryQuery,
+  maxPoints: number,
+): Promise<SeriesPoints[]> {
   const { site, sensor, from, to, tier = 'raw' } = query;
-  if (!(from < to)) throw new AppError('BAD_REQUEST', 'the range ends before it begins');
-  const series = await findSeries(database, query);
-  const share = Math.max(1, Math.floor(QUERY_TOTAL_POINTS_MAX / Math.max(1, series.length)));
-  const maxPoints = Math.min(query.maxPoints ?? QUERY_POINTS_DEFAULT, QUERY_POINTS_MAX, share);
   const raw =
     tier === 'raw' ? await rawPoints(database, series, query, maxPoints) : new Map<number, Point[]>();
   const coarse = series.filter(({ id }) => tier !== 'raw' || (raw.get(id)?.length ?? 0) > maxPoints);

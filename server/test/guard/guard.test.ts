@@ -138,7 +138,11 @@ describe('the guard', () => {
       { level: 'normal', causes: [], shedding: [] },
       { level: 'elevated', causes: ['memory'], shedding: ['first'] },
     ]);
-    expect(guard.counters).toEqual({ levelChanges: 2 * GUARD_CHANGES_MAX, sheddingBegun: GUARD_CHANGES_MAX });
+    expect(guard.counters).toEqual({
+      levelChanges: 2 * GUARD_CHANGES_MAX,
+      sheddingBegun: GUARD_CHANGES_MAX,
+      changesForgotten: GUARD_CHANGES_MAX,
+    });
   });
 
   it('looks by itself once a second until it is closed', async () => {

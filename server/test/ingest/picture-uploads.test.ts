@@ -1,8 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { AppError } from '@sitecast/shared/runtime/app-error';
 import { PictureUploads, UPLOAD_DEADLINE_MS, type Upload } from '../../src/ingest/picture-uploads.ts';
 import { jpeg } from '../support/pictures.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const NOTHING_HELD = { uploads: 0, bytes: 0 };
 
@@ -32,6 +34,25 @@ describe('uploads', () => {
     }
   });
 
+  it('are counted a second time as what is staged, until that is durable', async () => {
+    const picture = jpeg({ width: 64, height: 64 });
+    const endings: ((error?: Error) => void)[] = [];
+    const accept = (): Promise<void> =>
+      new Promise((resolve, reject) => endings.push((error) => (error ? reject(error) : resolve())));
+    const { uploads, send } = openUploads({ accept });
+    const sent = [1, 2].map(() => send({ body: new PassThrough().end(picture) }));
+    await waitFor('both to be staged', () => endings.length === 2);
+    const each = uploads.stagingBytes / 2;
+    expect(each).toBeGreaterThan(picture.length);
+    expect(each).toBeLessThan(picture.length + 5_000);
+    endings[0]?.();
+    await sent[0];
+    expect(uploads.stagingBytes).toBe(each);
+    endings[1]?.(new AppError('STORE_UNAVAILABLE', 'the disk is full', { retryable: true }));
+    await expect(sent[1]).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(uploads.stagingBytes).toBe(0);
+  });
+
   it('that are broken off, too large or not a picture give their place back', async () => {
     const { uploads, send } = openUploads();
     const broken = new PassThrough();
@@ -50,10 +71,16 @@ describe('uploads', () => {
   });
 });
 
-function openUploads({ isShed = false, hasRoom = true } = {}) {
+interface Intake {
+  isShed?: boolean;
+  hasRoom?: boolean;
+  accept?: () => Promise<void>;
+}
+
+function openUploads({ isShed = false, hasRoom = true, accept = async () => undefined }: Intake = {}) {
   const clock = new ManualClock();
   const uploads = new PictureUploads({
-    intake: { accept: async () => undefined, hasRoom },
+    intake: { accept, hasRoom },
     snapshots: { has: async () => false },
     expectCamera: async () => undefined,
     maxUploads: 4,

@@ -14,7 +14,7 @@ describe('SlotGate', () => {
     expect(entered).toEqual([0, 1, 2]);
     gate.leave();
     await all[3];
-    expect([gate.taken, gate.waiting]).toEqual([2, 0]);
+    expect([gate.taken, gate.waiting, gate.heldUp]).toEqual([2, 0, 2]);
   });
 
   it('refuses when the line is full, and counts it', async () => {
@@ -22,7 +22,7 @@ describe('SlotGate', () => {
     await gate.enter();
     const waiting = gate.enter();
     await expect(gate.enter()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true });
-    expect(gate.refused).toBe(1);
+    expect([gate.heldUp, gate.refused]).toEqual([1, 1]);
     gate.leave();
     await waiting;
   });

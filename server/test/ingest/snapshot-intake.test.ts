@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '@sitecast/shared/node/logger';
+import { MAX_SNAPSHOT_ENVELOPE_BYTES } from '@sitecast/shared/protocol/limits';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { SnapshotIntake, type SnapshotJob } from '../../src/ingest/snapshot-intake.ts';
 import { SnapshotWorker } from '../../src/ingest/snapshot-worker.ts';
-import { Staging } from '../../src/media-store/staging.ts';
+import { formatStagedName, Staging } from '../../src/media-store/staging.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -35,13 +36,14 @@ describe('sweep of staged snapshots', () => {
   let folder: string;
   let clock: ManualClock;
   let queue: Queue;
+  let staging: Staging;
   let intake: SnapshotIntake;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sitecast-intake-'));
     clock = new ManualClock();
     queue = new Queue();
-    const staging = await Staging.open(folder);
+    staging = await Staging.open(folder);
     const logger = createLogger({ name: 'test', level: 'silent' });
     // Nothing is filed here, so the worker needs no store of its own.
     const worker = Object.create(SnapshotWorker.prototype) as SnapshotWorker;
@@ -77,6 +79,27 @@ describe('sweep of staged snapshots', () => {
     clock.advance(1_000);
     await waitFor('the snapshot to be queued again', () => queue.added.length === 2);
     expect(queue.added[1]).toBe(queue.added[0]);
+  });
+
+  it('reads what an earlier run staged once, and one at a time, when its ids come again', async () => {
+    const capturedAt = new Date(clock.nowMs()).toISOString();
+    const left = [1, 2, 3].map(() => makeSnapshot({ capturedAt }));
+    for (const { header, envelope } of left)
+      await staging.put(formatStagedName({ ...FROM, id: header.id }), envelope);
+    await intake.sweep();
+    const read = staging.read.bind(staging);
+    let [reads, now, most] = [0, 0, 0];
+    staging.read = async (name) => {
+      expect(intake.heldBytes).toBe(MAX_SNAPSHOT_ENVELOPE_BYTES);
+      reads += 1;
+      most = Math.max(most, (now += 1));
+      const file = await read(name);
+      now -= 1;
+      return file;
+    };
+    await Promise.all([...left, ...left].map(({ envelope }) => intake.accept(FROM, envelope)));
+    expect([reads, most, intake.heldBytes]).toEqual([3, 1, 0]);
+    expect(intake.counters).toMatchObject({ snapshotsAccepted: 0, snapshotsRepeated: 6 });
   });
 
   it('goes on when a timer fired while a sweep was stuck in a store that hung', async () => {

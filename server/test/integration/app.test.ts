@@ -1,6 +1,6 @@
 // The whole server in this process: real PostgreSQL, real MQTT clients, real HTTP. What only the composition root can get wrong.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +62,16 @@ describe('the server', () => {
       devices: { connected: 1 },
       pressure: { level: expect.any(String) as string, shedding: expect.any(Array) as string[] },
     });
+  });
+
+  it('tells the bytes of each area that LIMITS.md lists', async () => {
+    await using server = await start();
+    const { ledger } = await server.get<{ ledger: { areas: Record<string, number> } }>('system');
+    const document = await readFile(new URL('../../LIMITS.md', import.meta.url), 'utf8');
+    const [, section = ''] = document.split('## Bytes in bounded buffers');
+    const [items = ''] = section.split('## Under pressure');
+    const listed = [...items.matchAll(/^- (.+?):/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
+    expect(Object.keys(ledger.areas).toSorted()).toEqual(listed.toSorted());
   });
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {

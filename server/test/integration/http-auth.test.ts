@@ -147,6 +147,7 @@ describe('login', () => {
       secrets.push(await sessions.begin(userId));
     const alive = await Promise.all(secrets.map((secret) => sessions.authenticate(secret)));
     expect(alive.map(Boolean)).toEqual([false, ...Array.from({ length: MAX_SESSIONS_PER_USER }, () => true)]);
+    expect(sessions.counters).toEqual({ sessionsEnded: 1, loginsForgotten: 0 });
   });
 });
 

@@ -114,6 +114,9 @@ describe('a WebSocket', () => {
     await once(socket, 'open');
     socket.send(Buffer.alloc(1_000_001));
     expect((await once(socket, 'close'))[0]).toBe(1009);
+    expect(await harness.services.metrics.render()).toContain(
+      'sitecast_sockets_messages_too_large_total 1\n',
+    );
   });
 
   it('that answers no ping is cut off', async () => {
@@ -126,6 +129,7 @@ describe('a WebSocket', () => {
     const dead = new WebSocket(`${url}/updates`, { headers, autoPong: false });
     await Promise.all([once(alive, 'open'), once(dead, 'open')]);
     expect((await once(dead, 'close'))[0]).toBe(1006);
+    expect(await harness.services.metrics.render()).toContain('sitecast_sockets_without_pong_total 1\n');
     expect(alive.readyState).toBe(WebSocket.OPEN);
     alive.terminate();
   });

@@ -9,12 +9,13 @@ import { MIGRATION_ADVISORY_LOCK_KEY } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
-import { openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
+import { MAX_JOB_BYTES, openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
 import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Work {
   n: number;
+  more?: string;
 }
 
 type Home = () => Promise<{ redisUrl?: string; databaseUrl: string }>;
@@ -161,6 +162,33 @@ function behavesLikeAQueue(home: Home): void {
     await waitFor('room', async () => (await queue.counts()).waiting === 0);
     await queue.add('one-more', { n: 99 });
     expect(queue.counters).toMatchObject({ jobsAdded: 6, jobsRefused: 7 });
+  });
+
+  it('counts the jobs that wait for another to end, once each', async () => {
+    const queue = await open(await home());
+    const ends: (() => void)[] = [];
+    queue.process(1, () => new Promise((resolve) => ends.push(resolve)));
+    await queue.add('first', { n: 1 });
+    await waitFor('the first job', () => ends.length === 1);
+    for (const n of [2, 3]) await queue.add(`job-${n}`, { n });
+    await queue.add('job-3', { n: 3 });
+    for (const begun of [1, 2, 3]) {
+      await waitFor(`job ${begun}`, () => ends.length === begun);
+      ends[begun - 1]?.();
+    }
+    await waitFor('all jobs', () => queue.counters.jobsDone === 3);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await queue.add('alone', { n: 4 });
+    await waitFor('the last job', () => ends.length === 4);
+    ends[3]?.();
+    expect(queue.counters.jobsHeldUp).toBe(2);
+  });
+
+  it('refuses a job that is too large, and counts it', async () => {
+    const queue = await open(await home());
+    const adding = queue.add('large', { n: 1, more: 'x'.repeat(MAX_JOB_BYTES) });
+    await expect(adding).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE', retryable: false });
+    expect(queue.counters).toMatchObject({ jobsAdded: 0, jobsTooLarge: 1 });
   });
 
   it('keeps one job an id while it waits, and takes the id again once it is done', async () => {

@@ -25,6 +25,12 @@ describe('the PostgreSQL pool', () => {
       `select from pg_stat_activity where query = 'select pg_sleep(30)'`,
     );
     expect(running).toEqual([]);
+    const inTransaction = database.transaction((client) => client.query('select pg_sleep(30)'));
+    await expect(inTransaction).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    const cursor = await database.openCursor('select pg_sleep(30)', [], { maxRestMs: 1_000 });
+    await expect(cursor.read(1)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await cursor.close();
+    expect(database.counters).toMatchObject({ statementsTimedOut: 3 });
   });
 
   it('refuses the caller after the last one that may wait', async () => {
@@ -37,7 +43,19 @@ describe('the PostgreSQL pool', () => {
       retryable: true,
     });
     await Promise.all([...holders, ...waiting]);
-    expect(database.stats()).toMatchObject({ max: 2, waiting: 0, callersRefused: 1 });
+    expect(database.stats()).toMatchObject({ max: 2, waiting: 0 });
+    expect(database.counters).toMatchObject({ callersHeldUp: POOL_WAITING_MAX, callersRefused: 1 });
+  });
+
+  it('counts a caller as held up only when no connection is left for it', async () => {
+    await using db = await postgres.createDatabase();
+    const database = open(db.url, { max: 2 });
+    const ask = (): Promise<unknown> => database.query('select 1');
+    await Promise.all([ask(), ask()]);
+    await Promise.all([ask(), ask()]);
+    expect(database.counters.callersHeldUp).toBe(0);
+    await Promise.all([ask(), ask(), ask()]);
+    expect(database.counters.callersHeldUp).toBe(1);
   });
 
   it('rolls back when the work of a transaction rejects, and gives the connection back', async () => {

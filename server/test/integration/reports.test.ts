@@ -181,6 +181,9 @@ describe('a report', () => {
       detail: { limit: 2, retryAfterMs: expect.any(Number) as number },
     });
     expect(site.reports.counters).toMatchObject({ created: 2, refused: 4 });
+    site.reports.resume();
+    await waitFor('both', () => site.reports.counters.done === 2);
+    expect(site.queue.counters).toMatchObject({ jobsHeldUp: 1 });
   });
 });
 
@@ -254,6 +257,7 @@ function gatedDatabase(database: Database): { gate: Gate; gated: Database } {
   const gated: Database = {
     query: (...given) => database.query(...given),
     transaction: (work) => database.transaction(work),
+    counters: database.counters,
     stats: () => database.stats(),
     close: () => database.close(),
     openCursor: async <Row extends object>(...given: Parameters<Database['openCursor']>) => {

@@ -79,7 +79,13 @@ describe('snapshot ingest', () => {
     await accept(1);
     const waiting = [accept(2), accept(3)];
     await expect(accept(4)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true });
-    expect(run.intake.stats).toEqual({ staged: 2, maxStaged: 2, waiting: 2, waitingRefused: 1 });
+    expect(run.intake.stats).toEqual({
+      staged: 2,
+      maxStaged: 2,
+      waiting: 2,
+      heldUp: 2,
+      waitingRefused: 1,
+    });
     expect(await house.staged()).toHaveLength(2);
     expect(acknowledged).toEqual([0, 1]);
     await run.startFiling();

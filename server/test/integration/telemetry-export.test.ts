@@ -89,19 +89,17 @@ describe('an export', () => {
   it('is refused when it asks for no one site, for a bad name, for no time at all or for too much', async () => {
     await using harness = await openHttpHarness(postgres);
     const cookie = await harness.login('viewer');
-    for (const asked of [
-      'sensor=attic',
-      'site=yard&metric=a%20b',
-      'site=yard&from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z',
-      'site=yard&from=2020-03-02T00:00:00Z&to=2026-03-02T00:00:00Z',
+    for (const [asked, code] of [
+      ['sensor=attic', 'BAD_REQUEST'],
+      ['site=yard&metric=a%20b', 'BAD_REQUEST'],
+      ['site=yard&from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z', 'BAD_REQUEST'],
+      ['site=yard&from=2020-03-02T00:00:00Z&to=2026-03-02T00:00:00Z', 'PERIOD_TOO_LONG'],
     ]) {
       const answer = await harness.request(cookie, { url: `/api/v1/telemetry/export?${asked}` });
-      expect([asked, answer.statusCode, answer.json()]).toMatchObject([
-        asked,
-        400,
-        { error: { code: 'BAD_REQUEST' } },
-      ]);
+      expect([asked, answer.statusCode, answer.json()]).toMatchObject([asked, 400, { error: { code } }]);
     }
+    const metrics = await harness.services.metrics.render();
+    expect(metrics).toContain('sitecast_http_errors_total{code="PERIOD_TOO_LONG"} 1');
   });
 
   it('of a store that is away is an error as any other, not a file', async () => {
@@ -181,7 +179,8 @@ describe('an export of many readings', () => {
     );
     await served.rest();
     expect(clock.pendingTimers).toBe(0);
-    expect(served.harness.database.stats()).toMatchObject({ waiting: 0, callersRefused: 0 });
+    expect(served.harness.database.stats()).toMatchObject({ waiting: 0 });
+    expect(served.harness.database.counters).toMatchObject({ callersRefused: 0 });
     expect(served.exports.counters).toMatchObject({ exportsDone: 0, exportsStalled: 0 });
     expect(warnings).toEqual([]);
   });

@@ -6,7 +6,11 @@ import { LatestValues } from '../../src/telemetry/latest-values.ts';
 import { Partitions } from '../../src/telemetry/partitions.ts';
 import { ReadingBatcher } from '../../src/telemetry/reading-batcher.ts';
 import { SeriesCatalogue } from '../../src/telemetry/series-catalogue.ts';
-import { queryTelemetry, type TelemetryQuery } from '../../src/telemetry/telemetry-query.ts';
+import {
+  QUERY_TOTAL_POINTS_MAX,
+  TelemetryQueries,
+  type TelemetryQuery,
+} from '../../src/telemetry/telemetry-query.ts';
 import { TelemetryStore, type ValueColumns } from '../../src/telemetry/telemetry-store.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { testLogger, useOwnPostgres } from '../support/postgres.ts';
@@ -183,7 +187,7 @@ describe('telemetry', () => {
       detail: { valuesRefused: 2 },
     });
     expect(await database.query('select count(*) from telemetry')).toEqual([{ count: 3 }]);
-    expect(catalogue.counters).toEqual({ seriesMade: 3, seriesRefused: 2 });
+    expect(catalogue.counters).toEqual({ seriesMade: 3, seriesRefused: 2, seriesForgotten: 0 });
     await batcher.add('home', 'modest', { id: 'other' }, [{ tsMs, values: { a: 1 } }]);
   });
 
@@ -245,8 +249,9 @@ describe('telemetry', () => {
       values: { v: n, w: -n },
     }));
     await batcher.add('home', 'climate', DEVICE, readings);
+    const queries = new TelemetryQueries({ database });
     const ask = (given: Partial<TelemetryQuery>) =>
-      queryTelemetry(database, {
+      queries.answer({
         site: 'home',
         sensor: 'climate',
         from: new Date(fromMs),
@@ -276,6 +281,42 @@ describe('telemetry', () => {
     expect(day[0]?.points[0]?.slice(1)).toEqual([-359.5, -719, 0, 720]);
     expect(await ask({ sensor: 'nobody' })).toEqual([]);
     await expect(ask({ to: new Date(fromMs) })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  it('gives many series fewer points each than asked for, and counts such an answer', async () => {
+    const { batcher, database } = await openTelemetry();
+    const tsMs = Date.now() - MINUTE_MS;
+    const readings = [0, 1].map((half) => ({
+      tsMs,
+      values: Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`m${half}_${n}`, n])),
+    }));
+    await batcher.add('home', 'climate', DEVICE, readings);
+    const queries = new TelemetryQueries({ database });
+    const ask = (maxPoints: number) =>
+      queries.answer({
+        site: 'home',
+        sensor: 'climate',
+        from: new Date(tsMs),
+        to: new Date(tsMs + 1),
+        maxPoints,
+      });
+    expect(await ask(QUERY_TOTAL_POINTS_MAX / 100)).toHaveLength(100);
+    expect(queries.counters).toEqual({ queriesCoarsened: 0 });
+    expect(await ask(QUERY_TOTAL_POINTS_MAX / 100 + 1)).toHaveLength(100);
+    expect(queries.counters).toEqual({ queriesCoarsened: 1 });
+  });
+
+  it('forgets the oldest series that it knows above its bound, counts it, and finds it again', async () => {
+    const { database } = await openTelemetry();
+    const catalogue = new SeriesCatalogue({ database, cacheMax: 2 });
+    const first = await catalogue.resolve('home', 'climate', ['a', 'b'], 'gateway');
+    expect(catalogue.counters).toMatchObject({ seriesMade: 2, seriesForgotten: 0 });
+    await catalogue.resolve('home', 'climate', ['c'], 'gateway');
+    expect(await catalogue.resolve('home', 'climate', ['a'], 'gateway')).toEqual(
+      new Map([['a', expect.objectContaining({ id: first.get('a')?.id }) as unknown]]),
+    );
+    expect(catalogue.counters).toMatchObject({ seriesMade: 3, seriesForgotten: 2 });
+    expect(catalogue.size).toBe(2);
   });
 
   interface TestOptions {

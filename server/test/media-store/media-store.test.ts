@@ -60,6 +60,16 @@ describe('MediaStore', () => {
     expect(await readFile(join(dir, path))).toEqual(made.snapshot);
   });
 
+  it('forgets the oldest folder above its bound, counts it, and files into it all the same', async () => {
+    const store = await MediaStore.open(await temporaryDir(), 2);
+    const fileOn = (day: number): Promise<unknown> =>
+      store.put('home', makeSnapshot({ capturedAt: `2026-02-0${day}T12:00:00.000Z` }));
+    for (const day of [1, 2, 2, 1]) await fileOn(day);
+    expect(store.counters).toEqual({ foldersForgotten: 0 });
+    for (const day of [3, 1]) await fileOn(day);
+    expect(store.counters).toEqual({ foldersForgotten: 2 });
+  });
+
   it('files a picture without a thumbnail once, under both names', async () => {
     const store = await MediaStore.open(await temporaryDir());
     const { header, snapshot } = makeSnapshot();

@@ -14,6 +14,7 @@ async function open() {
   await app.register(httpBodies, { bodies });
   app.post('/', async () => 'ok');
   app.get('/', async () => 'ok');
+  app.post('/upload', { config: { countsBody: true } }, async () => 'ok');
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const send = async (text: string): Promise<Socket> => {
@@ -38,6 +39,18 @@ describe('bytes of HTTP bodies', () => {
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 200/);
     await waitFor('the one that was answered to be given back', () => bodies.heldBytes === 0);
     slow.destroy();
+    await app.close();
+  });
+
+  it('are not counted here where the route counts them itself', async () => {
+    const { bodies, app, send } = await open();
+    const socket = await send(`${HEAD.replace('/', '/upload')}content-length: 4\r\n\r\ntrue`);
+    const seen = once(socket, 'data');
+    const nowhere = await send(`${HEAD.replace('/', '/nowhere')}content-length: 1000\r\n\r\n`);
+    await waitFor('the other one to be counted', () => bodies.heldBytes === 1_000);
+    expect(((await seen) as [Buffer])[0].toString()).toMatch(/^HTTP\/1\.1 200/);
+    for (const each of [socket, nowhere]) each.destroy();
+    await waitFor('all to be given back', () => bodies.heldBytes === 0);
     await app.close();
   });
 
