@@ -19,6 +19,7 @@ import type { EventStore } from './ingest/event-store.ts';
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
 import type { SnapshotWorker } from './ingest/snapshot-worker.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
+import { ANSWERS_MAX_BYTES, type HttpAnswers } from './plugins/http-answers.ts';
 import type { HttpBodies } from './plugins/http-bodies.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import type { Database } from './postgres/pool.ts';
@@ -44,6 +45,7 @@ interface GuardNeeds {
   exports: TelemetryExports;
   updates: UpdateHub;
   bodies: HttpBodies;
+  answers: HttpAnswers;
   events: EventStore;
   database: Database;
   disk: DiskWatch;
@@ -81,7 +83,19 @@ export async function openGuard(
 
 function openLedger(
   { live, webSocket, images }: Opening['config'],
-  { relay, broker, readings, intake, uploads, worker, exports, reports, updates, bodies }: GuardNeeds,
+  {
+    relay,
+    broker,
+    readings,
+    intake,
+    uploads,
+    worker,
+    exports,
+    reports,
+    updates,
+    bodies,
+    answers,
+  }: GuardNeeds,
 ): ByteLedger {
   const { maxStreams, maxStillsStreams, maxViewers } = live;
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
@@ -117,6 +131,7 @@ function openLedger(
       heldBytes: () => updates.queuedBytes,
       maxBytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
     },
+    httpAnswers: { heldBytes: () => answers.heldBytes, maxBytes: ANSWERS_MAX_BYTES },
     httpBodies: { heldBytes: () => bodies.heldBytes, maxBytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES },
     readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
   });

@@ -31,6 +31,7 @@ import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import type { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
+import type { HttpAnswers } from './plugins/http-answers.ts';
 import type { HttpBodies } from './plugins/http-bodies.ts';
 
 const TELL_SYSTEM_MS = 5_000;
@@ -93,6 +94,7 @@ type HttpNeeds = SystemNeeds &
     broker: DeviceBroker;
     system: SystemReporter;
     bodies: HttpBodies;
+    answers: HttpAnswers;
   };
 
 /**
@@ -127,10 +129,12 @@ export async function openHttp(
       }),
     },
     bodies: needs.bodies,
+    answers: needs.answers,
     logger,
     version,
     trustProxy: http.trustProxy,
     requestsPerMinute: http.requestsPerMinute,
+    connectionsPerAddress: http.connectionsPerAddress,
     metricsToken: http.metricsToken,
     webSocket: { ...webSocket, maxSockets: config.live.maxViewers + webSocket.maxUpdateSockets },
   });

@@ -52,6 +52,7 @@ import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
+import { HttpAnswers } from './plugins/http-answers.ts';
 import { HttpBodies } from './plugins/http-bodies.ts';
 
 const CLOSE_STEP_MS = 3_000;
@@ -137,6 +138,7 @@ async function openSelf({ config, lifetime, logger }: Opening) {
     limits,
     vitals,
     bodies: new HttpBodies(),
+    answers: new HttpAnswers(),
     disk: new DiskWatch({ dir, minFreeBytes, clock: systemClock }),
   };
 }

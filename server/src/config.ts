@@ -47,6 +47,7 @@ const settings = z
     WS_PONG_TIMEOUT_MS: integer(2_000, 1_200_000, 60_000),
     MIN_FREE_DISK_BYTES: integer(0, 2 ** 50, 1024 ** 3),
     HTTP_REQUESTS_PER_MINUTE: integer(10, 1_000_000, 1_200),
+    HTTP_CONNECTIONS_PER_ADDRESS: integer(8, 10_000, 192),
     MEMORY_LIMIT_BYTES: z.coerce
       .number()
       .int()
@@ -123,6 +124,7 @@ function toConfig(given: Settings) {
       publicUrl: given.PUBLIC_URL === undefined ? undefined : new URL(given.PUBLIC_URL),
       trustProxy: given.TRUST_PROXY,
       requestsPerMinute: given.HTTP_REQUESTS_PER_MINUTE,
+      connectionsPerAddress: given.HTTP_CONNECTIONS_PER_ADDRESS,
       metricsToken: given.METRICS_TOKEN,
     },
     webSocket: {

@@ -34,6 +34,8 @@ import {
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
 import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
+import { ANSWERS_MAX_BYTES, UNANSWERED_PER_CONNECTION } from './plugins/http-answers.ts';
+import { FIRST_REQUEST_WITHIN_MS, SILENT_MAX_MS } from './plugins/http-connections.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
 import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
 import type { ServerErrorCode } from './errors.ts';
@@ -45,7 +47,7 @@ import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { REPORT_ATTEMPTS_MAX, REPORT_MAX_MS } from './reports/report-worker.ts';
 import { REPORT_MAX_BYTES, REPORTS_KEPT_MAX, REPORTS_WAITING_MAX } from './reports/reports.ts';
-import { LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
+import { LATEST_VALUE_BYTES, LATEST_VALUES_MAX } from './telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from './telemetry/reading-batcher.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from './telemetry/series-catalogue.ts';
 import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
@@ -84,8 +86,6 @@ const STALLED_DEVICES = 32;
 const DEVICE_BYTES = 128 * KIB;
 const HTTP_CONNECTION_BYTES = 16 * KIB;
 const PG_CONNECTION_BYTES = 256 * KIB;
-/** Curves that are read, and turned into JSON, at the same time: no more than there are connections to read them with. */
-const QUERIES_AT_ONCE = 10;
 /** A map entry with a short key and a small object. */
 const ENTRY_BYTES = 512;
 
@@ -96,7 +96,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...relayRows(config),
     ...ingestRows(config),
     ...uploadRows(config),
-    ...telemetryRows(),
+    ...telemetryRows(config),
     ...reportRows(),
     ...databaseRows(config),
     ...webRows(config),
@@ -274,7 +274,7 @@ function uploadRows({ images }: ServerConfig): LimitRow[] {
   ];
 }
 
-function telemetryRows(): LimitRow[] {
+function telemetryRows({ postgres }: ServerConfig): LimitRow[] {
   return [
     row('messages with readings waiting', BATCH_QUEUE_MAX_MESSAGES, 'messages', 'reject', {
       counter: 'telemetry_messages_refused',
@@ -293,11 +293,12 @@ function telemetryRows(): LimitRow[] {
     }),
     row('newest values', LATEST_VALUES_MAX, 'series', 'reject', {
       counter: 'telemetry_series_left_out',
-      bytes: LATEST_VALUES_MAX * 300,
+      bytes: LATEST_VALUES_MAX * LATEST_VALUE_BYTES,
     }),
     row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'coarsen', {
       counter: 'telemetry_queries_coarsened',
-      bytes: QUERIES_AT_ONCE * QUERY_TOTAL_POINTS_MAX * 200,
+      // No more than there are connections to read them with; what they are written down as waits among the answers.
+      bytes: postgres.max * QUERY_TOTAL_POINTS_MAX * 200,
     }),
     row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
       counter: 'telemetry_exports_refused',
@@ -354,6 +355,24 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
     row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
       counter: 'http_connections_dropped',
       bytes: MAX_HTTP_CONNECTIONS * HTTP_CONNECTION_BYTES,
+    }),
+    row('HTTP connections of one address', http.connectionsPerAddress, 'connections', 'close', {
+      env: 'HTTP_CONNECTIONS_PER_ADDRESS',
+      counter: 'http_connections_refused_of_address',
+      bytes: MAX_HTTP_CONNECTIONS * ENTRY_BYTES,
+    }),
+    row('HTTP connection without a request', FIRST_REQUEST_WITHIN_MS, 'ms', 'close', {
+      counter: 'http_connections_silent',
+    }),
+    row('HTTP connection that neither reads nor asks', SILENT_MAX_MS, 'ms', 'close', {
+      counter: 'http_connections_silent',
+    }),
+    row('requests without an answer, a connection', UNANSWERED_PER_CONNECTION, 'requests', 'close', {
+      counter: 'http_connections_cut',
+    }),
+    row('answers that wait to be read', ANSWERS_MAX_BYTES, 'bytes', 'reject', {
+      counter: 'http_answers_refused',
+      bytes: 2 * ANSWERS_MAX_BYTES,
     }),
     row('HTTP body', BODY_MAX_BYTES, 'bytes', 'reject', {
       counter: httpErrors('PAYLOAD_TOO_LARGE'),

@@ -35,6 +35,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'ingest/snapshot-intake.ts #staged': 'snapshots staged',
   'ingest/upload-gate.ts #devices': 'uploads at once',
   'media-store/media-store.ts #knownFolders': 'known folders of pictures',
+  'plugins/http-answers.ts #releases': 'requests without an answer, a connection',
   'plugins/login-watch.ts #sockets': 'WebSockets',
   'postgres/coalesced.ts #waiting': 'device logins that share a statement',
   'queues/job-queue.ts #running': 'snapshots filed at once',
@@ -45,6 +46,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'relay/stream-hub.ts #viewers': 'viewers',
   'relay/viewer-line.ts #entries': 'viewers waiting in line',
   'telemetry/latest-values.ts #sensors': 'newest values',
+  'telemetry/latest-values.ts #texts': 'newest values',
   'telemetry/series-catalogue.ts #known': 'cached series',
   'telemetry/series-catalogue.ts #refused': 'cached series',
 };

@@ -17,6 +17,7 @@ import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
+import type { HttpAnswers } from '../plugins/http-answers.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
@@ -50,6 +51,7 @@ export interface MeteredParts {
   queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
+  answers: Pick<HttpAnswers, 'counters'>;
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'counters' | 'stats'>;
   passwords: Pick<Passwords, 'counters'>;
@@ -88,6 +90,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
+    http: parts.answers.counters,
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },
     postgres: { ...parts.database.counters },

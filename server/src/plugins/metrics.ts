@@ -20,6 +20,8 @@ export interface MetricSources {
 const PREFIX = 'sitecast_';
 /** Of the HTTP side itself, counted here as they happen. */
 const OWN_COUNTERS = {
+  http_connections_refused_of_address: 'Connections above the bound of one address, closed unread.',
+  http_connections_silent: 'Connections that asked for nothing, or did not read, for too long.',
   http_connections_dropped: 'Connections above the bound of the HTTP server, closed unread.',
   sockets_messages_too_large:
     'WebSockets closed because a browser sent a message above WS_MAX_PAYLOAD_BYTES.',

@@ -6,7 +6,9 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { authentication, type AuthenticationOptions } from '../plugins/authentication.ts';
 import { dashboard } from '../plugins/dashboard.ts';
 import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
+import { httpAnswers, type HttpAnswers } from '../plugins/http-answers.ts';
 import { httpBodies, type HttpBodies } from '../plugins/http-bodies.ts';
+import { httpConnections, SILENT_MAX_MS } from '../plugins/http-connections.ts';
 import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics, type OwnCounter } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
@@ -60,10 +62,12 @@ export interface HttpServices
 export interface HttpAppOptions {
   services: HttpServices;
   bodies: HttpBodies;
+  answers: HttpAnswers;
   logger: Logger;
   version: string;
   trustProxy: boolean;
   requestsPerMinute: number;
+  connectionsPerAddress: number;
   metricsToken: string | undefined;
   webSocket: WebSocketOptions;
   /** For tests; the built page otherwise. */
@@ -81,6 +85,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
     trustProxy: options.trustProxy,
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: SILENT_MAX_MS,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => void answer(error, request, reply),
@@ -90,11 +95,14 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.server.maxConnections = MAX_HTTP_CONNECTIONS;
   app.server.on('drop', () => services.metrics.count('http_connections_dropped'));
 
+  const count = (name: OwnCounter): void => services.metrics.count(name);
+  const maxPerAddress = options.trustProxy ? undefined : options.connectionsPerAddress;
+  await app.register(httpConnections, { maxPerAddress, count });
+  await app.register(httpAnswers, { answers: options.answers });
   await app.register(errorAnswers);
   await app.register(requestMetrics, { metrics: services.metrics });
   await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
   await app.register(httpBodies, { bodies: options.bodies });
-  const count = (name: OwnCounter): void => services.metrics.count(name);
   await app.register(webSockets, { ...options.webSocket, count });
   await app.register(openApi, { version });
   await app.register(dashboard, { publicUrl: services.publicUrl, webDir: options.webDir });

@@ -1,12 +1,14 @@
 // The newest value of every series, in memory: what the page shows first, and what changes on it. Borrows the database.
 
 import type { Address } from '@sitecast/shared/protocol/ids';
-import { formatAddress } from '@sitecast/shared/protocol/ids';
+import { formatAddress, parseAddress } from '@sitecast/shared/protocol/ids';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** Series; the values of more are stored, but not shown as newest (`reject`). About 300 bytes each. */
+/** Series; the values of more are stored, but not shown as newest (`reject`). */
 export const LATEST_VALUES_MAX = 20_000;
+/** One of them: the value, and the text of it in an answer. */
+export const LATEST_VALUE_BYTES = 300 + 320;
 
 export interface NewestValue {
   site: string;
@@ -21,6 +23,8 @@ export class LatestValues {
   readonly #max: number;
   /** By sensor address, then by metric. */
   readonly #sensors = new Map<string, Map<string, NewestValue>>();
+  /** By sensor address: its values as they stand in an answer, until one of them changes. */
+  readonly #texts = new Map<string, string>();
   #size = 0;
   #seriesLeftOut = 0;
 
@@ -58,17 +62,38 @@ export class LatestValues {
       if (!known && !this.#hasRoom()) continue;
       if (known) changed.delete(known);
       metrics.set(value.metric, value);
+      this.#texts.delete(formatAddress({ site: value.site, id: value.sensor }));
       changed.add(value);
     }
     return [...changed].map(toLatestValue);
   }
 
-  all(): LatestValue[] {
-    return [...this.#sensors.values()].flatMap((metrics) => [...metrics.values()].map(toLatestValue));
-  }
-
   of(sensor: Address): LatestValue[] {
     return [...(this.#sensors.get(formatAddress(sensor))?.values() ?? [])].map(toLatestValue);
+  }
+
+  /**
+   * `{items, nextCursor: null}` as JSON. Each value is written down once, not once for everybody who asks: with thousands of
+   * series that would keep the event loop busy for longer than anything else here.
+   */
+  answer({ sites, sensor }: { sites: readonly string[] | null; sensor?: string | undefined }): Buffer {
+    const seen = sites && new Set(sites);
+    const texts: string[] = [];
+    for (const [key, metrics] of this.#sensors) {
+      const { site, id } = parseAddress(key);
+      if ((seen && !seen.has(site)) || (sensor !== undefined && sensor !== id) || metrics.size === 0)
+        continue;
+      texts.push(this.#textOf(key, metrics));
+    }
+    return Buffer.from(`{"items":[${texts.join()}],"nextCursor":null}`);
+  }
+
+  #textOf(key: string, metrics: Map<string, NewestValue>): string {
+    const known = this.#texts.get(key);
+    if (known !== undefined) return known;
+    const text = [...metrics.values()].map((value) => JSON.stringify(toLatestValue(value))).join();
+    this.#texts.set(key, text);
+    return text;
   }
 
   #hasRoom(): boolean {

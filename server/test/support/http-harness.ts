@@ -25,6 +25,7 @@ import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/
 import { TelemetryExports } from '../../src/telemetry/telemetry-exports.ts';
 import { LatestValues } from '../../src/telemetry/latest-values.ts';
 import { testLogger, type TestPostgres } from './postgres.ts';
+import { HttpAnswers } from '../../src/plugins/http-answers.ts';
 import { HttpBodies } from '../../src/plugins/http-bodies.ts';
 
 export const PASSWORD = 'correct horse battery';
@@ -115,10 +116,12 @@ export async function openHttpHarness(
   const app = await buildHttpApp({
     services,
     bodies: new HttpBodies(),
+    answers: new HttpAnswers(),
     logger: testLogger,
     version: '0.0.0-test',
     trustProxy: false,
     requestsPerMinute: 100_000,
+    connectionsPerAddress: 1_000,
     metricsToken: undefined,
     webSocket: { maxSockets: 3, maxPayloadBytes: 1_000_000, pingIntervalMs: 25_000, pongTimeoutMs: 60_000 },
     ...options.app,

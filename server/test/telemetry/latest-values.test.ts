@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 import { LatestValues, type NewestValue } from '../../src/telemetry/latest-values.ts';
 
 const value = (given: Partial<NewestValue>): NewestValue => ({
@@ -42,7 +43,46 @@ describe('LatestValues', () => {
     ]);
     expect([latest.size, latest.seriesLeftOut]).toEqual([2, 2]);
     expect(latest.accept([value({ metric: 'a', tsMs: 1_760_000_000_001, value: 1 })])).toHaveLength(1);
-    expect(latest.all()).toHaveLength(2);
+    expect(answerOf(latest)).toHaveLength(2);
     expect(latest.of({ site: 'home', id: 'other' })).toEqual([]);
   });
+
+  it('answer with what is newest, to each of the sites that they see', () => {
+    const latest = new LatestValues();
+    expect(answerOf(latest)).toEqual([]);
+    latest.accept([value({}), value({ metric: 'b"' }), value({ site: 'shop', sensor: 'door', value: 1 })]);
+    const metricsOf = (...sites: string[]): string[] => answerOf(latest, sites).map(({ metric }) => metric);
+    expect(answerOf(latest)).toHaveLength(3);
+    expect(metricsOf('home')).toEqual(['temperature', 'b"']);
+    expect(metricsOf('shop', 'home')).toHaveLength(3);
+    expect(metricsOf()).toEqual([]);
+    expect(JSON.parse(latest.answer({ sites: null, sensor: 'door' }).toString())).toMatchObject({
+      items: [{ site: 'shop', sensor: 'door', value: 1 }],
+      nextCursor: null,
+    });
+    latest.accept([value({ tsMs: 1_760_000_000_003, value: 25 })]);
+    expect(answerOf(latest, ['home'])).toContainEqual(
+      expect.objectContaining({ metric: 'temperature', value: 25 }),
+    );
+  });
+
+  it('of twenty thousand series are written down once, however many ask', () => {
+    const latest = new LatestValues();
+    const values = Array.from({ length: 20_000 }, (_, i) =>
+      value({ sensor: `sensor-${i % 100}`, metric: `metric-${Math.floor(i / 100)}` }),
+    );
+    latest.accept(values);
+    let written = 0;
+    const stringify = vi.spyOn(JSON, 'stringify').mockImplementation(() => ((written += 1), '{}'));
+    latest.answer({ sites: null });
+    latest.answer({ sites: ['home'] });
+    latest.accept([value({ sensor: 'sensor-1', metric: 'metric-1', tsMs: 1_760_000_000_009 })]);
+    latest.answer({ sites: null });
+    stringify.mockRestore();
+    expect(written).toBe(20_000 + 200);
+  });
 });
+
+function answerOf(latest: LatestValues, sites: string[] | null = null): LatestValue[] {
+  return (JSON.parse(latest.answer({ sites }).toString()) as { items: LatestValue[] }).items;
+}
