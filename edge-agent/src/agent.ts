@@ -13,6 +13,7 @@ import { Encoders } from './camera/encoder/encoders.ts';
 import { findFfmpeg, type FfmpegBinary } from './camera/ffmpeg-binary.ts';
 import { GOP_RING_MAX_BYTES } from './camera/gop-ring.ts';
 import { LiveCamera } from './camera/live-camera.ts';
+import { privacyMasks } from './camera/privacy-masks.ts';
 import { sweepOrphans } from './camera/process-record.ts';
 import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
@@ -264,7 +265,8 @@ function createSnapshots(
     return new CameraSnapshots({
       camera,
       intervalMs,
-      make: (picture, reason) => maker.make({ camera: camera.id, picture, reason }),
+      make: (picture, reason) =>
+        maker.make({ camera: camera.id, maskVersion: camera.masks.version, picture, reason }),
       keep: (envelope) => outbox.snapshot(envelope),
       log,
     });
@@ -366,8 +368,18 @@ function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): 
   const runDir = runDirOf(config);
   const ringMaxBytes = Math.min(GOP_RING_MAX_BYTES, Math.floor(ALL_RINGS_MAX_BYTES / config.cameras.length));
   return config.cameras.map(
-    ({ id, name = id, source, transport }) =>
-      new Camera({ id, name, source, transport, ffmpeg, runDir, ringMaxBytes, logger }),
+    ({ id, name = id, source, transport, masks: areas }) =>
+      new Camera({
+        id,
+        name,
+        source,
+        transport,
+        masks: privacyMasks(areas),
+        ffmpeg,
+        runDir,
+        ringMaxBytes,
+        logger,
+      }),
   );
 }
 
@@ -380,7 +392,8 @@ function createSources(
   const runDir = runDirOf(config);
   return cameras.map((camera, index) => {
     const { id, name = id, subStream, transport } = config.cameras[index]!;
-    const shared = { id, name, transport, ffmpeg, runDir, epochs: camera.epochs, logger };
+    const { epochs, masks } = camera;
+    const shared = { id, name, transport, masks, ffmpeg, runDir, epochs, logger };
     const ofSubStream = { hasPictures: false, ringMaxBytes: SUB_STREAM_RING_MAX_BYTES };
     const createSubStream = subStream && (() => new Camera({ ...shared, ...ofSubStream, source: subStream }));
     return new LiveCamera({ camera, encoders, createSubStream: createSubStream || undefined, logger });

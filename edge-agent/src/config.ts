@@ -59,6 +59,8 @@ const camera = z.strictObject({
   transport: z.enum(['auto', 'tcp', 'udp']).default('auto'),
   /** 0: no snapshots by interval. */
   snapshotIntervalSeconds: z.int().min(0).max(86_400).default(60),
+  /** Nobody sees these parts. */
+  masks: z.array(area).max(MAX_ZONES).default([]),
   /** Absent: motion is not looked for. */
   motion: motion.optional(),
   /** The same picture for so long is an event; 0: never. */

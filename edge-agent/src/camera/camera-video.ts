@@ -9,6 +9,7 @@ import type { LiveVideo } from '../live/live-source.ts';
 import type { Encoder, EncoderJob } from './encoder/encoder.ts';
 import type { Epochs } from './epochs.ts';
 import type { Fragment, FragmentSource, InitSegment } from './fragment.ts';
+import type { PrivacyMasks } from './privacy-masks.ts';
 
 /** From the lease to the first picture. The server waits 4 s for the answer. */
 const READY_TIMEOUT_MS = 3_500;
@@ -18,6 +19,7 @@ const EMPTY_RING: FragmentSource['ring'] = { fromLastKeyframe: () => [], isNewes
 export interface VideoCamera extends FragmentSource {
   readonly id: string;
   readonly epochs: Epochs;
+  readonly masks: PrivacyMasks;
 }
 
 export interface CameraVideoOptions {
@@ -135,6 +137,7 @@ export class CameraVideo implements LiveVideo {
       profile,
       source: camera,
       epochs: camera.epochs,
+      masks: camera.masks,
       onFragment: (fragment) => this.#emit(fragment),
     });
   }

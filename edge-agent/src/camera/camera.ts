@@ -16,6 +16,7 @@ import { initSegmentOf, type Fragment, type InitSegment, type KeyframePicture } 
 import { FrameRateMeter } from './frame-rate.ts';
 import { GopRing } from './gop-ring.ts';
 import type { SplitPicture } from './jpeg-splitter.ts';
+import { NO_MASKS, type PrivacyMasks } from './privacy-masks.ts';
 import { parseSource, type Source } from './source.ts';
 
 export type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
@@ -49,6 +50,7 @@ export interface CameraOptions {
   epochs?: Epochs;
   /** False where nobody looks at keyframe pictures: nothing is decoded then. */
   hasPictures?: boolean;
+  masks?: PrivacyMasks;
   /** [0, 1); of the back-off. */
   random?: () => number;
   openCapture?: (options: CaptureOptions) => CaptureRun;
@@ -69,6 +71,7 @@ export interface CameraCounters {
  */
 export class Camera {
   readonly id: string;
+  readonly masks: PrivacyMasks;
   /** Fragments of the running capture only; emptied when it ends. */
   readonly ring: GopRing;
   readonly epochs: Epochs;
@@ -101,6 +104,7 @@ export class Camera {
   constructor(options: CameraOptions) {
     const { id, name, clock = systemClock, logger, random, ringMaxBytes } = options;
     this.id = id;
+    this.masks = options.masks ?? NO_MASKS;
     this.#options = options;
     this.#clock = clock;
     this.#logger = logger.child({ camera: id });
@@ -164,6 +168,7 @@ export class Camera {
       probeMs: this.#backoff.failures % 2 === 0 ? PROBE_SHORT_MS : PROBE_LONG_MS,
       name: this.#options.name,
       hasPictures: this.#options.hasPictures ?? true,
+      masks: this.masks,
       ffmpeg: this.#options.ffmpeg,
       runDir: this.#options.runDir,
       clock: this.#clock,

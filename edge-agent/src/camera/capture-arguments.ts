@@ -9,6 +9,7 @@ import { redact } from '@sitecast/shared/node/logger';
 import { MAX_SNAPSHOT_WIDTH } from '@sitecast/shared/protocol/limits';
 import { demoBackground, demoGraph, DEMO_FPS } from './demo-scene.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import { maskFilters, type PrivacyMasks } from './privacy-masks.ts';
 import { rtspUrl, type DemoSource, type FileSource, type RtspSource, type Source } from './source.ts';
 
 export type Transport = 'tcp' | 'udp';
@@ -27,6 +28,8 @@ export interface CaptureCommandOptions {
   name: string;
   /** Whether `pipe:3` is wanted. */
   hasPictures: boolean;
+  /** Painted into the pictures; the video is for encoders, which paint themselves. */
+  masks: PrivacyMasks;
   ffmpeg: FfmpegBinary;
   /** ffmpeg's own time-out of the camera's socket; the capture's watchdog is the second net. */
   socketTimeoutMs: number;
@@ -92,7 +95,7 @@ function fileCommand({ path }: FileSource, options: CaptureCommandOptions): Capt
 }
 
 function passThrough(
-  { ffmpeg: binary, hasPictures }: CaptureCommandOptions,
+  { ffmpeg: binary, hasPictures, masks }: CaptureCommandOptions,
   input: string,
   inputOptions: string[],
 ): CaptureCommand {
@@ -102,9 +105,10 @@ function passThrough(
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
   if (hasPictures) {
+    const filters = [NOT_TOO_MANY, SCALE_DOWN, ...maskFilters(masks)].join();
     command
       .output(`pipe:${PICTURE_FD}`)
-      .outputOptions('-map', '0:v:0', '-vf', `${NOT_TOO_MANY},${SCALE_DOWN}`, ...jpegOptions(binary));
+      .outputOptions('-map', '0:v:0', '-vf', filters, ...jpegOptions(binary));
   }
   return { args: command._getArguments(), stdin: undefined };
 }
@@ -113,7 +117,7 @@ function demoCommand({ name: seed }: DemoSource, options: CaptureCommandOptions)
   const command = ffmpeg()
     .input(demoBackground(seed))
     .inputOptions(...GLOBAL_OPTIONS, '-re', '-f', 'lavfi')
-    .complexFilter(demoGraph(seed, options.name))
+    .complexFilter(demoGraph(seed, options.name, maskFilters(options.masks)))
     .output('pipe:1')
     .outputOptions('-map', '[video]', ...DEMO_ENCODER, ...MUX_FRAGMENTS)
     .output(`pipe:${PICTURE_FD}`)

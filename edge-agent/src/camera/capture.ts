@@ -9,6 +9,7 @@ import { ChildProcess } from './child-process.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
 import { Fmp4Splitter, type SplitFragment, type SplitInit } from './fmp4-splitter.ts';
 import { JpegSplitter, type SplitPicture } from './jpeg-splitter.ts';
+import type { PrivacyMasks } from './privacy-masks.ts';
 import { resolveHost, type Source } from './source.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -25,6 +26,7 @@ export interface CaptureOptions {
   probeMs: number;
   name: string;
   hasPictures: boolean;
+  masks: PrivacyMasks;
   ffmpeg: FfmpegBinary;
   runDir: string;
   clock: Clock;

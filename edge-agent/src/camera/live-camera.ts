@@ -73,7 +73,7 @@ export class LiveCamera implements LiveSource {
     if (profile === 'low' && createSubStream && !this.#subStream && isRested) {
       return this.#openSubStream(createSubStream());
     }
-    return this.#openVideo(camera, profile, profile === 'main' ? isPlayable : () => false);
+    return this.#openVideo(camera, profile, (init) => profile === 'main' && this.#isPlayable(init));
   }
 
   /** Resolves when nothing of the second stream runs any more. Idempotent; what is leased is closed before. */
@@ -83,8 +83,9 @@ export class LiveCamera implements LiveSource {
   }
 
   #encoded({ codec }: CameraReport): Profile[] {
-    const isMainEncoded = codec !== null && !isBrowserCodec(codec);
-    const isLowPassed = this.#options.createSubStream !== undefined && !this.#isSubStreamEncoded;
+    const isMainEncoded = this.#isMasked || (codec !== null && !isBrowserCodec(codec));
+    const isSubStreamPassed = !this.#isMasked && !this.#isSubStreamEncoded;
+    const isLowPassed = this.#options.createSubStream !== undefined && isSubStreamPassed;
     const isEncoded = { main: isMainEncoded, low: !isLowPassed, mpeg1: true, stills: false };
     return LIVE_PROFILES.filter((profile) => isEncoded[profile]);
   }
@@ -117,8 +118,17 @@ export class LiveCamera implements LiveSource {
     return video;
   }
 
+  get #isMasked(): boolean {
+    return this.#options.camera.masks.areas.length > 0;
+  }
+
+  /** As the camera sends it: only an encoder can paint over what nobody may see. */
+  #isPlayable({ codec }: InitSegment): boolean {
+    return !this.#isMasked && isBrowserCodec(codec);
+  }
+
   #isSmallEnough(init: InitSegment): boolean {
-    const isSmallEnough = isPlayable(init) && init.width <= LOW_MAX_WIDTH;
+    const isSmallEnough = this.#isPlayable(init) && init.width <= LOW_MAX_WIDTH;
     this.#isSubStreamEncoded = !isSmallEnough;
     return isSmallEnough;
   }
@@ -128,8 +138,4 @@ export class LiveCamera implements LiveSource {
     const ended = subStream.close().finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
   }
-}
-
-function isPlayable({ codec }: InitSegment): boolean {
-  return isBrowserCodec(codec);
 }

@@ -2,7 +2,7 @@
 // from its surroundings, so that a cloud changes little; then the contrast of the whole picture, as a lamp or dusk changes it; and
 // a picture that changes nearly everywhere at once is a change of view, and none of motion.
 
-import { cellsIn, type Area } from './area.ts';
+import { cellsIn, type Area } from '../camera/area.ts';
 import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from './luma.ts';
 
 export type Sensitivity = 'low' | 'medium' | 'high';

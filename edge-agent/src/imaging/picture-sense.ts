@@ -1,7 +1,7 @@
 // What the keyframe pictures of one camera tell without any model of the world: motion, and whether the picture is frozen,
 // dark, covered, blurred or of another view. Pure: pictures in, beginnings and ends out.
 
-import type { Area } from './area.ts';
+import type { Area } from '../camera/area.ts';
 import { Condition, type ConditionChange } from './condition.ts';
 import type { Luma } from './luma.ts';
 import { MotionDetector, type Sensitivity } from './motion-detector.ts';

@@ -27,6 +27,8 @@ export interface SourcePicture {
 export interface SnapshotRequest {
   camera: string;
   reason: SnapshotReason;
+  /** Of the masks that are painted into the picture; 0 for none. */
+  maskVersion: number;
   picture: SourcePicture;
 }
 
@@ -71,19 +73,18 @@ export class SnapshotMaker {
     await this.#last;
   }
 
-  async #makeNow({ camera, reason, picture }: SnapshotRequest): Promise<SnapshotEnvelope> {
+  async #makeNow({ camera, reason, maskVersion, picture }: SnapshotRequest): Promise<SnapshotEnvelope> {
     if (this.#isClosed) throw new AppError('SHUTTING_DOWN', 'the agent is stopping');
     const pixels = await decodePicture(picture.jpeg, MAX_SNAPSHOT_WIDTH);
     const snapshot = fitsAsItIs(picture)
       ? { bytes: picture.jpeg, width: picture.width, height: picture.height }
       : await encodeToFit(pixels, MAX_SNAPSHOT_WIDTH, MAX_SNAPSHOT_BYTES);
     const thumbnail = await encodeToFit(pixels, THUMBNAIL_WIDTH, MAX_THUMBNAIL_BYTES);
-    return this.#envelope(camera, reason, picture.capturedAtMs, snapshot, thumbnail);
+    return this.#envelope({ camera, reason, maskVersion }, picture.capturedAtMs, snapshot, thumbnail);
   }
 
   #envelope(
-    camera: string,
-    reason: SnapshotReason,
+    { camera, reason, maskVersion }: Omit<SnapshotRequest, 'picture'>,
     capturedAtMs: number,
     snapshot: EncodedPicture,
     thumbnail: EncodedPicture,
@@ -105,7 +106,7 @@ export class SnapshotMaker {
           height: thumbnail.height,
           bytes: thumbnail.bytes.length,
         },
-        maskVersion: 0,
+        maskVersion,
       },
       snapshot: snapshot.bytes,
       thumbnail: thumbnail.bytes,

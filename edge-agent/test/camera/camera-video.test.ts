@@ -5,6 +5,7 @@ import type { EncodersOptions } from '../../src/camera/encoder/encoders.ts';
 import { Epochs } from '../../src/camera/epochs.ts';
 import type { Fragment, InitSegment } from '../../src/camera/fragment.ts';
 import { GopRing } from '../../src/camera/gop-ring.ts';
+import { NO_MASKS } from '../../src/camera/privacy-masks.ts';
 import { ManualClock, silentLogger } from '../support.ts';
 import { fragmentsOf, initOf, scriptedEncoders, settled, type ScriptedRun } from './encoder/samples.ts';
 
@@ -14,6 +15,7 @@ class ScriptedCamera implements VideoCamera {
   readonly id = 'front';
   readonly ring = new GopRing();
   readonly epochs = new Epochs();
+  readonly masks = NO_MASKS;
   #listener: ((fragment: Fragment) => void) | undefined;
 
   onFragment(listener: (fragment: Fragment) => void): () => void {
@@ -53,7 +55,8 @@ function open(more: Partial<EncodersOptions> = {}): {
   fill: () => void;
 } {
   const { encoders, runs } = scriptedEncoders(clock, { maxProcesses: 1, ...more });
-  const job = { profile: 'main' as const, source: camera, epochs: new Epochs(), onFragment: () => {} };
+  const common = { source: camera, epochs: new Epochs(), masks: NO_MASKS };
+  const job = { profile: 'main' as const, ...common, onFragment: () => {} };
   const video = new CameraVideo({
     camera,
     profile: 'main',

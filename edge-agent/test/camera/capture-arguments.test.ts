@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { captureCommand, type CaptureCommandOptions } from '../../src/camera/capture-arguments.ts';
 import { escapeValue } from '../../src/camera/demo-scene.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
+import { NO_MASKS, privacyMasks } from '../../src/camera/privacy-masks.ts';
 import { parseSource } from '../../src/camera/source.ts';
 
 const modern: FfmpegBinary = {
@@ -29,6 +30,7 @@ function command(
     transport: 'tcp',
     name: 'Front',
     hasPictures: true,
+    masks: NO_MASKS,
     ffmpeg: modern,
     socketTimeoutMs: 10_000,
     probeMs: 1_000,
@@ -102,5 +104,30 @@ describe('escapeValue', () => {
 
   it('escapes for the option parser and then for the graph parser', () => {
     expect(escapeValue("a:b'c\\d[e],f;")).toBe("a\\\\:b\\\\\\'c\\\\\\\\d\\[e\\]\\,f\\;");
+  });
+});
+
+describe('privacy masks', () => {
+  const masks = privacyMasks([
+    { x: 0, y: 0.5, width: 0.25, height: 0.5 },
+    { x: 0.9, y: 0, width: 0.1, height: 0.1 },
+  ]);
+
+  it('are painted into the pictures of every kind of source, and the video is left to the encoder', () => {
+    for (const source of ['rtsp://camera/', 'file:/film.mp4', 'demo:yard']) {
+      const { args } = command(source, { masks });
+      expect(args.join(' ').split('drawbox=')).toHaveLength(3);
+      expect(args.join(' ')).toContain(
+        'drawbox=x=floor(iw*0)-1:y=floor(ih*0.5)-1:w=ceil(iw*0.25)+2:h=ceil(ih*0.5)+2',
+      );
+    }
+    expect(command('demo:yard').args.join(' ')).not.toContain('drawbox');
+  });
+
+  it('have another version when they are others, and 0 when there is none', () => {
+    expect(privacyMasks([])).toBe(NO_MASKS);
+    expect(masks.version).toBeGreaterThan(0);
+    expect(privacyMasks(masks.areas).version).toBe(masks.version);
+    expect(privacyMasks(masks.areas.slice(1)).version).not.toBe(masks.version);
   });
 });

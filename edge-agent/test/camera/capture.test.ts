@@ -20,6 +20,7 @@ it('a capture closes at once although the look-up of its host hangs', async () =
     probeMs: 1_000,
     name: 'front',
     hasPictures: true,
+    masks: { areas: [], version: 0 },
     ffmpeg: { path: '/nonexistent/ffmpeg', origin: 'bundled', major: 5 } as never,
     runDir: await temporaryFolder(),
     clock: systemClock,

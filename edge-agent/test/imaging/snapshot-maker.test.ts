@@ -27,7 +27,7 @@ async function noisyJpeg(
 }
 
 const makeOne = (picture: SourcePicture): Promise<SnapshotEnvelope> =>
-  new SnapshotMaker().make({ camera: 'front', reason: 'interval', picture });
+  new SnapshotMaker().make({ camera: 'front', reason: 'interval', maskVersion: 7, picture });
 
 describe('SnapshotMaker', () => {
   it('makes an envelope that the server accepts', async () => {
@@ -37,6 +37,7 @@ describe('SnapshotMaker', () => {
       camera: 'front',
       reason: 'interval',
       capturedAt: '2026-05-01T12:00:00.000Z',
+      maskVersion: 7,
     });
     expect(header.sha256).toBe(createHash('sha256').update(snapshot).digest('hex'));
     expect(await sharp(thumbnail).metadata()).toMatchObject({ format: 'jpeg', width: 320, height: 180 });
@@ -86,7 +87,9 @@ describe('SnapshotMaker', () => {
   ])('refuses a picture %s', async (_, jpeg) => {
     const maker = new SnapshotMaker();
     const picture = { jpeg: await jpeg(), width: 640, height: 360, capturedAtMs };
-    await expect(maker.make({ camera: 'a', reason: 'command', picture })).rejects.toMatchObject({
+    await expect(
+      maker.make({ camera: 'a', reason: 'command', maskVersion: 0, picture }),
+    ).rejects.toMatchObject({
       code: 'FRAME_MALFORMED',
     });
     expect(maker.counters.snapshotsFailed).toBe(1);
@@ -95,7 +98,7 @@ describe('SnapshotMaker', () => {
   it('refuses what is above its bound, and takes more when there is room again', async () => {
     const maker = new SnapshotMaker({ maxQueued: 2 });
     const picture = await noisyJpeg(64, 48, 1);
-    const request = { camera: 'a', reason: 'interval', picture } as const;
+    const request = { camera: 'a', reason: 'interval', maskVersion: 0, picture } as const;
     const taken = [maker.make(request), maker.make(request)];
     await expect(maker.make(request)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true });
     const ids = (await Promise.all(taken)).map(({ header }) => header.id);
@@ -108,7 +111,9 @@ describe('SnapshotMaker', () => {
   it('settles everything when it is closed', async () => {
     const maker = new SnapshotMaker();
     const picture = await noisyJpeg(64, 48, 1);
-    const waiting = [1, 2, 3].map(() => maker.make({ camera: 'a', reason: 'interval', picture }));
+    const waiting = [1, 2, 3].map(() =>
+      maker.make({ camera: 'a', reason: 'interval', maskVersion: 0, picture }),
+    );
     const settled = Promise.allSettled(waiting);
     await maker.close();
     expect((await settled).every((one) => one.status === 'rejected')).toBe(true);

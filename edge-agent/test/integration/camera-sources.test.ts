@@ -85,6 +85,7 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
     const { header, thumbnail } = await new SnapshotMaker().make({
       camera: 'front',
       reason: 'command',
+      maskVersion: 0,
       picture,
     });
     expect(header).toMatchObject({ width: 960, height: 540, thumbnail: { width: 320, height: 180 } });

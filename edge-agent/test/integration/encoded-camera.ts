@@ -9,6 +9,7 @@ import { Camera } from '../../src/camera/camera.ts';
 import { Encoders, type EncodersOptions } from '../../src/camera/encoder/encoders.ts';
 import type { Fragment } from '../../src/camera/fragment.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
+import type { PrivacyMasks } from '../../src/camera/privacy-masks.ts';
 import { LiveCamera } from '../../src/camera/live-camera.ts';
 import type { LiveSource, LiveVideo } from '../../src/live/live-source.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
@@ -23,9 +24,9 @@ export interface EncodedCamera extends TestCamera {
 export async function startEncodedCamera(
   ffmpeg: FfmpegBinary,
   source: string,
-  { subStream, ...more }: Partial<EncodersOptions> & { subStream?: string } = {},
+  { subStream, masks, ...more }: Partial<EncodersOptions> & { subStream?: string; masks?: PrivacyMasks } = {},
 ): Promise<EncodedCamera> {
-  const started = await startCamera(ffmpeg, source);
+  const started = await startCamera(ffmpeg, source, 'Front door', masks);
   const encoders = new Encoders({
     ffmpeg,
     setting: 'software',
@@ -41,7 +42,15 @@ export async function startEncodedCamera(
   });
   const { epochs } = started.camera;
   const runDir = await temporaryFolder();
-  const ofSubStream = { id: 'front', name: 'Front door', ffmpeg, runDir, epochs, hasPictures: false };
+  const ofSubStream = {
+    id: 'front',
+    name: 'Front door',
+    ffmpeg,
+    runDir,
+    epochs,
+    masks: started.camera.masks,
+    hasPictures: false,
+  };
   const live = new LiveCamera({
     camera: started.camera,
     encoders,

@@ -6,6 +6,7 @@ import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { Camera, type Fragment, type KeyframePicture } from '../../src/camera/camera.ts';
+import { NO_MASKS, type PrivacyMasks } from '../../src/camera/privacy-masks.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
 import { temporaryFolder, waitFor } from '../support.ts';
 import { runningCaptures } from './ffmpegs.ts';
@@ -24,11 +25,12 @@ export async function startCamera(
   ffmpeg: FfmpegBinary,
   source: string,
   name = 'Front door',
+  masks: PrivacyMasks = NO_MASKS,
 ): Promise<TestCamera> {
   const lines: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
   const runDir = await temporaryFolder();
-  const camera = new Camera({ id: 'front', name, source, ffmpeg, runDir, logger });
+  const camera = new Camera({ id: 'front', name, source, masks, ffmpeg, runDir, logger });
   const [fragments, pictures, reports]: [Fragment[], KeyframePicture[], CameraReport[]] = [[], [], []];
   camera.onFragment((fragment) => fragments.push(fragment));
   camera.onPicture((picture) => pictures.push(picture));

@@ -4,6 +4,7 @@
 import ffmpeg from 'fluent-ffmpeg';
 import { GLOBAL_OPTIONS, MUX_FRAGMENTS } from '../capture-arguments.ts';
 import type { FfmpegBinary } from '../ffmpeg-binary.ts';
+import { maskFilters, NO_MASKS, type PrivacyMasks } from '../privacy-masks.ts';
 import { ENCODER_OPTIONS, type VideoEncoder } from './video-encoders.ts';
 
 export const LOW_MAX_WIDTH = 640;
@@ -28,22 +29,23 @@ export interface Size {
 }
 
 export interface Target extends Size {
+  masks: PrivacyMasks;
   maxBitsPerSecond: number;
 }
 
-export function lowTarget(source: Size): Target {
-  return { ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: LOW_BITS_PER_SECOND };
+export function lowTarget(source: Size, masks = NO_MASKS): Target {
+  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: LOW_BITS_PER_SECOND };
 }
 
-export function mainTarget(source: Size): Target {
+export function mainTarget(source: Size, masks = NO_MASKS): Target {
   const size = scaledDown(source, MAIN_MAX_WIDTH);
   const bits = size.width * size.height * MAIN_BITS_PER_PIXEL_SECOND;
-  return { ...size, maxBitsPerSecond: Math.max(LOW_BITS_PER_SECOND, bits) };
+  return { masks, ...size, maxBitsPerSecond: Math.max(LOW_BITS_PER_SECOND, bits) };
 }
 
 /** MPEG-1 needs twice the bits of H.264 for the same picture. */
-export function mpeg1Target(source: Size): Target {
-  return { ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: MPEG1_BITS_PER_SECOND };
+export function mpeg1Target(source: Size, masks = NO_MASKS): Target {
+  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: MPEG1_BITS_PER_SECOND };
 }
 
 // Even, because a chroma plane of 4:2:0 has half of each side.
@@ -81,11 +83,11 @@ export function trialArguments({ ffmpeg: binary, encoder }: Omit<EncoderCommandO
 }
 
 /** As node-rtsp-stream's muxer takes them: behind the input, and empty where an option has no value. */
-export function mpeg1Options({ width, height, maxBitsPerSecond }: Target): Record<string, string> {
+export function mpeg1Options({ width, height, maxBitsPerSecond, masks }: Target): Record<string, string> {
   const bits = String(maxBitsPerSecond);
   return {
     ...{ '-loglevel': 'error', '-nostats': '', '-map': '0:v:0' },
-    ...{ '-vf': `scale=${width}:${height},setsar=1`, '-pix_fmt': 'yuv420p' },
+    ...{ '-vf': [`scale=${width}:${height},setsar=1`, ...maskFilters(masks)].join(), '-pix_fmt': 'yuv420p' },
     // MPEG-1 has no 10, 12 or 15 pictures a second (ISO/IEC 11172-2, picture_rate).
     ...{ '-r': String(USUAL_FPS), '-g': String(2 * USUAL_FPS), '-force_key_frames': KEYFRAME_A_SECOND },
     ...{ '-bf': '0', '-sc_threshold': '1000000000' },
@@ -95,11 +97,12 @@ export function mpeg1Options({ width, height, maxBitsPerSecond }: Target): Recor
 }
 
 function encodingOptions({ ffmpeg: binary, encoder, target }: EncoderCommandOptions): string[] {
-  const { width, height, maxBitsPerSecond } = target;
+  const { width, height, maxBitsPerSecond, masks } = target;
   const { filter, output } = ENCODER_OPTIONS[encoder];
   const rate = (share: number): string => String(Math.round(maxBitsPerSecond * share));
+  const filters = [`scale=${width}:${height},setsar=1`, ...maskFilters(masks), filter].join();
   return [
-    ...['-vf', `scale=${width}:${height},setsar=1,${filter}`, '-c:v', encoder, ...output],
+    ...['-vf', filters, '-c:v', encoder, ...output],
     ...['-b:v', rate(AIM), '-maxrate', rate(1), '-bufsize', rate(1)],
     ...['-g', String(USUAL_FPS), '-force_key_frames', KEYFRAME_A_SECOND, '-threads', '1'],
     ...binary.passthroughOptions,

@@ -7,6 +7,7 @@ import { Backoff } from '@sitecast/shared/runtime/backoff';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
 import type { Epochs } from '../epochs.ts';
 import type { Fragment, FragmentSource, InitSegment } from '../fragment.ts';
+import type { PrivacyMasks } from '../privacy-masks.ts';
 import { CaptureTimes } from './capture-times.ts';
 import type { EncoderChoice } from './encoder-choice.ts';
 import type { EncodedInit, EncoderRunOptions, EncodingRun } from './encoder-run.ts';
@@ -34,6 +35,7 @@ export interface EncoderJob {
   profile: Exclude<Profile, 'stills'>;
   source: Pick<FragmentSource, 'ring'>;
   epochs: Epochs;
+  masks: PrivacyMasks;
   onFragment: (fragment: Fragment) => void;
 }
 

@@ -21,7 +21,7 @@ export interface EncodersOptions {
   runDir: string;
   logger: Logger;
   clock?: Clock;
-  openRun?: (profile: EncoderJob['profile'], job: RunJob) => EncodingRun;
+  openRun?: (job: EncoderJob, run: RunJob) => EncodingRun;
   rssBytesOf?: (pid: number) => number;
 }
 
@@ -84,7 +84,7 @@ export class Encoders {
     const encoder: Encoder = new Encoder({
       ...job,
       choice: this.#choose(),
-      openRun: (run) => (this.#options.openRun ?? this.#openRun)(job.profile, run),
+      openRun: (run) => (this.#options.openRun ?? this.#openRun)(job, run),
       maxRssBytes,
       rssBytesOf: this.#options.rssBytesOf ?? rssBytesOf,
       counters: this.#counters,
@@ -127,11 +127,11 @@ export class Encoders {
     );
   }
 
-  readonly #openRun = (profile: EncoderJob['profile'], job: RunJob): EncodingRun => {
+  readonly #openRun = ({ profile, masks }: EncoderJob, job: RunJob): EncodingRun => {
     const { ffmpeg, runDir } = this.#options;
     const shared = { ...job, ffmpeg, runDir, clock: this.#clock };
-    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(job.input) });
-    const target = profile === 'main' ? mainTarget(job.input) : lowTarget(job.input);
+    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(job.input, masks) });
+    const target = profile === 'main' ? mainTarget(job.input, masks) : lowTarget(job.input, masks);
     return new EncoderRun({ ...shared, target });
   };
 }

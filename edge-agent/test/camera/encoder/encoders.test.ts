@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Encoder, type EncoderJob } from '../../../src/camera/encoder/encoder.ts';
 import { Epochs } from '../../../src/camera/epochs.ts';
 import type { Fragment } from '../../../src/camera/fragment.ts';
+import { NO_MASKS } from '../../../src/camera/privacy-masks.ts';
 import { GopRing } from '../../../src/camera/gop-ring.ts';
 import { ManualClock, silentLogger } from '../../support.ts';
 import { fragmentsOf, initOf, ScriptedRun, scriptedEncoders, settled } from './samples.ts';
@@ -19,6 +20,7 @@ beforeEach(() => {
     profile: 'low',
     source: { ring },
     epochs: new Epochs(),
+    masks: NO_MASKS,
     onFragment: (fragment) => taken.push(fragment),
   };
 });
