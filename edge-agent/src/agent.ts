@@ -101,7 +101,11 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const data = lifetime.own('data connection', createDataConnection(options, status, notices.topic));
   const media = lifetime.own('media connection', createMediaConnection(options));
   lifetime.onClose('goodbye', () => sayGoodbye(data, status));
-  const sender = lifetime.own('spool sender', new SpoolSender({ spool, connection: data, logger }));
+  const { replayPercent } = config.spool;
+  const sender = lifetime.own(
+    'spool sender',
+    new SpoolSender({ spool, connection: data, replayPercent, logger }),
+  );
   const cameras = await createCameras(options);
   const live = lifetime.own('live publisher', createLivePublisher(options, cameras, media));
   const online = lifetime.own('status', createOnline(status, data, log));
@@ -114,7 +118,18 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const sensor of sensors) lifetime.own('sensor', sensor);
   const siteBroker = createSiteBroker(options, outbox);
   if (siteBroker) lifetime.own('site broker', siteBroker);
-  const read = healthReader({ config, spool, data, media, live, cameras, snapshots, notices, siteBroker });
+  const read = healthReader({
+    config,
+    spool,
+    sender,
+    data,
+    media,
+    live,
+    cameras,
+    snapshots,
+    notices,
+    siteBroker,
+  });
   const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
 
   const publish = data.publish.bind(data);
@@ -143,7 +158,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
-  return Spool.open({ folder: join(config.dataDir, 'spool'), maxBytes: config.spool.maxBytes, logger });
+  return Spool.open({ folder: join(config.dataDir, 'spool'), lanes: config.spool.lanes, logger });
 }
 
 function createDataConnection(

@@ -5,10 +5,12 @@ import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
 import { isSource } from './camera/source.ts';
+import { FULL_POLICIES, LANE_MIN_BYTES, laneLimits, LANES } from './uplink/lanes.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;
+const MAX_SPOOL_BYTES = 64 * 1024 * MIB;
 const MAX_SENSORS = 64;
 const MAX_SITE_CREDENTIALS = 256;
 const MAX_TOPICS_PER_USER = 16;
@@ -84,6 +86,47 @@ const siteBroker = z
     context.addIssue({ code: 'custom', path: ['credentials', again, 'user'], message: 'is there twice' });
   });
 
+const spoolLane = z
+  .strictObject({
+    maxBytes: z.int().min(LANE_MIN_BYTES).max(MAX_SPOOL_BYTES).optional(),
+    whenFull: z.enum(FULL_POLICIES),
+  })
+  .optional();
+
+const spool = z
+  .strictObject({
+    maxBytes: z
+      .int()
+      .min(16 * MIB)
+      .max(MAX_SPOOL_BYTES)
+      .default(256 * MIB),
+    lanes: z
+      .strictObject({
+        alarms: spoolLane,
+        events: spoolLane,
+        telemetry: spoolLane,
+        snapshots: spoolLane,
+      })
+      .prefault({}),
+    replayPercent: z.int().min(5).max(100).default(50),
+  })
+  .superRefine(({ maxBytes, lanes }, context) => {
+    const limits = laneLimits(maxBytes, lanes);
+    const sum = LANES.reduce((total, lane) => total + limits[lane].maxBytes, 0);
+    const starved = LANES.find((lane) => limits[lane].maxBytes < LANE_MIN_BYTES);
+    if (sum <= maxBytes && starved === undefined) return;
+    const problem =
+      starved === undefined
+        ? `together have ${sum} bytes, more than spool.maxBytes, ${maxBytes}`
+        : `leave ${limits[starved].maxBytes} of the ${maxBytes} bytes of spool.maxBytes to "${starved}", which needs ${LANE_MIN_BYTES}`;
+    context.addIssue({ code: 'custom', path: ['lanes'], message: problem });
+  })
+  .transform(({ maxBytes, lanes, replayPercent }) => ({
+    maxBytes,
+    lanes: laneLimits(maxBytes, lanes),
+    replayPercent,
+  }));
+
 export const agentConfigSchema = z
   .strictObject({
     site: id,
@@ -99,15 +142,7 @@ export const agentConfigSchema = z
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
     siteBroker: siteBroker.optional(),
-    spool: z
-      .strictObject({
-        maxBytes: z
-          .int()
-          .min(16 * MIB)
-          .max(64 * 1024 * MIB)
-          .default(256 * MIB),
-      })
-      .prefault({}),
+    spool: spool.prefault({}),
   })
   .superRefine((config, context) => {
     for (const list of ['cameras', 'sensors'] as const) {

@@ -7,12 +7,14 @@ import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
 import type { DroppedNotices } from '../reporting/dropped-notices.ts';
 import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
+import type { SpoolSender } from '../uplink/spool-sender.ts';
 import type { Spool } from '../uplink/spool.ts';
 import { Gateway } from './gateway.ts';
 
 export interface HealthSources {
   config: { dataDir: string };
   spool: Pick<Spool, 'stats'>;
+  sender: Pick<SpoolSender, 'replayBytesPerSecond'>;
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
   live: Pick<LivePublisher, 'framesDropped'>;
@@ -24,11 +26,11 @@ export interface HealthSources {
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices, siteBroker } = sources;
+  const { config, spool, sender, data, media, live, notices, siteBroker } = sources;
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
-    spool: spool.stats(),
+    spool: { ...spool.stats(), replayBytesPerSecond: sender.replayBytesPerSecond },
     uplink: {
       connects: data.counters.connects,
       inFlight: data.inFlight,

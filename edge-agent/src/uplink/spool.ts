@@ -1,63 +1,56 @@
 // The outbox on disk: what must not be lost waits here until the server has acknowledged it.
 //
-// Three classes, each a log of its own. `put` resolves when the message is durable; messages that are put at the same time
-// share one fsync. The byte cap is for all: over it the oldest segment of the least important class goes first.
+// Each lane is a log of its own with a cap of its own, so that no kind of message can take the room of another. `put`
+// resolves when the message is durable; messages that are put at the same time share one fsync.
 
+import { randomInt } from 'node:crypto';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { BoundedQueue } from '@sitecast/shared/runtime/bounded-queue';
-import {
-  MAX_JSON_MESSAGE_BYTES,
-  MAX_SNAPSHOT_ENVELOPE_BYTES,
-  MAX_TELEMETRY_PAYLOAD_BYTES,
-  MIB,
-} from '@sitecast/shared/protocol/limits';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { KIB, MIB } from '@sitecast/shared/protocol/limits';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import { parseTopic } from '@sitecast/shared/protocol/topics';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentErrorCode } from '../errors.ts';
 import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { QuietLog } from '../health/quiet-log.ts';
-import { SpoolLog, type SpoolMessage } from './spool-log.ts';
-import { RECORD_HEADER_BYTES } from './spool-record.ts';
-
-/** Most important first: sent in this order, dropped in the opposite one. */
-export const SPOOL_CLASSES = ['events', 'readings', 'snapshots'] as const;
-export type SpoolClass = (typeof SPOOL_CLASSES)[number];
+import { LANES, MAX_PAYLOAD_BYTES, type Lane, type LaneLimits } from './lanes.ts';
+import { SpoolLog, type SpoolMessage, type SpoolPart } from './spool-log.ts';
+import { RECORD_HEADER_BYTES, type ClockReading } from './spool-record.ts';
 
 /** Messages put and not yet written. Policy: reject. */
 export const UNWRITTEN_MAX_MESSAGES = 4_096;
 export const UNWRITTEN_MAX_BYTES = 4 * MIB;
-/** Written and synced at once. */
-const WRITE_MAX_BYTES = 1 * MIB;
-const SEGMENT_MIN_BYTES = MIB / 2;
+/** Written and synced at once; with the largest message on top of it less than the smallest lane. */
+const WRITE_MAX_BYTES = 512 * KIB;
+const SEGMENT_MIN_BYTES = 64 * KIB;
 const SEGMENT_MAX_BYTES = 8 * MIB;
-
-const MAX_PAYLOAD_BYTES: Record<SpoolClass, number> = {
-  events: MAX_JSON_MESSAGE_BYTES,
-  readings: MAX_TELEMETRY_PAYLOAD_BYTES,
-  snapshots: MAX_SNAPSHOT_ENVELOPE_BYTES,
-};
+const SEGMENTS_PER_LANE = 16;
 
 export interface SpoolOptions {
   folder: string;
-  maxBytes: number;
+  lanes: LaneLimits;
   logger: Logger;
+  clock?: Clock;
 }
 
 interface Unwritten {
-  spoolClass: SpoolClass;
+  lane: Lane;
   topic: string;
   payload: Uint8Array;
   resolve: () => void;
   reject: (error: AppError<AgentErrorCode>) => void;
 }
 
-/** Owns three logs and the one writer. */
+type Logs = Record<Lane, SpoolLog>;
+
+/** Owns the logs and the one writer. */
 export class Spool {
   readonly #options: SpoolOptions;
-  readonly #logs: Record<SpoolClass, SpoolLog>;
-  readonly #onPut: Listeners<SpoolClass>;
+  readonly #logs: Logs;
+  readonly #onPut: Listeners<Lane>;
   readonly #lossLog: QuietLog;
   readonly #unwritten = new BoundedQueue<Unwritten>({
     maxItems: UNWRITTEN_MAX_MESSAGES,
@@ -69,7 +62,7 @@ export class Spool {
   #isClosed = false;
   #messagesRefused = 0;
 
-  private constructor(options: SpoolOptions, logs: Record<SpoolClass, SpoolLog>) {
+  private constructor(options: SpoolOptions, logs: Logs) {
     this.#options = options;
     this.#logs = logs;
     this.#lossLog = new QuietLog(options.logger);
@@ -79,61 +72,64 @@ export class Spool {
   }
 
   static async open(options: SpoolOptions): Promise<Spool> {
-    const { folder, maxBytes, logger } = options;
-    const segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.max(SEGMENT_MIN_BYTES, maxBytes / 32));
-    const onError = (error: unknown): void =>
-      logger.warn({ err: error }, 'the spool had a problem with its files');
-    const openLog = (name: SpoolClass): Promise<SpoolLog> =>
-      SpoolLog.open({ folder: join(folder, name), segmentBytes, onError });
-    const logs = {
-      events: await openLog('events'),
-      readings: await openLog('readings'),
-      snapshots: await openLog('snapshots'),
-    };
-    return new Spool(options, logs);
+    await renameOlder(options.folder);
+    return new Spool(options, await openLogs(options));
   }
 
   /**
    * Resolves when the message survives a power cut.
    * @param payload must not change until then.
-   * @throws {AppError} PAYLOAD_TOO_LARGE; QUEUE_FULL when the disk is slower than the callers; SPOOL_FULL when only more
-   * important messages could make room, or when the disk refuses; SHUTTING_DOWN.
+   * @throws {AppError} PAYLOAD_TOO_LARGE; QUEUE_FULL when the disk is slower than the callers; SPOOL_FULL when the lane is
+   * full and drops nothing, or when the disk refuses; SHUTTING_DOWN.
    */
-  put(spoolClass: SpoolClass, topic: string, payload: Uint8Array): Promise<void> {
+  put(lane: Lane, topic: string, payload: Uint8Array): Promise<void> {
     if (!parseTopic(topic)) throw new TypeError(`${topic} is not a topic of the protocol`);
     return new Promise((resolve, reject) => {
-      const refusal = this.#refusalOf({ spoolClass, topic, payload, resolve, reject });
+      const refusal = this.#refusalOf({ lane, topic, payload, resolve, reject });
       if (refusal) return reject(refusal);
       this.#writing ??= this.#writeAll();
     });
   }
 
-  /** Called when messages of a class became durable. */
-  onPut(listener: (spoolClass: SpoolClass) => void): () => void {
+  /** Called when messages of a lane became durable. */
+  onPut(listener: (lane: Lane) => void): () => void {
     return this.#onPut.add(listener);
   }
 
-  next(spoolClass: SpoolClass): Promise<SpoolMessage | undefined> {
-    return this.#logs[spoolClass].next();
+  next(lane: Lane, part: SpoolPart): Promise<SpoolMessage | undefined> {
+    return this.#logs[lane].next(part);
   }
 
-  ack(spoolClass: SpoolClass, message: SpoolMessage): void {
-    this.#logs[spoolClass].ack(message);
+  ack(lane: Lane, message: SpoolMessage): void {
+    this.#logs[lane].ack(message);
   }
 
+  /** A new connection: all that is here is backlog. */
   rewind(): void {
     for (const log of this.#allLogs()) log.rewind();
   }
 
-  stats(): AgentHealth['spool'] {
+  /** Gives what is un-acked once more. */
+  readAgain(): void {
+    for (const log of this.#allLogs()) log.readAgain();
+  }
+
+  stats(): Omit<AgentHealth['spool'], 'replayBytesPerSecond'> {
     const sum = (numberOf: (log: SpoolLog) => number): number =>
       this.#allLogs().reduce((total, log) => total + numberOf(log), 0);
     return {
       bytes: sum((log) => log.pendingBytes),
-      maxBytes: this.#options.maxBytes,
+      maxBytes: LANES.reduce((total, lane) => total + this.#options.lanes[lane].maxBytes, 0),
       messages: sum((log) => log.pendingMessages),
       messagesDropped: this.#messagesRefused + sum((log) => log.counters.messagesDropped),
       corruptTails: sum((log) => log.counters.corruptTails),
+      lanes: LANES.map((lane) => ({
+        lane,
+        bytes: this.#logs[lane].pendingBytes,
+        maxBytes: this.#options.lanes[lane].maxBytes,
+        messages: this.#logs[lane].pendingMessages,
+        messagesDropped: this.#logs[lane].counters.messagesDropped,
+      })),
     };
   }
 
@@ -146,8 +142,8 @@ export class Spool {
   }
 
   #refusalOf(message: Unwritten): AppError<AgentErrorCode> | undefined {
-    const { spoolClass, topic, payload } = message;
-    const maxBytes = MAX_PAYLOAD_BYTES[spoolClass];
+    const { lane, topic, payload } = message;
+    const maxBytes = MAX_PAYLOAD_BYTES[lane];
     if (this.#isClosed) return new AppError('SHUTTING_DOWN', 'the spool is closed');
     if (payload.length > maxBytes) {
       return new AppError('PAYLOAD_TOO_LARGE', `${payload.length} bytes to ${topic} are above ${maxBytes}`);
@@ -163,17 +159,17 @@ export class Spool {
     // Whatever else is put in this turn of the event loop shares the first fsync.
     await Promise.resolve();
     while (this.#unwritten.length > 0) {
-      const batch = this.#takeBatch().filter((message) => this.#makeRoomOrReject(message));
-      const isWritten = await Promise.all(
-        SPOOL_CLASSES.map((name) =>
+      const batch = this.#takeBatch();
+      const failed = await Promise.all(
+        LANES.map((lane) =>
           this.#write(
-            name,
-            batch.filter((m) => m.spoolClass === name),
+            lane,
+            batch.filter((m) => m.lane === lane),
           ),
         ),
       );
-      // A full disk, below our own cap: make room for the next ones. Only now, when no segment is being appended to.
-      for (const [index, name] of SPOOL_CLASSES.entries()) if (!isWritten[index]) this.#evictFor(name);
+      // A full disk, below our own caps: make room for the next ones. Only now, when no segment is being appended to.
+      for (const [index, lane] of LANES.entries()) if (failed[index] === 'ENOSPC') await this.#evictFor(lane);
     }
     // In the same turn as the last look at the queue, or a put in between would wait for the next one.
     this.#writing = undefined;
@@ -190,37 +186,54 @@ export class Spool {
     return batch;
   }
 
-  /** @returns false when the disk refused them. */
-  async #write(spoolClass: SpoolClass, messages: Unwritten[]): Promise<boolean> {
-    if (messages.length === 0) return true;
+  /** @returns the code of the failure when the disk refused them. */
+  async #write(lane: Lane, messages: Unwritten[]): Promise<string | undefined> {
+    const admitted = await this.#admit(lane, messages);
+    if (admitted.length === 0) return undefined;
     try {
-      await this.#logs[spoolClass].append(messages);
+      await this.#logs[lane].append(admitted);
     } catch (cause) {
-      for (const { reject } of messages) reject(this.#full('the disk refused to take a message', cause));
-      return false;
+      for (const { reject } of admitted) reject(this.#full('the disk refused to take a message', cause));
+      return (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN';
     }
-    for (const { resolve } of messages) resolve();
-    this.#onPut.emit(spoolClass);
+    for (const { resolve } of admitted) resolve();
+    this.#onPut.emit(lane);
+    return undefined;
+  }
+
+  /** Makes room as the lane's policy says, and rejects what finds none. */
+  async #admit(lane: Lane, messages: Unwritten[]): Promise<Unwritten[]> {
+    const { maxBytes } = this.#options.lanes[lane];
+    const admitted: Unwritten[] = [];
+    let bytes = 0;
+    for (const message of messages) {
+      bytes += recordBytesOf(message);
+      if (await this.#makeRoom(lane, maxBytes - bytes)) {
+        admitted.push(message);
+        continue;
+      }
+      bytes -= recordBytesOf(message);
+      message.reject(this.#full(`lane ${lane} of the spool is full: ${maxBytes} bytes`));
+    }
+    return admitted;
+  }
+
+  /** @returns whether the files of the lane have at most `maxBytes`. */
+  async #makeRoom(lane: Lane, maxBytes: number): Promise<boolean> {
+    const log = this.#logs[lane];
+    while (log.fileBytes > maxBytes) {
+      if (this.#options.lanes[lane].whenFull === 'reject-new' || !(await log.dropOldest())) return false;
+      this.#logLoss();
+    }
     return true;
   }
 
-  #makeRoomOrReject(message: Unwritten): boolean {
-    // One batch of slack: what the batch takes is not on the disk yet.
-    const limit = this.#options.maxBytes - WRITE_MAX_BYTES - MAX_SNAPSHOT_ENVELOPE_BYTES;
-    while (this.#allLogs().reduce((sum, log) => sum + log.fileBytes, 0) + recordBytesOf(message) > limit) {
-      if (this.#evictFor(message.spoolClass)) continue;
-      message.reject(this.#full(`the spool is full of what is more important than ${message.spoolClass}`));
-      return false;
+  /** Drops the oldest segment of the least important lane that may, but of none more important than `lane`. */
+  async #evictFor(lane: Lane): Promise<void> {
+    for (const victim of LANES.slice(LANES.indexOf(lane)).reverse()) {
+      if (this.#options.lanes[victim].whenFull === 'reject-new') continue;
+      if (await this.#logs[victim].dropOldest()) return this.#logLoss();
     }
-    return true;
-  }
-
-  /** Drops the oldest segment of the least important class, but of none more important than `spoolClass`. */
-  #evictFor(spoolClass: SpoolClass): boolean {
-    const expendable = SPOOL_CLASSES.slice(SPOOL_CLASSES.indexOf(spoolClass)).reverse();
-    const victim = expendable.find((name) => this.#logs[name].dropOldest());
-    if (victim) this.#logLoss();
-    return victim !== undefined;
   }
 
   #full(message: string, cause?: unknown): AppError<AgentErrorCode> {
@@ -234,7 +247,38 @@ export class Spool {
   }
 
   #allLogs(): SpoolLog[] {
-    return SPOOL_CLASSES.map((name) => this.#logs[name]);
+    return LANES.map((lane) => this.#logs[lane]);
+  }
+}
+
+async function openLogs({ folder, lanes, logger, clock = systemClock }: SpoolOptions): Promise<Logs> {
+  const run = randomInt(2 ** 32);
+  const clocks = (): ClockReading => ({
+    wallMs: clock.nowMs(),
+    monotonicMs: clock.monotonicMs(),
+    run,
+  });
+  const onError = (error: unknown): void =>
+    logger.warn({ err: error }, 'the spool had a problem with its files');
+  const openLog = (lane: Lane): Promise<SpoolLog> => {
+    const share = lanes[lane].maxBytes / SEGMENTS_PER_LANE;
+    const segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.max(SEGMENT_MIN_BYTES, share));
+    return SpoolLog.open({ folder: join(folder, lane), segmentBytes, clocks, onError });
+  };
+  return {
+    alarms: await openLog('alarms'),
+    events: await openLog('events'),
+    telemetry: await openLog('telemetry'),
+    snapshots: await openLog('snapshots'),
+  };
+}
+
+/** What an older agent called `readings`. */
+async function renameOlder(folder: string): Promise<void> {
+  try {
+    await rename(join(folder, 'readings'), join(folder, 'telemetry'));
+  } catch {
+    // There is none, or it was done: a folder that is not empty is never replaced.
   }
 }
 

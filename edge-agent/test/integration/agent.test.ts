@@ -215,7 +215,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     const path = await writeConfig(folder, mosquitto.url);
     const env = { SITECAST_AGENT_SECRET: 'x' };
     const first = launch(['run', '--config', path], env);
-    const spoolFile = join(folder, 'data/spool/readings/0000000000000001.segment');
+    const spoolFile = join(folder, 'data/spool/telemetry/0000000000000001.segment');
     await waitFor(
       () => existsSync(spoolFile) && readFileSync(spoolFile).length > 1_000,
       'spooled readings',

@@ -85,6 +85,14 @@ const siteBrokerHealth = z.object({
     .max(16),
 });
 
+const spoolLane = z.object({
+  lane: z.string().max(32),
+  bytes: count,
+  maxBytes: count,
+  messages: count,
+  messagesDropped: count,
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -96,6 +104,10 @@ export const agentHealth = z.object({
     messages: count,
     messagesDropped: count,
     corruptTails: count,
+    /** What acknowledgements of the backlog showed; null until there were any. */
+    replayBytesPerSecond: count.nullable().default(null),
+    /** Most important first. */
+    lanes: z.array(spoolLane).max(16).default([]),
   }),
   uplink: z.object({
     connects: count,

@@ -43,7 +43,11 @@ const health = {
   cpu: { cores: 2, loadPercent: 12.5 },
   memory: zeros('rssBytes', 'totalBytes', 'freeBytes'),
   disk: zeros('totalBytes', 'freeBytes'),
-  spool: zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+  spool: {
+    ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+    replayBytesPerSecond: 12_000,
+    lanes: [{ lane: 'alarms', ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped') }],
+  },
   uplink: zeros(
     'connects',
     'inFlight',

@@ -1,0 +1,34 @@
+// What a lane had to give up, counted: one gap grows for as long as nobody could be told of it.
+
+import { ulid } from 'ulid';
+
+/** `dropped` to make room, `damaged` on the disk, `refused` by a full lane or a disk that takes nothing. */
+export type LossReason = 'dropped' | 'damaged' | 'refused';
+
+export interface Loss {
+  count: number;
+  /** Wall clock of the gateway when the first and the last of them were spooled, as far as that is known. */
+  fromMs: number;
+  toMs: number;
+  reason: LossReason;
+}
+
+export interface Gap {
+  /** ULID: telling it twice tells it once. */
+  id: string;
+  count: number;
+  fromMs: number;
+  toMs: number;
+  reasons: Partial<Record<LossReason, number>>;
+}
+
+export function grown(gap: Gap | undefined, { count, fromMs, toMs, reason }: Loss): Gap {
+  const { id, reasons } = gap ?? { id: ulid(), reasons: {} };
+  return {
+    id,
+    count: (gap?.count ?? 0) + count,
+    fromMs: Math.min(gap?.fromMs ?? fromMs, fromMs, toMs),
+    toMs: Math.max(gap?.toMs ?? toMs, fromMs, toMs),
+    reasons: { ...reasons, [reason]: (reasons[reason] ?? 0) + count },
+  };
+}
