@@ -29,6 +29,7 @@ import { RetainedMessage } from './reporting/retained-message.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
 import { SiteBroker } from './sensors/site-broker.ts';
 import { MqttConnection } from './uplink/connection.ts';
+import { GapTeller } from './uplink/gap-teller.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
 import { Spool } from './uplink/spool.ts';
@@ -106,6 +107,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     'spool sender',
     new SpoolSender({ spool, connection: data, replayPercent, logger }),
   );
+  const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, data, log));
   const cameras = await createCameras(options);
   const live = lifetime.own('live publisher', createLivePublisher(options, cameras, media));
   const online = lifetime.own('status', createOnline(status, data, log));
@@ -152,7 +154,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   );
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
-  for (const part of [online, inventory, sender, health, live]) part.start();
+  for (const part of [online, inventory, sender, gaps, health, live]) part.start();
   for (const part of [data, media, ...snapshots.values(), ...cameras, ...sensors]) part.start();
   siteBroker?.start();
 }
@@ -199,6 +201,10 @@ function createLivePublisher(
 ): LivePublisher {
   const stillsEpoch = Math.floor(Date.now() / 1_000);
   return new LivePublisher({ address: config, sources, media, stillsEpoch, logger });
+}
+
+function createGapTeller(spool: Spool, outbox: Outbox, connection: MqttConnection, log: QuietLog): GapTeller {
+  return new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
 }
 
 function createOnline(
@@ -263,7 +269,7 @@ function createSiteBroker({ config, logger }: AgentOptions, outbox: Outbox): Sit
     site: config.site,
     config: config.siteBroker,
     reserved: config.sensors.map(({ id }) => id),
-    keep: (sensor, readings) => outbox.readings(sensor, readings),
+    keep: (sensor, readings, how) => outbox.readings(sensor, readings, how),
     logger,
   });
 }

@@ -1,5 +1,6 @@
 // What a lane had to give up, counted: one gap grows for as long as nobody could be told of it.
 
+import type { AgentEvent } from '@sitecast/shared/protocol/events';
 import { ulid } from 'ulid';
 
 /** `dropped` to make room, `damaged` on the disk, `refused` by a full lane or a disk that takes nothing. */
@@ -31,4 +32,19 @@ export function grown(gap: Gap | undefined, { count, fromMs, toMs, reason }: Los
     toMs: Math.max(gap?.toMs ?? toMs, fromMs, toMs),
     reasons: { ...reasons, [reason]: (reasons[reason] ?? 0) + count },
   };
+}
+
+const WORDS: Record<LossReason, string> = {
+  dropped: 'dropped to make room',
+  damaged: 'damaged on the disk',
+  refused: 'refused because nothing could be written',
+};
+
+/** As it is told to the server. */
+export function gapEventOf(lane: string, { id, count, fromMs, toMs, reasons }: Gap): AgentEvent {
+  const from = new Date(fromMs).toISOString();
+  const to = new Date(toMs).toISOString();
+  const parts = Object.entries(reasons).map(([reason, of]) => `${of} ${WORDS[reason as LossReason]}`);
+  const detail = `${count} messages of lane ${lane} are lost: ${parts.join(', ')}.`;
+  return { id, kind: 'gap', at: from, until: to, detail, gap: { lane, from, to, count } };
 }

@@ -9,7 +9,8 @@ import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { QuietLog } from '../health/quiet-log.ts';
 import type { Lane } from './lanes.ts';
-import type { Spool } from './spool.ts';
+import { gapEventOf, type Gap } from './gap.ts';
+import type { PutOptions, Spool } from './spool.ts';
 
 /** What somebody should look at now: the picture of a camera is gone, or was taken away. */
 const ALARM_KINDS: ReadonlySet<string> = new Set(['offline', 'covered', 'moved']);
@@ -34,9 +35,16 @@ export class Outbox {
   }
 
   /** Of one sensor, in as few messages as they fit into. */
-  async readings(sensor: string, readings: Reading[]): Promise<void> {
+  async readings(sensor: string, readings: Reading[], options: PutOptions = {}): Promise<void> {
     const topic = topics.agentTelemetry(this.#options.address, sensor);
-    await Promise.all(encodeReadings(readings).map((payload) => this.#put('telemetry', topic, payload)));
+    const messages = encodeReadings(readings);
+    await Promise.all(messages.map((payload) => this.#put('telemetry', topic, payload, options)));
+  }
+
+  /** What a lane had to give up. */
+  gap(lane: Lane, gap: Gap): Promise<void> {
+    const event = gapEventOf(lane, gap);
+    return this.#put('alarms', topics.agentEvent(this.#options.address), encodeJson(event));
   }
 
   event(camera: string, event: CameraEvent): Promise<void> {
@@ -49,9 +57,9 @@ export class Outbox {
     return this.#put('snapshots', topic, encodeSnapshotEnvelope(envelope));
   }
 
-  async #put(lane: Lane, topic: string, payload: Uint8Array): Promise<void> {
+  async #put(lane: Lane, topic: string, payload: Uint8Array, options: PutOptions = {}): Promise<void> {
     try {
-      await this.#options.spool.put(lane, topic, payload);
+      await this.#options.spool.put(lane, topic, payload, options);
     } catch (error) {
       const code = isAppError(error) ? error.code : 'INTERNAL';
       this.#options.log.warn(code, { topic, reason: messageOf(error) }, 'a message was not spooled');

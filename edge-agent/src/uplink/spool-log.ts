@@ -173,9 +173,9 @@ export class SpoolLog {
     return true;
   }
 
-  /** Nobody else has this message. */
-  refused(atMs: number): void {
-    this.#lose({ count: 1, fromMs: atMs, toMs: atMs, reason: 'refused' });
+  /** What never got here. */
+  lost(loss: Loss): void {
+    this.#lose(loss);
     this.#saveSoon();
   }
 

@@ -90,7 +90,12 @@ export class SpoolSegment {
     segment.modifiedAtMs = mtimeMs;
     segment.#scan(content, isAcked, below);
     const cutBytes = content.length - segment.bytes;
-    if (cutBytes > 0) await segment.#cut(content.subarray(segment.bytes), onError);
+    try {
+      if (cutBytes > 0) await segment.#cut(content.subarray(segment.bytes), onError);
+    } catch (error) {
+      await segment.close();
+      throw error;
+    }
     return { segment, cutBytes };
   }
 
@@ -99,7 +104,7 @@ export class SpoolSegment {
     const appended = records.reduce((sum, { length }) => sum + length, 0);
     try {
       const { bytesWritten } = await this.#file.writev(records, this.bytes);
-      if (bytesWritten < appended) throw Object.assign(new Error('short write'), { code: 'ENOSPC' });
+      if (bytesWritten < appended) throw Object.assign(new Error('ENOSPC: the disk took a part only'), { code: 'ENOSPC' });
       await this.#file.datasync();
     } catch (error) {
       this.isSealed = true;

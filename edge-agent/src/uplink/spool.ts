@@ -16,6 +16,8 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentErrorCode } from '../errors.ts';
 import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { QuietLog } from '../health/quiet-log.ts';
+import { DiskState, isDiskTrouble } from './disk-state.ts';
+import type { Gap, Loss } from './gap.ts';
 import { LANES, MAX_PAYLOAD_BYTES, type Lane, type LaneLimits } from './lanes.ts';
 import { SpoolLog, type SpoolMessage, type SpoolPart } from './spool-log.ts';
 import { RECORD_HEADER_BYTES, type ClockReading } from './spool-record.ts';
@@ -28,6 +30,7 @@ const WRITE_MAX_BYTES = 512 * KIB;
 const SEGMENT_MIN_BYTES = 64 * KIB;
 const SEGMENT_MAX_BYTES = 8 * MIB;
 const SEGMENTS_PER_LANE = 16;
+const OPEN_AGAIN_AFTER_MS = 5_000;
 
 export interface SpoolOptions {
   folder: string;
@@ -36,7 +39,13 @@ export interface SpoolOptions {
   clock?: Clock;
 }
 
+export interface PutOptions {
+  /** Whoever has the message gives it again when it is refused: then nothing is lost. */
+  isRetried?: boolean;
+}
+
 interface Unwritten {
+  isRetried: boolean;
   lane: Lane;
   topic: string;
   payload: Uint8Array;
@@ -49,7 +58,13 @@ type Logs = Record<Lane, SpoolLog>;
 /** Owns the logs and the one writer. */
 export class Spool {
   readonly #options: SpoolOptions;
-  readonly #logs: Logs;
+  readonly #clock: Clock;
+  readonly #disk: DiskState;
+  /** Undefined for as long as the disk did not let them be opened. */
+  #logs: Logs | undefined;
+  /** What was refused until then. */
+  readonly #lostUnopened = new Map<Lane, Loss>();
+  #triedToOpenAtMs = -Infinity;
   readonly #onPut: Listeners<Lane>;
   readonly #lossLog: QuietLog;
   readonly #unwritten = new BoundedQueue<Unwritten>({
@@ -60,20 +75,22 @@ export class Spool {
   });
   #writing: Promise<void> | undefined;
   #isClosed = false;
-  #messagesRefused = 0;
 
-  private constructor(options: SpoolOptions, logs: Logs) {
+  private constructor(options: SpoolOptions) {
     this.#options = options;
-    this.#logs = logs;
+    this.#clock = options.clock ?? systemClock;
+    this.#disk = new DiskState(options.logger, this.#clock);
     this.#lossLog = new QuietLog(options.logger);
     this.#onPut = new Listeners((error) =>
       options.logger.error({ err: error }, 'a listener of the spool failed'),
     );
   }
 
+  /** A disk that takes nothing is no failure: all is refused and counted, and the disk is tried again. */
   static async open(options: SpoolOptions): Promise<Spool> {
-    await renameOlder(options.folder);
-    return new Spool(options, await openLogs(options));
+    const spool = new Spool(options);
+    await spool.#openLogs();
+    return spool;
   }
 
   /**
@@ -82,10 +99,10 @@ export class Spool {
    * @throws {AppError} PAYLOAD_TOO_LARGE; QUEUE_FULL when the disk is slower than the callers; SPOOL_FULL when the lane is
    * full and drops nothing, or when the disk refuses; SHUTTING_DOWN.
    */
-  put(lane: Lane, topic: string, payload: Uint8Array): Promise<void> {
+  put(lane: Lane, topic: string, payload: Uint8Array, { isRetried = false }: PutOptions = {}): Promise<void> {
     if (!parseTopic(topic)) throw new TypeError(`${topic} is not a topic of the protocol`);
     return new Promise((resolve, reject) => {
-      const refusal = this.#refusalOf({ lane, topic, payload, resolve, reject });
+      const refusal = this.#refusalOf({ lane, topic, payload, isRetried, resolve, reject });
       if (refusal) return reject(refusal);
       this.#writing ??= this.#writeAll();
     });
@@ -97,11 +114,20 @@ export class Spool {
   }
 
   next(lane: Lane, part: SpoolPart): Promise<SpoolMessage | undefined> {
-    return this.#logs[lane].next(part);
+    return this.#logs?.[lane].next(part) ?? Promise.resolve(undefined);
   }
 
   ack(lane: Lane, message: SpoolMessage): void {
-    this.#logs[lane].ack(message);
+    this.#logs?.[lane].ack(message);
+  }
+
+  /** What this lane lost since the last one was told; it grows no more, and comes again until `gapTold`. */
+  gapToTell(lane: Lane): Promise<Gap | undefined> {
+    return this.#logs?.[lane].gapToTell() ?? Promise.resolve(undefined);
+  }
+
+  async gapTold(lane: Lane): Promise<void> {
+    await this.#logs?.[lane].gapTold();
   }
 
   /** A new connection: all that is here is backlog. */
@@ -121,14 +147,15 @@ export class Spool {
       bytes: sum((log) => log.pendingBytes),
       maxBytes: LANES.reduce((total, lane) => total + this.#options.lanes[lane].maxBytes, 0),
       messages: sum((log) => log.pendingMessages),
-      messagesDropped: this.#messagesRefused + sum((log) => log.counters.messagesDropped),
+      messagesDropped: LANES.reduce((total, lane) => total + this.#messagesDropped(lane), 0),
       corruptTails: sum((log) => log.counters.corruptTails),
+      disk: this.#disk.disk,
       lanes: LANES.map((lane) => ({
         lane,
-        bytes: this.#logs[lane].pendingBytes,
+        bytes: this.#logs?.[lane].pendingBytes ?? 0,
         maxBytes: this.#options.lanes[lane].maxBytes,
-        messages: this.#logs[lane].pendingMessages,
-        messagesDropped: this.#logs[lane].counters.messagesDropped,
+        messages: this.#logs?.[lane].pendingMessages ?? 0,
+        messagesDropped: this.#messagesDropped(lane),
       })),
     };
   }
@@ -149,7 +176,7 @@ export class Spool {
       return new AppError('PAYLOAD_TOO_LARGE', `${payload.length} bytes to ${topic} are above ${maxBytes}`);
     }
     if (this.#unwritten.push(message)) return undefined;
-    this.#messagesRefused += 1;
+    this.#countRefused(message);
     return new AppError('QUEUE_FULL', 'the disk is slower than what is put into the spool', {
       retryable: true,
     });
@@ -160,16 +187,23 @@ export class Spool {
     await Promise.resolve();
     while (this.#unwritten.length > 0) {
       const batch = this.#takeBatch();
+      const logs = this.#logs ?? (await this.#openAgain());
+      if (!logs) {
+        for (const message of batch) this.#refuse(message, 'the disk takes nothing');
+        continue;
+      }
       const failed = await Promise.all(
         LANES.map((lane) =>
           this.#write(
             lane,
+            logs[lane],
             batch.filter((m) => m.lane === lane),
           ),
         ),
       );
       // A full disk, below our own caps: make room for the next ones. Only now, when no segment is being appended to.
-      for (const [index, lane] of LANES.entries()) if (failed[index] === 'ENOSPC') await this.#evictFor(lane);
+      for (const [index, lane] of LANES.entries())
+        if (failed[index] === 'ENOSPC') await this.#evictFor(lane, logs);
     }
     // In the same turn as the last look at the queue, or a put in between would wait for the next one.
     this.#writing = undefined;
@@ -187,40 +221,41 @@ export class Spool {
   }
 
   /** @returns the code of the failure when the disk refused them. */
-  async #write(lane: Lane, messages: Unwritten[]): Promise<string | undefined> {
-    const admitted = await this.#admit(lane, messages);
+  async #write(lane: Lane, log: SpoolLog, messages: Unwritten[]): Promise<string | undefined> {
+    const admitted = await this.#admit(lane, log, messages);
     if (admitted.length === 0) return undefined;
     try {
-      await this.#logs[lane].append(admitted);
+      await log.append(admitted);
     } catch (cause) {
-      for (const { reject } of admitted) reject(this.#full('the disk refused to take a message', cause));
+      this.#disk.failed(cause);
+      for (const message of admitted) this.#refuse(message, 'the disk refused to take a message', cause);
       return (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN';
     }
+    this.#disk.worked();
     for (const { resolve } of admitted) resolve();
     this.#onPut.emit(lane);
     return undefined;
   }
 
   /** Makes room as the lane's policy says, and rejects what finds none. */
-  async #admit(lane: Lane, messages: Unwritten[]): Promise<Unwritten[]> {
+  async #admit(lane: Lane, log: SpoolLog, messages: Unwritten[]): Promise<Unwritten[]> {
     const { maxBytes } = this.#options.lanes[lane];
     const admitted: Unwritten[] = [];
     let bytes = 0;
     for (const message of messages) {
       bytes += recordBytesOf(message);
-      if (await this.#makeRoom(lane, maxBytes - bytes)) {
+      if (await this.#makeRoom(lane, log, maxBytes - bytes)) {
         admitted.push(message);
         continue;
       }
       bytes -= recordBytesOf(message);
-      message.reject(this.#full(`lane ${lane} of the spool is full: ${maxBytes} bytes`));
+      this.#refuse(message, `lane ${lane} of the spool is full: ${maxBytes} bytes`);
     }
     return admitted;
   }
 
   /** @returns whether the files of the lane have at most `maxBytes`. */
-  async #makeRoom(lane: Lane, maxBytes: number): Promise<boolean> {
-    const log = this.#logs[lane];
+  async #makeRoom(lane: Lane, log: SpoolLog, maxBytes: number): Promise<boolean> {
     while (log.fileBytes > maxBytes) {
       if (this.#options.lanes[lane].whenFull === 'reject-new' || !(await log.dropOldest())) return false;
       this.#logLoss();
@@ -229,17 +264,51 @@ export class Spool {
   }
 
   /** Drops the oldest segment of the least important lane that may, but of none more important than `lane`. */
-  async #evictFor(lane: Lane): Promise<void> {
+  async #evictFor(lane: Lane, logs: Logs): Promise<void> {
     for (const victim of LANES.slice(LANES.indexOf(lane)).reverse()) {
       if (this.#options.lanes[victim].whenFull === 'reject-new') continue;
-      if (await this.#logs[victim].dropOldest()) return this.#logLoss();
+      if (await logs[victim].dropOldest()) return this.#logLoss();
     }
   }
 
-  #full(message: string, cause?: unknown): AppError<AgentErrorCode> {
-    this.#messagesRefused += 1;
+  #refuse(message: Unwritten, why: string, cause?: unknown): void {
+    this.#countRefused(message);
     this.#logLoss();
-    return new AppError('SPOOL_FULL', message, { cause, retryable: true });
+    message.reject(new AppError('SPOOL_FULL', why, { cause, retryable: true }));
+  }
+
+  #countRefused({ lane, isRetried }: Unwritten): void {
+    if (isRetried) return;
+    const atMs = this.#clock.nowMs();
+    const loss: Loss = { count: 1, fromMs: atMs, toMs: atMs, reason: 'refused' };
+    if (this.#logs) return this.#logs[lane].lost(loss);
+    const before = this.#lostUnopened.get(lane);
+    this.#lostUnopened.set(lane, before ? { ...before, count: before.count + 1, toMs: atMs } : loss);
+  }
+
+  async #openAgain(): Promise<Logs | undefined> {
+    if (this.#clock.monotonicMs() - this.#triedToOpenAtMs < OPEN_AGAIN_AFTER_MS) return undefined;
+    await this.#openLogs().catch((error: unknown) => this.#disk.failed(error));
+    for (const [lane, loss] of this.#lostUnopened) this.#logs?.[lane].lost(loss);
+    if (this.#logs) this.#lostUnopened.clear();
+    for (const lane of LANES) if (this.#logs) this.#onPut.emit(lane);
+    return this.#logs;
+  }
+
+  async #openLogs(): Promise<void> {
+    this.#triedToOpenAtMs = this.#clock.monotonicMs();
+    try {
+      this.#logs = await openLogs(this.#options);
+      this.#disk.worked();
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      this.#disk.failed(error);
+    }
+  }
+
+  #messagesDropped(lane: Lane): number {
+    const counted = this.#logs?.[lane].counters.messagesDropped ?? 0;
+    return counted + (this.#lostUnopened.get(lane)?.count ?? 0);
   }
 
   #logLoss(): void {
@@ -247,11 +316,15 @@ export class Spool {
   }
 
   #allLogs(): SpoolLog[] {
-    return LANES.map((lane) => this.#logs[lane]);
+    const logs = this.#logs;
+    return logs ? LANES.map((lane) => logs[lane]) : [];
   }
 }
 
+/** @throws the error of the file system; nothing is open then. */
 async function openLogs({ folder, lanes, logger, clock = systemClock }: SpoolOptions): Promise<Logs> {
+  await renameOlder(folder);
+  const opened: SpoolLog[] = [];
   const run = randomInt(2 ** 32);
   const clocks = (): ClockReading => ({
     wallMs: clock.nowMs(),
@@ -260,17 +333,24 @@ async function openLogs({ folder, lanes, logger, clock = systemClock }: SpoolOpt
   });
   const onError = (error: unknown): void =>
     logger.warn({ err: error }, 'the spool had a problem with its files');
-  const openLog = (lane: Lane): Promise<SpoolLog> => {
+  const openLog = async (lane: Lane): Promise<SpoolLog> => {
     const share = lanes[lane].maxBytes / SEGMENTS_PER_LANE;
     const segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.max(SEGMENT_MIN_BYTES, share));
-    return SpoolLog.open({ folder: join(folder, lane), segmentBytes, clocks, onError });
+    const log = await SpoolLog.open({ folder: join(folder, lane), segmentBytes, clocks, onError });
+    opened.push(log);
+    return log;
   };
-  return {
-    alarms: await openLog('alarms'),
-    events: await openLog('events'),
-    telemetry: await openLog('telemetry'),
-    snapshots: await openLog('snapshots'),
-  };
+  try {
+    return {
+      alarms: await openLog('alarms'),
+      events: await openLog('events'),
+      telemetry: await openLog('telemetry'),
+      snapshots: await openLog('snapshots'),
+    };
+  } catch (error) {
+    for (const log of opened) await log.close();
+    throw error;
+  }
 }
 
 /** What an older agent called `readings`. */

@@ -2,7 +2,7 @@
 
 import type { Address } from '@sitecast/shared/protocol/ids';
 import { reply } from '@sitecast/shared/protocol/commands';
-import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
+import { agentEvent, cameraEvent, type AgentEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
@@ -12,7 +12,7 @@ import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type * as z from 'zod';
-import { expectBelievable } from '../ingest/captured-at.ts';
+import { expectBelievable, isBelievable } from '../ingest/captured-at.ts';
 import type { DeviceAddress } from './devices.ts';
 import type { Fleet } from './fleet.ts';
 import type { UpdateHub } from './updates.ts';
@@ -29,7 +29,10 @@ export interface DeviceMessagesOptions {
   updates: UpdateHub;
   commands: { acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void };
   snapshots: { accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> };
-  events: { insert(camera: Address, agent: string, event: CameraEvent): Promise<void> };
+  events: {
+    insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
+    insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
+  };
   readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
   live: { acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void };
 }
@@ -80,6 +83,8 @@ export class DeviceMessages {
       case 'event':
         this.#expectOwn(topic, topic.camera);
         return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);
+      case 'agent-event':
+        return this.#acceptAgentEvent(topic, decodeMessage(agentEvent, payload), receivedAtMs);
       case 'agent-telemetry':
       case 'sensor-telemetry': {
         const parsed = parseReadings(payload, receivedAtMs);
@@ -107,15 +112,20 @@ export class DeviceMessages {
     expectBelievable(at, { what: 'at', id, nowMs });
     if (until !== null) expectBelievable(until, { what: 'until', id, nowMs });
     await this.#options.events.insert({ site, id: camera }, agent, event);
-    this.#options.updates.publish({
-      type: 'event',
-      site,
-      camera,
-      id: event.id,
-      kind: event.kind,
-      at: event.at,
-      until: event.until,
-    });
+    this.#tell(site, camera, event);
+  }
+
+  /** With any clock: an agent that says what it lost is not sent away because its clock is wrong. */
+  async #acceptAgentEvent({ site, agent }: AgentAddress, event: AgentEvent, nowMs: number): Promise<void> {
+    const isPlaced = [event.at, event.until ?? event.at].every((time) => isBelievable(time, nowMs));
+    const arrival = new Date(nowMs).toISOString();
+    const placed = isPlaced ? event : { ...event, at: arrival, until: event.until && arrival };
+    await this.#options.events.insertOfAgent({ site, agent }, placed);
+    this.#tell(site, null, placed);
+  }
+
+  #tell(site: string, camera: string | null, { id, kind, at, until }: CameraEvent | AgentEvent): void {
+    this.#options.updates.publish({ type: 'event', site, camera, id, kind, at, until });
   }
 
   /** @throws {AppError} FRAME_MALFORMED when no rule reads it; what is known to hold no reading is dropped without a word. */

@@ -106,6 +106,14 @@ export const agentHealth = z.object({
     corruptTails: count,
     /** What acknowledgements of the backlog showed; null until there were any. */
     replayBytesPerSecond: count.nullable().default(null),
+    /** Whether the disk takes what is written; `since` and `detail` where it does not. */
+    disk: z
+      .object({
+        state: z.enum(['ok', 'full', 'read-only', 'failing']),
+        since: isoTime.nullable(),
+        detail: z.string().max(300).nullable(),
+      })
+      .default({ state: 'ok', since: null, detail: null }),
     /** Most important first. */
     lanes: z.array(spoolLane).max(16).default([]),
   }),

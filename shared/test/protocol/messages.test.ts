@@ -46,6 +46,7 @@ const health = {
   spool: {
     ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
     replayBytesPerSecond: 12_000,
+    disk: { state: 'full', since: AT, detail: 'ENOSPC: no space left on device' },
     lanes: [{ lane: 'alarms', ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped') }],
   },
   uplink: zeros(
