@@ -16,6 +16,7 @@ import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
 import { operationsOf } from './control/operations.ts';
 import { DataDirLock } from './data-dir-lock.ts';
+import { ClockWatch } from './health/clock-watch.ts';
 import { healthReader } from './health/health-reader.ts';
 import { HealthReport } from './health/health-report.ts';
 import { QuietLog } from './health/quiet-log.ts';
@@ -98,6 +99,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
+  const { spooledAtMs } = spool;
   const outbox = new Outbox({ address, spool, log });
   const data = lifetime.own('data connection', createDataConnection(options, status, notices.topic));
   const media = lifetime.own('media connection', createMediaConnection(options));
@@ -120,10 +122,12 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const sensor of sensors) lifetime.own('sensor', sensor);
   const siteBroker = createSiteBroker(options, outbox);
   if (siteBroker) lifetime.own('site broker', siteBroker);
+  const clockWatch = lifetime.own('clock watch', createClockWatch(outbox, logger));
   const read = healthReader({
     config,
     spool,
     sender,
+    clockWatch,
     data,
     media,
     live,
@@ -132,10 +136,13 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     notices,
     siteBroker,
   });
-  const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
+  const health = lifetime.own(
+    'health',
+    new HealthReport({ address, connection: data, read, onSend: (at) => clockWatch.asked(at), log }),
+  );
 
   const publish = data.publish.bind(data);
-  const operations = operationsOf({ cameras, snapshots, live });
+  const operations = operationsOf({ cameras, snapshots, clock: clockWatch, live });
   const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
@@ -157,6 +164,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const part of [online, inventory, sender, gaps, health, live]) part.start();
   for (const part of [data, media, ...snapshots.values(), ...cameras, ...sensors]) part.start();
   siteBroker?.start();
+  clockWatch.start(spooledAtMs);
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
@@ -205,6 +213,10 @@ function createLivePublisher(
 
 function createGapTeller(spool: Spool, outbox: Outbox, connection: MqttConnection, log: QuietLog): GapTeller {
   return new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+}
+
+function createClockWatch(outbox: Outbox, logger: Logger): ClockWatch {
+  return new ClockWatch({ onStep: (event) => void outbox.agentEvent(event).catch(() => {}), logger });
 }
 
 function createOnline(

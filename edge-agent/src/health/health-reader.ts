@@ -9,12 +9,14 @@ import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
 import type { SpoolSender } from '../uplink/spool-sender.ts';
 import type { Spool } from '../uplink/spool.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import { Gateway } from './gateway.ts';
 
 export interface HealthSources {
   config: { dataDir: string };
   spool: Pick<Spool, 'stats'>;
-  sender: Pick<SpoolSender, 'replayBytesPerSecond'>;
+  sender: Pick<SpoolSender, 'replayBytesPerSecond' | 'messagesAcrossStep'>;
+  clockWatch: Pick<ClockWatch, 'health'>;
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
   live: Pick<LivePublisher, 'framesDropped'>;
@@ -26,11 +28,12 @@ export interface HealthSources {
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, sender, data, media, live, notices, siteBroker } = sources;
+  const { config, spool, sender, clockWatch, data, media, live, notices, siteBroker } = sources;
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
     spool: { ...spool.stats(), replayBytesPerSecond: sender.replayBytesPerSecond },
+    clock: { ...clockWatch.health, messagesAcrossStep: sender.messagesAcrossStep },
     uplink: {
       connects: data.counters.connects,
       inFlight: data.inFlight,

@@ -4,7 +4,7 @@ import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { MAX_TELEMETRY_PAYLOAD_BYTES } from '@sitecast/shared/protocol/limits';
 import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
-import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { AgentEvent, CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { QuietLog } from '../health/quiet-log.ts';
@@ -39,6 +39,11 @@ export class Outbox {
     const topic = topics.agentTelemetry(this.#options.address, sensor);
     const messages = encodeReadings(readings);
     await Promise.all(messages.map((payload) => this.#put('telemetry', topic, payload, options)));
+  }
+
+  /** Of the agent itself. */
+  agentEvent(event: AgentEvent): Promise<void> {
+    return this.#put('events', topics.agentEvent(this.#options.address), encodeJson(event));
   }
 
   /** What a lane had to give up. */

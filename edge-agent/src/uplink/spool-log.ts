@@ -7,10 +7,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { KIB } from '@sitecast/shared/protocol/limits';
+import type { ClockReading } from './clock-reading.ts';
 import { grown, type Gap, type Loss } from './gap.ts';
 import { SequenceRanges } from './sequence-ranges.ts';
 import { PositionFile, type Position } from './spool-position.ts';
-import { encodeRecord, type ClockReading, type SpoolRecord } from './spool-record.ts';
+import { encodeRecord, type SpoolRecord } from './spool-record.ts';
 import { firstSequenceOf, listSegments, SpoolSegment } from './spool-segment.ts';
 
 /** The newest segment is given back once it holds nothing un-acked and is at least this large. */
@@ -97,6 +98,11 @@ export class SpoolLog {
 
   get pendingMessages(): number {
     return this.#segments.reduce((sum, { pendingMessages }) => sum + pendingMessages, 0);
+  }
+
+  /** Wall clock of the newest record; undefined when there is none. */
+  get spooledAtMs(): number | undefined {
+    return this.#segments.at(-1)?.lastAtMs;
   }
 
   /** Durable when it resolves. Rejects with the error of the file system. */

@@ -17,6 +17,7 @@ import { crc32 } from 'node:zlib';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { MIB } from '@sitecast/shared/protocol/limits';
 import type { AgentErrorCode } from '../errors.ts';
+import type { ClockReading } from './clock-reading.ts';
 
 const FIXED_BYTES = 24;
 const CLOCK_BYTES = 20;
@@ -27,13 +28,6 @@ const MAX_RECORD_BYTES = 1 * MIB;
 
 const MAGIC = 0x53435350;
 const CHECKED_FROM = 8;
-
-/** Both clocks at one moment: a step of the wall clock shows between two of the same run. */
-export interface ClockReading {
-  wallMs: number;
-  monotonicMs: number;
-  run: number;
-}
 
 export interface SpoolRecord {
   sequence: number;

@@ -104,7 +104,8 @@ export class SpoolSegment {
     const appended = records.reduce((sum, { length }) => sum + length, 0);
     try {
       const { bytesWritten } = await this.#file.writev(records, this.bytes);
-      if (bytesWritten < appended) throw Object.assign(new Error('ENOSPC: the disk took a part only'), { code: 'ENOSPC' });
+      if (bytesWritten < appended)
+        throw Object.assign(new Error('ENOSPC: the disk took a part only'), { code: 'ENOSPC' });
       await this.#file.datasync();
     } catch (error) {
       this.isSealed = true;

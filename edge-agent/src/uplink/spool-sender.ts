@@ -5,6 +5,7 @@ import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/cl
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { MqttConnection } from './connection.ts';
+import { stepSince } from './clock-reading.ts';
 import type { Lane } from './lanes.ts';
 import { MAX_IN_FLIGHT_BYTES, ReplayPace } from './replay-pace.ts';
 import type { Spool } from './spool.ts';
@@ -54,6 +55,7 @@ export class SpoolSender {
   readonly #pace: ReplayPace;
   readonly #inFlight = new Set<InFlight>();
   readonly #unsubscribe: (() => void)[] = [];
+  #messagesAcrossStep = 0;
   #retryTimer: Timer | undefined;
   #restTimer: Timer | undefined;
   #isPumping = false;
@@ -70,6 +72,11 @@ export class SpoolSender {
   /** What the acks of the backlog showed; null until there were any. */
   get replayBytesPerSecond(): number | null {
     return this.#pace.bytesPerSecond === undefined ? null : Math.round(this.#pace.bytesPerSecond);
+  }
+
+  /** Sent after the wall clock was set, and spooled before. */
+  get messagesAcrossStep(): number {
+    return this.#messagesAcrossStep;
   }
 
   start(): void {
@@ -149,6 +156,7 @@ export class SpoolSender {
   #send(sent: InFlight): void {
     const { spool, connection } = this.#options;
     const { topic, payload, recordBytes } = sent.message;
+    if (stepSince(sent.message.spooledAt, this.#clock) !== 0) this.#messagesAcrossStep += 1;
     this.#inFlight.add(sent);
     if (isPaced(sent)) this.#pace.started(recordBytes);
     connection.publish(topic, payload).then(

@@ -3,7 +3,6 @@
 // Each lane is a log of its own with a cap of its own, so that no kind of message can take the room of another. `put`
 // resolves when the message is durable; messages that are put at the same time share one fsync.
 
-import { randomInt } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@sitecast/shared/runtime/app-error';
@@ -16,11 +15,12 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentErrorCode } from '../errors.ts';
 import { Listeners } from '@sitecast/shared/runtime/listeners';
 import { QuietLog } from '../health/quiet-log.ts';
+import { readClocks } from './clock-reading.ts';
 import { DiskState, isDiskTrouble } from './disk-state.ts';
 import type { Gap, Loss } from './gap.ts';
 import { LANES, MAX_PAYLOAD_BYTES, type Lane, type LaneLimits } from './lanes.ts';
 import { SpoolLog, type SpoolMessage, type SpoolPart } from './spool-log.ts';
-import { RECORD_HEADER_BYTES, type ClockReading } from './spool-record.ts';
+import { RECORD_HEADER_BYTES } from './spool-record.ts';
 
 /** Messages put and not yet written. Policy: reject. */
 export const UNWRITTEN_MAX_MESSAGES = 4_096;
@@ -106,6 +106,12 @@ export class Spool {
       if (refusal) return reject(refusal);
       this.#writing ??= this.#writeAll();
     });
+  }
+
+  /** Wall clock of the newest message; undefined when there is none. */
+  get spooledAtMs(): number | undefined {
+    const times = this.#allLogs().flatMap(({ spooledAtMs = [] }) => spooledAtMs);
+    return times.length === 0 ? undefined : Math.max(...times);
   }
 
   /** Called when messages of a lane became durable. */
@@ -325,18 +331,17 @@ export class Spool {
 async function openLogs({ folder, lanes, logger, clock = systemClock }: SpoolOptions): Promise<Logs> {
   await renameOlder(folder);
   const opened: SpoolLog[] = [];
-  const run = randomInt(2 ** 32);
-  const clocks = (): ClockReading => ({
-    wallMs: clock.nowMs(),
-    monotonicMs: clock.monotonicMs(),
-    run,
-  });
   const onError = (error: unknown): void =>
     logger.warn({ err: error }, 'the spool had a problem with its files');
   const openLog = async (lane: Lane): Promise<SpoolLog> => {
     const share = lanes[lane].maxBytes / SEGMENTS_PER_LANE;
     const segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.max(SEGMENT_MIN_BYTES, share));
-    const log = await SpoolLog.open({ folder: join(folder, lane), segmentBytes, clocks, onError });
+    const log = await SpoolLog.open({
+      folder: join(folder, lane),
+      segmentBytes,
+      clocks: () => readClocks(clock),
+      onError,
+    });
     opened.push(log);
     return log;
   };

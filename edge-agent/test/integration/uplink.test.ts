@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { systemClock } from '@sitecast/shared/runtime/clock';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { MqttConnection, WAITING_MAX_MESSAGES, type ConnectionOptions } from '../../src/uplink/connection.ts';
 import {
@@ -225,6 +226,25 @@ describe('SpoolSender', () => {
     await waitFor(() => spool.stats().messages === 0, 'an empty spool');
     expect(payloads().at(-1)).toBe('old snapshot 29');
     expect(payloads()).toHaveLength(66);
+  });
+
+  test('counts what was spooled before the clock was set, and sends it as it was', async () => {
+    const broker = await RawBroker.open();
+    let setByMs = 0;
+    const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + setByMs };
+    const lanes = laneLimits(16 * MIB);
+    const spool = await Spool.open({ folder: await temporaryFolder(), lanes, logger: silentLogger, clock });
+    onTestFinished(() => spool.close());
+    await putReadings(spool, 0, 3);
+    setByMs = -3_600_000;
+    await putReadings(spool, 3, 5);
+    const connection = connect(broker.url);
+    const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger, clock });
+    onTestFinished(() => sender.close());
+    sender.start();
+    await waitFor(() => spool.stats().messages === 0, 'an empty spool');
+    expect(sender.messagesAcrossStep).toBe(3);
+    expect(broker.published.map(({ payload }) => payload.toString())).toEqual(['0', '1', '2', '3', '4']);
   });
 
   test('sends the same bytes again after a broken connection, until they are acknowledged', async () => {

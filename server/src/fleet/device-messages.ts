@@ -7,7 +7,12 @@ import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
 import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
-import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
+import {
+  agentHealth,
+  agentStatus,
+  cameraInventory,
+  type AgentHealth,
+} from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
@@ -27,7 +32,10 @@ export interface DeviceMessage {
 export interface DeviceMessagesOptions {
   fleet: Fleet;
   updates: UpdateHub;
-  commands: { acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void };
+  commands: {
+    acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void;
+    tellTime(to: AgentAddress, times: { healthAt: string; nowMs: number }): void;
+  };
   snapshots: { accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> };
   events: {
     insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
@@ -74,7 +82,7 @@ export class DeviceMessages {
       case 'cameras':
         return fleet.applyInventory(topic, decodeMessage(cameraInventory, payload));
       case 'health':
-        return fleet.applyHealth(topic, decodeMessage(agentHealth, payload));
+        return this.#acceptHealth(topic, decodeMessage(agentHealth, payload), receivedAtMs);
       case 'reply':
         return commands.acceptReply(topic, decodeMessage(reply, payload));
       case 'snapshot':
@@ -100,6 +108,12 @@ export class DeviceMessages {
       case 'sensor-errors':
         throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
     }
+  }
+
+  #acceptHealth(from: AgentAddress, health: AgentHealth, nowMs: number): Promise<void> {
+    // Before it is stored: what that takes would be in the measured round trip.
+    this.#options.commands.tellTime(from, { healthAt: health.at, nowMs });
+    return this.#options.fleet.applyHealth(from, health);
   }
 
   async #acceptEvent(

@@ -78,6 +78,24 @@ describe('DeviceMessages', () => {
     expect(calls[0]?.slice(1, 3)).toEqual([{ site: 'yard', id: 'front' }, 'gateway']);
   });
 
+  it('answers health with its own time, before it stores it', async () => {
+    const { messages, calls } = wired();
+    const zeros = (...names: string[]): Record<string, number> =>
+      Object.fromEntries(names.map((name) => [name, 0]));
+    const health = {
+      at: '2026-01-01T00:00:09.000Z',
+      cpu: zeros('cores', 'loadPercent'),
+      memory: zeros('rssBytes', 'totalBytes', 'freeBytes'),
+      disk: zeros('totalBytes', 'freeBytes'),
+      spool: zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+      uplink: zeros('connects', 'inFlight', 'acked', 'liveBytesSent', 'liveFramesDropped'),
+      cameras: [],
+    };
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/health', encodeJson(health)));
+    expect(calls.map(([name]) => name)).toEqual(['time', 'health']);
+    expect(calls[0]?.[2]).toEqual({ healthAt: health.at, nowMs: ARRIVED_MS });
+  });
+
   it('keeps what an agent says of itself, and lists it at its arrival when its clock cannot be right', async () => {
     const { messages, calls } = wired();
     const gap = {
@@ -172,7 +190,7 @@ function wired({ mayPublish = true } = {}) {
       applyHealth: note('health'),
     },
     updates: { publish: note('publish') },
-    commands: { acceptReply: note('reply') },
+    commands: { acceptReply: note('reply'), tellTime: note('time') },
     snapshots: { accept: note('snapshot') },
     events: { insert: note('event'), insertOfAgent: note('agent-event') },
     readings: { add: note('readings') },

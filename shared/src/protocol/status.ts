@@ -93,6 +93,17 @@ const spoolLane = z.object({
   messagesDropped: count,
 });
 
+const clockHealth = z.object({
+  /** How far the clock of the gateway is ahead of the server's; null until measured. Half of the round trip is the doubt. */
+  skewMs: z.int().nullable(),
+  roundTripMs: count.nullable(),
+  /** How often it was set since the start. */
+  steps: count,
+  lastStep: z.object({ at: isoTime, byMs: z.int() }).nullable(),
+  /** Spooled before it was set, sent after. */
+  messagesAcrossStep: count,
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -116,6 +127,13 @@ export const agentHealth = z.object({
       .default({ state: 'ok', since: null, detail: null }),
     /** Most important first. */
     lanes: z.array(spoolLane).max(16).default([]),
+  }),
+  clock: clockHealth.default({
+    skewMs: null,
+    roundTripMs: null,
+    steps: 0,
+    lastStep: null,
+    messagesAcrossStep: 0,
   }),
   uplink: z.object({
     connects: count,

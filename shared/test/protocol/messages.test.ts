@@ -49,6 +49,12 @@ const health = {
     disk: { state: 'full', since: AT, detail: 'ENOSPC: no space left on device' },
     lanes: [{ lane: 'alarms', ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped') }],
   },
+  clock: {
+    ...zeros('steps', 'messagesAcrossStep'),
+    skewMs: -1_200,
+    roundTripMs: 41,
+    lastStep: { at: AT, byMs: -3_600_000 },
+  },
   uplink: zeros(
     'connects',
     'inFlight',
