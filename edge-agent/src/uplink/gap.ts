@@ -34,6 +34,14 @@ export function grown(gap: Gap | undefined, { count, fromMs, toMs, reason }: Los
   };
 }
 
+/** One that was dropped on its way arrived. @returns undefined when there is nothing left of the gap. */
+export function withoutOne(gap: Gap): Gap | undefined {
+  const { dropped = 0 } = gap.reasons;
+  if (dropped === 0) return gap;
+  if (gap.count === 1) return undefined;
+  return { ...gap, count: gap.count - 1, reasons: { ...gap.reasons, dropped: dropped - 1 } };
+}
+
 const WORDS: Record<LossReason, string> = {
   dropped: 'dropped to make room',
   damaged: 'damaged on the disk',
@@ -44,7 +52,9 @@ const WORDS: Record<LossReason, string> = {
 export function gapEventOf(lane: string, { id, count, fromMs, toMs, reasons }: Gap): AgentEvent {
   const from = new Date(fromMs).toISOString();
   const to = new Date(toMs).toISOString();
-  const parts = Object.entries(reasons).map(([reason, of]) => `${of} ${WORDS[reason as LossReason]}`);
+  const parts = Object.entries(reasons)
+    .filter(([, of]) => of > 0)
+    .map(([reason, of]) => `${of} ${WORDS[reason as LossReason]}`);
   const detail = `${count} messages of lane ${lane} are lost: ${parts.join(', ')}.`;
   return { id, kind: 'gap', at: from, until: to, detail, gap: { lane, from, to, count } };
 }

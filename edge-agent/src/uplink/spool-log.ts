@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { KIB } from '@sitecast/shared/protocol/limits';
 import type { ClockReading } from './clock-reading.ts';
-import { grown, type Gap, type Loss } from './gap.ts';
+import { grown, withoutOne, type Gap, type Loss } from './gap.ts';
 import { SequenceRanges } from './sequence-ranges.ts';
 import { PositionFile, type Position } from './spool-position.ts';
 import { encodeRecord, type SpoolRecord } from './spool-record.ts';
@@ -41,6 +41,7 @@ interface Cursor {
   /** Undefined: before the first segment that it is to read. */
   segment: SpoolSegment | undefined;
   offset: number;
+  readThrough: number;
   /** The backlog was read to its end. */
   isDone: boolean;
 }
@@ -132,6 +133,7 @@ export class SpoolLog {
       if (part === 'backlog' && record.sequence >= this.#freshFrom) break;
       if (this.#isTooFarAhead(record.sequence)) return undefined;
       cursor.offset += record.recordBytes;
+      cursor.readThrough = record.sequence;
       const isOfOtherPart = part === 'fresh' && record.sequence < this.#freshFrom;
       if (!isOfOtherPart && !this.#isAcked(record.sequence)) return { ...record, segment };
     }
@@ -140,8 +142,9 @@ export class SpoolLog {
     return undefined;
   }
 
-  /** Idempotent; a message that was dropped meanwhile is ignored. */
+  /** Idempotent. A message that was dropped while it was on its way is not lost after all. */
   ack({ sequence, segment, recordBytes }: SpoolMessage): void {
+    if (segment.lostSequences.delete(sequence)) return this.#arrivedAfterAll();
     if (this.#isAcked(sequence) || !this.#segments.includes(segment)) return;
     this.#acked.add(sequence, sequence);
     segment.pendingMessages -= 1;
@@ -161,7 +164,7 @@ export class SpoolLog {
   }
 
   /**
-   * Not while `append` is under way. What is on its way to the server counts as dropped: it may not arrive.
+   * Not while `append` is under way. What is on its way to the server counts as dropped until it is acknowledged.
    * @returns false when there is nothing to drop.
    */
   async dropOldest(): Promise<boolean> {
@@ -171,6 +174,7 @@ export class SpoolLog {
     // Spent meanwhile: that is room as well.
     if (!this.#segments.includes(oldest)) return true;
     this.#lose({ ...oldest.unackedIn(content, this.#isAcked), reason: 'dropped' });
+    oldest.lostSequences = this.#onTheWayIn(oldest);
     this.#acked.add(oldest.firstSequence, oldest.lastSequence);
     // The loss is on the disk before the messages are off it: a kill in between counts it neither twice nor never.
     await this.#save({ isDurable: true });
@@ -318,6 +322,23 @@ export class SpoolLog {
     this.#advance();
   }
 
+  /** What was read of it since the last rewind, and not acknowledged. */
+  #onTheWayIn(segment: SpoolSegment): Set<number> {
+    const isRead = (sequence: number): boolean =>
+      sequence <= Math.max(this.#cursors.backlog.readThrough, this.#cursors.fresh.readThrough);
+    const lost = this.#acked.missing(segment.firstSequence, segment.lastSequence);
+    const onTheWay = new Set<number>();
+    for (const [from, to] of lost) for (let n = from; n <= to && isRead(n); n += 1) onTheWay.add(n);
+    return onTheWay;
+  }
+
+  #arrivedAfterAll(): void {
+    this.counters.messagesDropped -= 1;
+    // One that is being told stays as it is.
+    this.#gap = this.#gap && withoutOne(this.#gap);
+    this.#saveSoon();
+  }
+
   #lose(loss: Loss): void {
     if (loss.count === 0) return;
     this.counters.messagesDropped += loss.count;
@@ -381,8 +402,8 @@ export class SpoolLog {
 
 function newCursors(newest: SpoolSegment | undefined): Record<SpoolPart, Cursor> {
   return {
-    backlog: { segment: undefined, offset: 0, isDone: false },
-    fresh: { segment: newest, offset: newest?.bytes ?? 0, isDone: false },
+    backlog: { segment: undefined, offset: 0, readThrough: 0, isDone: false },
+    fresh: { segment: newest, offset: newest?.bytes ?? 0, readThrough: 0, isDone: false },
   };
 }
 

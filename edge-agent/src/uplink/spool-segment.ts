@@ -52,6 +52,8 @@ export class SpoolSegment {
   /** Not yet acknowledged. */
   pendingMessages = 0;
   pendingBytes = 0;
+  /** Dropped while they were on their way. */
+  lostSequences = new Set<number>();
   /** Takes no more records: full, or its file misbehaved. */
   isSealed = false;
   readonly #file: FileHandle;

@@ -90,6 +90,21 @@ describe('a gap', () => {
     expect(spool.stats().messagesDropped).toBe(15 - taken);
   });
 
+  test('does not count what was on its way when it was dropped, and arrived', async () => {
+    const spool = await openSpool(await temporaryFolder());
+    await putSnapshots(spool, 3);
+    const onTheWay = [await spool.next('snapshots', 'fresh'), await spool.next('snapshots', 'fresh')];
+    await putSnapshots(spool, 30);
+    const dropped = 33 - messagesIn(spool);
+    for (const message of onTheWay) spool.ack('snapshots', message!);
+    for (const message of onTheWay) spool.ack('snapshots', message!);
+    expect(spool.stats().messagesDropped).toBe(dropped - 2);
+    expect(await spool.gapToTell('snapshots')).toMatchObject({
+      count: dropped - 2,
+      reasons: { dropped: dropped - 2 },
+    });
+  });
+
   test('is counted once when the agent is killed before the file is gone', async () => {
     const folder = await temporaryFolder();
     const first = await openSpool(folder);
