@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
+import { agentEvent, type GapReport } from '@sitecast/shared/protocol/events';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { requireTool } from '../../../shared/test/require-tool.ts';
@@ -15,6 +17,9 @@ import {
   SpoolSender,
 } from '../../src/uplink/spool-sender.ts';
 import { Spool } from '../../src/uplink/spool.ts';
+import { QuietLog } from '../../src/health/quiet-log.ts';
+import { GapTeller } from '../../src/uplink/gap-teller.ts';
+import { Outbox } from '../../src/uplink/outbox.ts';
 import { laneLimits } from '../../src/uplink/lanes.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { RawBroker, startMosquitto } from './brokers.ts';
@@ -245,6 +250,70 @@ describe('SpoolSender', () => {
     await waitFor(() => spool.stats().messages === 0, 'an empty spool');
     expect(sender.messagesAcrossStep).toBe(3);
     expect(broker.published.map(({ payload }) => payload.toString())).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  test('after three outages that were too long, what arrived and what the gaps count is all that there was', async () => {
+    const broker = await RawBroker.open();
+    const lanes = laneLimits(16 * MIB, {
+      telemetry: { maxBytes: MIB, whenFull: 'drop-oldest' },
+      snapshots: { maxBytes: MIB, whenFull: 'reject-new' },
+    });
+    const folder = await temporaryFolder();
+    const open = async (): Promise<{ spool: Spool; close: () => Promise<void> }> => {
+      const spool = await Spool.open({ folder, lanes, logger: silentLogger });
+      const connection = connect(broker.url);
+      const sender = startSender(spool, connection);
+      const log = new QuietLog(silentLogger);
+      const outbox = new Outbox({ address: agent, spool, log });
+      const gaps = new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+      gaps.start();
+      onTestFinished(() => gaps.close());
+      const close = async (): Promise<void> => {
+        for (const part of [gaps, sender, connection, spool]) await part.close();
+      };
+      return { spool, close };
+    };
+    let { spool, close } = await open();
+    let put = 0;
+    for (let outage = 0; outage < 3; outage += 1) {
+      await waitFor(() => spool.stats().messages === 0, 'an empty spool', 30_000);
+      broker.returnCode = 3;
+      broker.disconnectAll();
+      const from = put;
+      for (; put < from + 40; put += 1) {
+        const payload = Buffer.alloc(60_000, `${put} `);
+        await spool.put('telemetry', readingTopic, payload);
+        await spool.put('snapshots', topics.snapshot(agent, 'front'), payload).catch(() => {});
+      }
+      if (outage === 1) {
+        await close();
+        ({ spool, close } = await open());
+      }
+      broker.returnCode = 0;
+    }
+    const gapTopic = topics.agentEvent(agent);
+    const told = (): GapReport[] =>
+      [
+        ...new Set(
+          broker.published.filter(({ topic }) => topic === gapTopic).map(({ payload }) => String(payload)),
+        ),
+      ].flatMap((payload) => decodeMessage(agentEvent, Buffer.from(payload)).gap ?? []);
+    await waitFor(() => spool.stats().messages === 0 && told().length === 6, 'all gaps', 30_000);
+    for (const [lane, topic] of [
+      ['telemetry', readingTopic],
+      ['snapshots', topics.snapshot(agent, 'front')],
+    ]) {
+      const arrived = new Set(
+        broker.published
+          .filter((sent) => sent.topic === topic)
+          .map(({ payload }) => parseInt(String(payload))),
+      );
+      const lost = told().filter((gap) => gap.lane === lane);
+      expect(lost).toHaveLength(3);
+      expect(lost.reduce((sum, { count }) => sum + count, 0)).toBe(put - arrived.size);
+      expect(arrived.size).toBeGreaterThan(30);
+    }
+    await close();
   });
 
   test('sends the same bytes again after a broken connection, until they are acknowledged', async () => {
