@@ -11,7 +11,7 @@ export interface ClockReading {
 }
 
 /** Less than this is drift, or somebody who slews the clock. */
-export const STEP_MIN_MS = 500;
+const STEP_MIN_MS = 500;
 
 const RUN = randomInt(2 ** 32);
 
