@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,33 +5,12 @@ import { topics } from '@sitecast/shared/protocol/topics';
 import { recordProcess, sweepOrphans } from '../../src/camera/process-record.ts';
 import { laneLimits } from '../../src/uplink/lanes.ts';
 import { Spool } from '../../src/uplink/spool.ts';
-import { ManualClock, silentLogger, temporaryFolder } from '../support.ts';
+import { ManualClock, silentLogger } from '../support.ts';
+import { mayMount, mountDisk, remount } from './disks.ts';
 
 const MIB = 1024 * 1024;
 const agent = { site: 'demo', agent: 'gateway' };
 const readingTopic = topics.agentTelemetry(agent, 'climate');
-
-/** A disk of our own, so that it can be filled and taken away; needs root. */
-async function mountDisk(sizeKib: number): Promise<string> {
-  const folder = join(await temporaryFolder(), 'disk');
-  mkdirSync(folder);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'tmpfs', folder], { stdio: 'pipe' });
-  onTestFinished(() => void execFileSync('umount', ['-l', folder]));
-  return folder;
-}
-
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'pipe' });
-    return true;
-  } catch {
-    console.warn('SKIPPED: full and read-only disks are tested on a tmpfs, which only root may mount');
-    return false;
-  }
-}
-
-const remount = (folder: string, how: 'ro' | 'rw'): void =>
-  void execFileSync('mount', ['-o', `remount,${how}`, folder], { stdio: 'pipe' });
 
 const clock = new ManualClock();
 
