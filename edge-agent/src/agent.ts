@@ -19,6 +19,7 @@ import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
 import { operationsOf } from './control/operations.ts';
 import { DataDirLock } from './data-dir-lock.ts';
+import { ClockWatch } from './health/clock-watch.ts';
 import { healthReader } from './health/health-reader.ts';
 import { HealthReport } from './health/health-report.ts';
 import { QuietLog } from './health/quiet-log.ts';
@@ -35,6 +36,7 @@ import { RuleEngine } from './rules/rule-engine.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
 import { SiteBroker } from './sensors/site-broker.ts';
 import { MqttConnection } from './uplink/connection.ts';
+import { GapTeller } from './uplink/gap-teller.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
 import { Spool } from './uplink/spool.ts';
@@ -105,11 +107,17 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
+  const { spooledAtMs } = spool;
   const outbox = new Outbox({ address, spool, log });
   const data = lifetime.own('data connection', createDataConnection(options, status, notices.topic));
   const media = lifetime.own('media connection', createMediaConnection(options));
   lifetime.onClose('goodbye', () => sayGoodbye(data, status));
-  const sender = lifetime.own('spool sender', new SpoolSender({ spool, connection: data, logger }));
+  const { replayPercent } = config.spool;
+  const sender = lifetime.own(
+    'spool sender',
+    new SpoolSender({ spool, connection: data, replayPercent, logger }),
+  );
+  const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, data, log));
   const ffmpeg = await prepareFfmpeg(options);
   const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
   const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
@@ -140,9 +148,12 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const sensor of sensors) lifetime.own('sensor', sensor);
   const siteBroker = createSiteBroker(options, outbox, rules);
   if (siteBroker) lifetime.own('site broker', siteBroker);
+  const clockWatch = lifetime.own('clock watch', createClockWatch(outbox, logger));
   const read = healthReader({
     config,
     spool,
+    sender,
+    clockWatch,
     data,
     media,
     live,
@@ -155,10 +166,13 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     rules,
     siteBroker,
   });
-  const health = lifetime.own('health', new HealthReport({ address, connection: data, read, log }));
+  const health = lifetime.own(
+    'health',
+    new HealthReport({ address, connection: data, read, onSend: (at) => clockWatch.asked(at), log }),
+  );
 
   const publish = data.publish.bind(data);
-  const operations = operationsOf({ cameras: sources, snapshots, live });
+  const operations = operationsOf({ cameras: sources, snapshots, clock: clockWatch, live });
   const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
@@ -178,15 +192,16 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   );
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
-  for (const part of [online, inventory, sender, health, live]) part.start();
+  for (const part of [online, inventory, sender, gaps, health, live]) part.start();
   encoders?.start();
   for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
     part.start();
   siteBroker?.start();
+  clockWatch.start(spooledAtMs);
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
-  return Spool.open({ folder: join(config.dataDir, 'spool'), maxBytes: config.spool.maxBytes, logger });
+  return Spool.open({ folder: join(config.dataDir, 'spool'), lanes: config.spool.lanes, logger });
 }
 
 function createDataConnection(
@@ -227,6 +242,14 @@ function createLivePublisher(
 ): LivePublisher {
   const stillsEpoch = Math.floor(Date.now() / 1_000);
   return new LivePublisher({ address: config, sources, media, stillsEpoch, logger });
+}
+
+function createGapTeller(spool: Spool, outbox: Outbox, connection: MqttConnection, log: QuietLog): GapTeller {
+  return new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+}
+
+function createClockWatch(outbox: Outbox, logger: Logger): ClockWatch {
+  return new ClockWatch({ onStep: (event) => void outbox.agentEvent(event).catch(() => {}), logger });
 }
 
 function createOnline(
@@ -319,9 +342,9 @@ function createSiteBroker(
     site: config.site,
     config: config.siteBroker,
     reserved: config.sensors.map(({ id }) => id),
-    keep: (sensor, readings) => {
+    keep: (sensor, readings, how) => {
       rules.seeReadings(sensor, readings);
-      return outbox.readings(sensor, readings);
+      return outbox.readings(sensor, readings, how);
     },
     logger,
   });

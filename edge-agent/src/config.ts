@@ -8,10 +8,12 @@ import * as z from 'zod';
 import { ENCODER_SETTINGS } from './camera/encoder/video-encoders.ts';
 import { isSource } from './camera/source.ts';
 import { isReadingCondition, MAX_RULES, ruleSettings, type Rule } from './rules/rule.ts';
+import { FULL_POLICIES, LANE_MIN_BYTES, laneLimits, LANES } from './uplink/lanes.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;
+const MAX_SPOOL_BYTES = 64 * 1024 * MIB;
 const MAX_SENSORS = 64;
 const MAX_ZONES = 16;
 const MAX_SITE_CREDENTIALS = 256;
@@ -115,6 +117,47 @@ const siteBroker = z
     context.addIssue({ code: 'custom', path: ['credentials', again, 'user'], message: 'is there twice' });
   });
 
+const spoolLane = z
+  .strictObject({
+    maxBytes: z.int().min(LANE_MIN_BYTES).max(MAX_SPOOL_BYTES).optional(),
+    whenFull: z.enum(FULL_POLICIES),
+  })
+  .optional();
+
+const spool = z
+  .strictObject({
+    maxBytes: z
+      .int()
+      .min(16 * MIB)
+      .max(MAX_SPOOL_BYTES)
+      .default(256 * MIB),
+    lanes: z
+      .strictObject({
+        alarms: spoolLane,
+        events: spoolLane,
+        telemetry: spoolLane,
+        snapshots: spoolLane,
+      })
+      .prefault({}),
+    replayPercent: z.int().min(5).max(100).default(50),
+  })
+  .superRefine(({ maxBytes, lanes }, context) => {
+    const limits = laneLimits(maxBytes, lanes);
+    const sum = LANES.reduce((total, lane) => total + limits[lane].maxBytes, 0);
+    const starved = LANES.find((lane) => limits[lane].maxBytes < LANE_MIN_BYTES);
+    if (sum <= maxBytes && starved === undefined) return;
+    const problem =
+      starved === undefined
+        ? `together have ${sum} bytes, more than spool.maxBytes, ${maxBytes}`
+        : `leave ${limits[starved].maxBytes} of the ${maxBytes} bytes of spool.maxBytes to "${starved}", which needs ${LANE_MIN_BYTES}`;
+    context.addIssue({ code: 'custom', path: ['lanes'], message: problem });
+  })
+  .transform(({ maxBytes, lanes, replayPercent }) => ({
+    maxBytes,
+    lanes: laneLimits(maxBytes, lanes),
+    replayPercent,
+  }));
+
 export const agentConfigSchema = z
   .strictObject({
     site: id,
@@ -146,15 +189,7 @@ export const agentConfigSchema = z
           .default(512 * MIB),
       })
       .prefault({}),
-    spool: z
-      .strictObject({
-        maxBytes: z
-          .int()
-          .min(16 * MIB)
-          .max(64 * 1024 * MIB)
-          .default(256 * MIB),
-      })
-      .prefault({}),
+    spool: spool.prefault({}),
   })
   .superRefine((config, context) => {
     for (const list of ['cameras', 'sensors', 'rules'] as const) {

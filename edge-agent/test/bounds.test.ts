@@ -22,8 +22,11 @@ import { WAITING_MAX_BYTES as FRAGMENTS_WAITING_MAX_BYTES } from '../src/live/fr
 import { LIVE_SOCKET_MAX_BYTES, WAITING_MAX_BYTES, WAITING_MAX_MESSAGES } from '../src/uplink/connection.ts';
 import { SITE_LIMITS } from '../src/sensors/site-limits.ts';
 import { UNMAPPED_MAX_TOPICS } from '../src/sensors/unmapped-topics.ts';
+import { MAX_IN_FLIGHT_BYTES } from '../src/uplink/replay-pace.ts';
+import { MAX_ACKED_RANGES } from '../src/uplink/spool-log.ts';
+import { SET_ASIDE_MAX_BYTES, SET_ASIDE_MAX_FILES } from '../src/uplink/spool-segment.ts';
 import {
-  MAX_IN_FLIGHT_BYTES,
+  MAX_BELOW_ALARMS_IN_FLIGHT,
   MAX_SNAPSHOTS_IN_FLIGHT,
   MAX_SPOOL_IN_FLIGHT,
 } from '../src/uplink/spool-sender.ts';
@@ -34,7 +37,9 @@ const count = (number: number): string => number.toLocaleString('en');
 
 const EXPECTED = {
   'put and not yet on disk': `${count(UNWRITTEN_MAX_MESSAGES)} messages, ${mib(UNWRITTEN_MAX_BYTES)}`,
-  'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, of these ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots`,
+  'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, ${MAX_BELOW_ALARMS_IN_FLIGHT} of them other than alarms, ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots`,
+  'pieces of what is acknowledged, a lane': `${MAX_ACKED_RANGES}`,
+  'damaged parts set aside': `${SET_ASIDE_MAX_FILES} files of ${mib(SET_ASIDE_MAX_BYTES)} a lane`,
   'waiting for a place among them': `${WAITING_MAX_MESSAGES} messages, ${mib(WAITING_MAX_BYTES)}`,
   'live bytes un-acknowledged, a stream': `${WINDOW_MIN_BYTES / 1024} KiB to ${mib(WINDOW_MAX_BYTES)}, about 1 s`,
   'live fragments waiting, a stream': `${mib(FRAGMENTS_WAITING_MAX_BYTES)}, 1 s`,

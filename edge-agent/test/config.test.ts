@@ -20,6 +20,7 @@ function schemaKeys(schema: z.ZodType, path = ''): string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
     return schemaKeys(schema.unwrap() as z.ZodType, path);
   }
+  if (schema instanceof z.ZodPipe) return schemaKeys(schema.in as z.ZodType, path);
   if (schema instanceof z.ZodArray) return schemaKeys(schema.element as z.ZodType, `${path}[]`);
   if (schema instanceof z.ZodUnion) {
     return [...new Set(schema.options.flatMap((option) => schemaKeys(option as z.ZodType, path)))];
@@ -95,6 +96,40 @@ cameras:
     expect(error.message).toContain('line 9: "cameras.0.source"');
     expect(error.message).toContain('line 12: "cameras.1.fps" is wrong: unknown key');
     expect(error.message).not.toContain('hunter2');
+  });
+
+  test('shares the spool among its lanes, and leaves to the others what one is given', () => {
+    const lanesOf = (spool: string): Record<string, { maxBytes: number; whenFull: string }> =>
+      parseAgentYaml(`${minimal}spool: ${spool}`, 'x').spool.lanes;
+    const sum = (lanes: Record<string, { maxBytes: number }>): number =>
+      Object.values(lanes).reduce((total, { maxBytes }) => total + maxBytes, 0);
+    expect(sum(lanesOf('{ maxBytes: 16777216 }'))).toBe(16_777_216);
+    const lanes = lanesOf('{ lanes: { snapshots: { maxBytes: 8388608, whenFull: reject-new } } }');
+    expect(lanes.snapshots).toEqual({ maxBytes: 8_388_608, whenFull: 'reject-new' });
+    expect(lanes.telemetry?.whenFull).toBe('drop-oldest');
+    expect(sum(lanes)).toBeLessThanOrEqual(268_435_456);
+    expect(sum(lanes)).toBeGreaterThan(268_435_000);
+  });
+
+  test.each([
+    [
+      'a lane without a policy',
+      '{ lanes: { events: { maxBytes: 2097152 } } }',
+      '"spool.lanes.events.whenFull"',
+    ],
+    ['a policy that is none', '{ lanes: { events: { whenFull: block } } }', '"spool.lanes.events.whenFull"'],
+    [
+      'a lane that is none',
+      '{ lanes: { clouds: { whenFull: reject-new } } }',
+      '"spool.lanes.clouds" is wrong: unknown key',
+    ],
+    [
+      'lanes that take the place of another',
+      '{ maxBytes: 16777216, lanes: { snapshots: { maxBytes: 16000000, whenFull: reject-new } } }',
+      'of the 16777216 bytes of spool.maxBytes to "alarms", which needs 1048576',
+    ],
+  ])('refuses %s', (_, spool, problem) => {
+    expect(catchError(() => parseAgentYaml(`${minimal}spool: ${spool}`, 'x')).message).toContain(problem);
   });
 
   test('refuses aliases that would blow up in memory', () => {

@@ -23,9 +23,21 @@ export function recordProcess(runDir: string, pid: number): () => void {
   const agent = identityOf(process.pid);
   if (!capture || !agent) return () => {};
   const path = join(runDir, `${pid}${SUFFIX}`);
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
-  writeFileSync(path, JSON.stringify({ capture, agent }), { mode: 0o600 });
-  return () => rmSync(path, { force: true });
+  try {
+    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    writeFileSync(path, JSON.stringify({ capture, agent }), { mode: 0o600 });
+  } catch {
+    // A full or read-only disk is no reason to go without a picture: the process still ends by its broken pipe.
+  }
+  return () => forget(path);
+}
+
+function forget(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A read-only disk. The next start finds that its process is gone.
+  }
 }
 
 /**
@@ -47,7 +59,7 @@ export async function sweepOrphans({ runDir, logger }: { runDir: string; logger:
         'a capture record could not be read and is removed',
       );
     }
-    rmSync(path, { force: true });
+    forget(path);
   }
   if (killed > 0) logger.warn({ killed }, 'captures that outlived a killed agent were ended');
   return killed;

@@ -10,10 +10,11 @@ import type { Operations } from './command-desk.ts';
 export interface OperationParts {
   cameras: Iterable<{ readonly id: string; report(): CameraReport }>;
   snapshots: ReadonlyMap<string, { take(reason: SnapshotReason): Promise<string> }>;
+  clock: { answered(healthAt: string, serverAt: string): void };
   live: { lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult>; release(key: LeaseKey): void };
 }
 
-export function operationsOf({ cameras, snapshots, live }: OperationParts): Operations {
+export function operationsOf({ cameras, snapshots, clock, live }: OperationParts): Operations {
   const byId = new Map([...cameras].map((camera) => [camera.id, camera]));
   const find = <T>(parts: ReadonlyMap<string, T>, id: string): T => {
     const part = parts.get(id);
@@ -26,6 +27,7 @@ export function operationsOf({ cameras, snapshots, live }: OperationParts): Oper
     snapshot: async ({ camera }): Promise<SnapshotResult> => ({
       snapshotId: await find(snapshots, camera).take('command'),
     }),
+    clock: async ({ healthAt, serverAt }) => clock.answered(healthAt, serverAt),
     // The camera is always being read, so its state is the test.
     'camera.test': async ({ camera }) => find(byId, camera).report(),
     'config.apply': async () => {

@@ -12,13 +12,17 @@ import type { DroppedNotices } from '../reporting/dropped-notices.ts';
 import type { RuleEngine } from '../rules/rule-engine.ts';
 import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
+import type { SpoolSender } from '../uplink/spool-sender.ts';
 import type { Spool } from '../uplink/spool.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import { Gateway } from './gateway.ts';
 import { ProcessReadings, type WatchedProcess } from './process-readings.ts';
 
 export interface HealthSources {
   config: { dataDir: string };
   spool: Pick<Spool, 'stats'>;
+  sender: Pick<SpoolSender, 'replayBytesPerSecond' | 'messagesAcrossStep'>;
+  clockWatch: Pick<ClockWatch, 'health'>;
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
   live: Pick<LivePublisher, 'framesDropped'>;
@@ -35,12 +39,14 @@ export interface HealthSources {
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, data, media, live, notices, rules, siteBroker, encoders } = sources;
+  const { config, spool, sender, clockWatch, data, media, live, notices, rules, siteBroker, encoders } =
+    sources;
   const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
     ...(await gateway.read()),
-    spool: spool.stats(),
+    spool: { ...spool.stats(), replayBytesPerSecond: sender.replayBytesPerSecond },
+    clock: { ...clockWatch.health, messagesAcrossStep: sender.messagesAcrossStep },
     uplink: {
       connects: data.counters.connects,
       inFlight: data.inFlight,

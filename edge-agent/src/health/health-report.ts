@@ -18,6 +18,8 @@ export interface HealthReportOptions {
   };
   /** Everything but the time. */
   read: () => Promise<Omit<AgentHealth, 'at'>>;
+  /** The message that says this time leaves. */
+  onSend?: (at: string) => void;
   log: QuietLog;
   clock?: Clock;
 }
@@ -63,8 +65,10 @@ export class HealthReport {
   }
 
   async #send(): Promise<void> {
-    const { address, connection, read } = this.#options;
-    const health: AgentHealth = { at: new Date(this.#clock.nowMs()).toISOString(), ...(await read()) };
+    const { address, connection, read, onSend } = this.#options;
+    const figures = await read();
+    const health: AgentHealth = { at: new Date(this.#clock.nowMs()).toISOString(), ...figures };
+    onSend?.(health.at);
     await connection.publish(topics.health(address), encodeJson(health));
   }
 }

@@ -7,7 +7,6 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { HeldBytes, PacketGate } from '@sitecast/shared/node/packet-gate';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
-import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
@@ -21,7 +20,7 @@ import {
   type Outcome,
   type Publication,
 } from './site-engine.ts';
-import { SiteInbox } from './site-inbox.ts';
+import { SiteInbox, type SiteInboxOptions } from './site-inbox.ts';
 import { SITE_LIMITS, type SiteLimits } from './site-limits.ts';
 import { ConnectRefusal, ConnectReturnCode, mayPublish, SiteLogin, type SiteUser } from './site-login.ts';
 import { SitePlaces } from './site-places.ts';
@@ -33,7 +32,7 @@ export interface SiteBrokerOptions {
   /** Sensor ids that others use already. */
   reserved: readonly string[];
   /** Resolves when the readings are durable. */
-  keep: (sensor: string, readings: Reading[]) => Promise<void>;
+  keep: SiteInboxOptions['keep'];
   logger: Logger;
   limits?: SiteLimits;
   clock?: Clock;

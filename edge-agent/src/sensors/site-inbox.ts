@@ -17,8 +17,8 @@ export interface SiteInboxOptions {
   mapper: SensorMapper;
   book: SeriesBook;
   unmapped: UnmappedTopics;
-  /** Resolves when they are durable. */
-  keep: (sensor: string, readings: Reading[]) => Promise<void>;
+  /** Resolves when they are durable. `isRetried`: the sensor sends them again when they are refused. */
+  keep: (sensor: string, readings: Reading[], options: { isRetried: boolean }) => Promise<void>;
   log: QuietLog;
   clock: Clock;
 }
@@ -113,7 +113,7 @@ export class SiteInbox {
 
   #keep({ topic, qos }: Publication, { sensor, readings, leftOutCount }: Said): Promise<Outcome> {
     const { keep, log } = this.#options;
-    const outcome = keep(sensor, readings)
+    const outcome = keep(sensor, readings, { isRetried: qos > 0 })
       .then(
         () => {
           this.counters.messagesAccepted += 1;

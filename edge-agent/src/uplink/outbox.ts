@@ -4,11 +4,16 @@ import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { MAX_TELEMETRY_PAYLOAD_BYTES } from '@sitecast/shared/protocol/limits';
 import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
-import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { AgentEvent, CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { QuietLog } from '../health/quiet-log.ts';
-import type { Spool, SpoolClass } from './spool.ts';
+import type { Lane } from './lanes.ts';
+import { gapEventOf, type Gap } from './gap.ts';
+import type { PutOptions, Spool } from './spool.ts';
+
+/** What somebody should look at now: the picture of a camera is gone, or was taken away. */
+const ALARM_KINDS: ReadonlySet<string> = new Set(['offline', 'covered', 'moved']);
 
 export interface OutboxOptions {
   address: AgentAddress;
@@ -26,17 +31,30 @@ export class Outbox {
 
   reading(sensor: string, { tsMs, values }: Reading): Promise<void> {
     const topic = topics.agentTelemetry(this.#options.address, sensor);
-    return this.#put('readings', topic, encodeJson({ ts: tsMs, values }));
+    return this.#put('telemetry', topic, encodeJson({ ts: tsMs, values }));
   }
 
   /** Of one sensor, in as few messages as they fit into. */
-  async readings(sensor: string, readings: Reading[]): Promise<void> {
+  async readings(sensor: string, readings: Reading[], options: PutOptions = {}): Promise<void> {
     const topic = topics.agentTelemetry(this.#options.address, sensor);
-    await Promise.all(encodeReadings(readings).map((payload) => this.#put('readings', topic, payload)));
+    const messages = encodeReadings(readings);
+    await Promise.all(messages.map((payload) => this.#put('telemetry', topic, payload, options)));
+  }
+
+  /** Of the agent itself. */
+  agentEvent(event: AgentEvent): Promise<void> {
+    return this.#put('events', topics.agentEvent(this.#options.address), encodeJson(event));
+  }
+
+  /** What a lane had to give up. */
+  gap(lane: Lane, gap: Gap): Promise<void> {
+    const event = gapEventOf(lane, gap);
+    return this.#put('alarms', topics.agentEvent(this.#options.address), encodeJson(event));
   }
 
   event(camera: string, event: CameraEvent): Promise<void> {
-    return this.#put('events', topics.event(this.#options.address, camera), encodeJson(event));
+    const lane = ALARM_KINDS.has(event.kind) ? 'alarms' : 'events';
+    return this.#put(lane, topics.event(this.#options.address, camera), encodeJson(event));
   }
 
   snapshot(envelope: SnapshotEnvelope): Promise<void> {
@@ -44,9 +62,9 @@ export class Outbox {
     return this.#put('snapshots', topic, encodeSnapshotEnvelope(envelope));
   }
 
-  async #put(spoolClass: SpoolClass, topic: string, payload: Uint8Array): Promise<void> {
+  async #put(lane: Lane, topic: string, payload: Uint8Array, options: PutOptions = {}): Promise<void> {
     try {
-      await this.#options.spool.put(spoolClass, topic, payload);
+      await this.#options.spool.put(lane, topic, payload, options);
     } catch (error) {
       const code = isAppError(error) ? error.code : 'INTERNAL';
       this.#options.log.warn(code, { topic, reason: messageOf(error) }, 'a message was not spooled');

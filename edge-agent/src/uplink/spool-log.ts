@@ -1,20 +1,27 @@
-// The messages of one class on disk, in order: appended by one writer, read by one cursor, forgotten when acknowledged.
+// The messages of one lane on disk, in order: appended by one writer, read by two cursors, forgotten when acknowledged.
+//
+// The cursors: `backlog` reads what was there when the connection came, `fresh` what came since. So both are sent in order,
+// and what is new need not wait for what is old.
 
-import { constants } from 'node:fs';
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { isAppError } from '@sitecast/shared/runtime/app-error';
+import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { KIB } from '@sitecast/shared/protocol/limits';
+import type { ClockReading } from './clock-reading.ts';
+import { grown, withoutOne, type Gap, type Loss } from './gap.ts';
+import { SequenceRanges } from './sequence-ranges.ts';
+import { PositionFile, type Position } from './spool-position.ts';
 import { encodeRecord, type SpoolRecord } from './spool-record.ts';
-import { listSegments, SpoolSegment } from './spool-segment.ts';
+import { firstSequenceOf, listSegments, SpoolSegment } from './spool-segment.ts';
 
 /** The newest segment is given back once it holds nothing un-acked and is at least this large. */
 const RETIRE_MIN_BYTES = 256 * KIB;
-/** How far acknowledgements may run ahead of the oldest one that is missing. Policy: block. */
-export const MAX_ACKED_AHEAD = 1_024;
-const SAVE_ACKED_AFTER_MS = 250;
-const ACKED_FILE_BYTES = 12;
+/** Stretches of acknowledged messages with others between them. Policy: block. */
+export const MAX_ACKED_RANGES = 64;
+const SAVE_AFTER_MS = 250;
+
+export const SPOOL_PARTS = ['fresh', 'backlog'] as const;
+export type SpoolPart = (typeof SPOOL_PARTS)[number];
 
 export interface SpoolMessage extends SpoolRecord {
   recordBytes: number;
@@ -24,37 +31,61 @@ export interface SpoolMessage extends SpoolRecord {
 export interface SpoolLogOptions {
   folder: string;
   segmentBytes: number;
-  /** Failures that lose nothing: a file that could not be deleted, a position that could not be saved. */
+  /** Both clocks, now. */
+  clocks: () => ClockReading;
+  /** Failures that lose nothing more: a file that could not be deleted, a position that could not be saved. */
   onError: (error: unknown) => void;
 }
 
-/** Owns its segments and the file with the acknowledged position. `append` and `dropOldest` are one caller's, in turn. */
+interface Cursor {
+  /** Undefined: before the first segment that it is to read. */
+  segment: SpoolSegment | undefined;
+  offset: number;
+  readThrough: number;
+  /** The backlog was read to its end. */
+  isDone: boolean;
+}
+
+/** Owns its segments and the file with the position. `append` and `dropOldest` are one caller's, in turn. */
 export class SpoolLog {
   readonly counters = { messagesDropped: 0, corruptTails: 0 };
   readonly #options: SpoolLogOptions;
-  readonly #ackedFile: FileHandle;
+  readonly #position: PositionFile;
   readonly #removals = new Set<Promise<void>>();
+  readonly #isAcked = (sequence: number): boolean => this.#acked.has(sequence);
   #segments: SpoolSegment[] = [];
   #nextSequence = 1;
-  #ackedThrough = 0;
-  /** Acknowledged above `#ackedThrough`, whose successor is still missing. */
-  #ackedAhead = new Set<number>();
-  #readSegment: SpoolSegment | undefined;
-  #readOffset = 0;
+  /** Acknowledged, or lost and counted. */
+  #acked: SequenceRanges;
+  /** Still growing. */
+  #gap: Gap | undefined;
+  /** Being told: it does not change any more. */
+  #toldGap: Gap | undefined;
+  /** What has this number or a higher one is fresh. */
+  #freshFrom = 1;
+  #cursors = newCursors(undefined);
   #isAppending = false;
   #saveTimer: NodeJS.Timeout | undefined;
 
-  private constructor(options: SpoolLogOptions, ackedFile: FileHandle) {
+  private constructor(options: SpoolLogOptions, position: PositionFile) {
     this.#options = options;
-    this.#ackedFile = ackedFile;
+    this.#position = position;
+    const { loaded } = position;
+    this.#acked = new SequenceRanges(loaded?.acked);
+    this.#gap = loaded?.gap;
+    this.#toldGap = loaded?.toldGap;
   }
 
   /** Recovers what an earlier run left. */
   static async open(options: SpoolLogOptions): Promise<SpoolLog> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
-    const ackedPath = join(options.folder, 'acked');
-    const log = new SpoolLog(options, await open(ackedPath, constants.O_RDWR | constants.O_CREAT, 0o600));
-    await log.#recover();
+    const log = new SpoolLog(options, await PositionFile.open(join(options.folder, 'position')));
+    try {
+      await log.#recover();
+    } catch (error) {
+      await log.#closeFiles();
+      throw error;
+    }
     return log;
   }
 
@@ -70,103 +101,198 @@ export class SpoolLog {
     return this.#segments.reduce((sum, { pendingMessages }) => sum + pendingMessages, 0);
   }
 
+  /** Wall clock of the newest record; undefined when there is none. */
+  get spooledAtMs(): number | undefined {
+    return this.#segments.at(-1)?.lastAtMs;
+  }
+
   /** Durable when it resolves. Rejects with the error of the file system. */
   async append(messages: { topic: string; payload: Uint8Array }[]): Promise<void> {
     this.#isAppending = true;
     try {
-      const segment = await this.#writableSegment();
-      // A number is never used twice, not even after a failed write: half of it may be on the disk.
-      const records = messages.map((message) => encodeRecord({ ...message, sequence: this.#nextSequence++ }));
-      await segment.append(records, this.#nextSequence - 1);
+      await this.#appendTo(await this.#writableSegment(), messages);
     } finally {
       this.#isAppending = false;
     }
+    this.#saveSoon();
   }
 
   /**
-   * The oldest message that was neither read since the last `rewind` nor acknowledged. One caller at a time.
-   * @returns undefined when there is none, or when too many behind an un-acked one are acknowledged.
+   * The oldest message of this part that was neither read since the last `rewind` nor acknowledged. One caller at a time.
+   * @returns undefined when there is none, or when acknowledgements came in too many pieces.
    */
-  async next(): Promise<SpoolMessage | undefined> {
-    for (let segment = this.#segmentToRead(); segment; segment = this.#segmentToRead()) {
-      const offset = this.#readOffset;
+  async next(part: SpoolPart): Promise<SpoolMessage | undefined> {
+    const cursor = this.#cursors[part];
+    if (cursor.isDone) return undefined;
+    for (let segment = this.#segmentAt(part, cursor); segment; segment = this.#segmentAt(part, cursor)) {
+      const { offset } = cursor;
       const record = await this.#readRecord(segment, offset);
-      const wasMoved = this.#readSegment !== segment || this.#readOffset !== offset;
+      if (this.#cursors[part] !== cursor) return undefined;
+      const wasMoved = cursor.segment !== segment || cursor.offset !== offset;
       if (!record || wasMoved) continue;
-      if (record.sequence - this.#ackedThrough > MAX_ACKED_AHEAD) return undefined;
-      this.#readOffset += record.recordBytes;
-      if (!this.#isAcked(record.sequence)) return { ...record, segment };
+      if (part === 'backlog' && record.sequence >= this.#freshFrom) break;
+      if (this.#isTooFarAhead(record.sequence)) return undefined;
+      cursor.offset += record.recordBytes;
+      cursor.readThrough = record.sequence;
+      const isOfOtherPart = part === 'fresh' && record.sequence < this.#freshFrom;
+      if (!isOfOtherPart && !this.#isAcked(record.sequence)) return { ...record, segment };
     }
+    // What is appended from now on is fresh.
+    if (part === 'backlog') cursor.isDone = true;
     return undefined;
   }
 
-  /** Idempotent; a message that was dropped meanwhile is ignored. */
+  /** Idempotent. A message that was dropped while it was on its way is not lost after all. */
   ack({ sequence, segment, recordBytes }: SpoolMessage): void {
+    if (segment.lostSequences.delete(sequence)) return this.#arrivedAfterAll();
     if (this.#isAcked(sequence) || !this.#segments.includes(segment)) return;
-    this.#ackedAhead.add(sequence);
+    this.#acked.add(sequence, sequence);
     segment.pendingMessages -= 1;
     segment.pendingBytes -= recordBytes;
     this.#advance();
   }
 
-  /** Reads again from the oldest un-acked message on: after a reconnect nobody knows what arrived. */
+  /** Reads again what is un-acked, and all of it as backlog: after a reconnect nobody knows what arrived. */
   rewind(): void {
-    this.#readSegment = undefined;
-    this.#readOffset = 0;
+    this.#freshFrom = this.#nextSequence;
+    this.#cursors = newCursors(this.#segments.at(-1));
   }
 
-  /** Not while `append` is under way. @returns false when there is nothing to drop. */
-  dropOldest(): boolean {
+  /** Reads again what is un-acked, fresh as fresh. */
+  readAgain(): void {
+    this.#cursors = newCursors(undefined);
+  }
+
+  /**
+   * Not while `append` is under way. What is on its way to the server counts as dropped until it is acknowledged.
+   * @returns false when there is nothing to drop.
+   */
+  async dropOldest(): Promise<boolean> {
     const [oldest] = this.#segments;
     if (!oldest) return false;
-    this.counters.messagesDropped += oldest.pendingMessages;
+    const content = await oldest.readAll().catch(() => Buffer.alloc(0));
+    // Spent meanwhile: that is room as well.
+    if (!this.#segments.includes(oldest)) return true;
+    this.#lose({ ...oldest.unackedIn(content, this.#isAcked), reason: 'dropped' });
+    oldest.lostSequences = this.#onTheWayIn(oldest);
+    this.#acked.add(oldest.firstSequence, oldest.lastSequence);
+    // The loss is on the disk before the messages are off it: a kill in between counts it neither twice nor never.
+    await this.#save({ isDurable: true });
     this.#discard(oldest);
     this.#advance();
     return true;
   }
 
+  /** What never got here. */
+  lost(loss: Loss): void {
+    this.#lose(loss);
+    this.#saveSoon();
+  }
+
+  /** @returns what was lost and not told yet; it grows no more, and comes again until `gapTold`. */
+  async gapToTell(): Promise<Gap | undefined> {
+    if (this.#toldGap || !this.#gap) return this.#toldGap;
+    this.#toldGap = this.#gap;
+    this.#gap = undefined;
+    await this.#save({ isDurable: true });
+    return this.#toldGap;
+  }
+
+  async gapTold(): Promise<void> {
+    this.#toldGap = undefined;
+    await this.#save({ isDurable: true });
+  }
+
   /** Idempotent enough for its one owner; nothing of ours is open afterwards. */
   async close(): Promise<void> {
     clearTimeout(this.#saveTimer);
-    await this.#saveAcked();
+    await this.#save();
+    await this.#closeFiles();
+  }
+
+  async #closeFiles(): Promise<void> {
     await Promise.all(this.#removals);
     await Promise.all(this.#segments.map((segment) => segment.close()));
-    await this.#ackedFile.close();
+    await this.#position.close();
   }
 
   async #recover(): Promise<void> {
-    this.#ackedThrough = await this.#loadAcked();
-    for (const path of await listSegments(this.#options.folder)) {
-      const { segment, cutBytes } = await SpoolSegment.recover(path, (sequence) => this.#isAcked(sequence));
-      if (cutBytes > 0) this.counters.corruptTails += 1;
-      this.#segments.push(segment);
+    const { folder, onError } = this.#options;
+    const paths = await listSegments(folder);
+    const cut = new Set<SpoolSegment>();
+    for (const [index, path] of paths.entries()) {
+      const following = paths[index + 1];
+      const below = following === undefined ? Infinity : firstSequenceOf(following);
+      const found = await SpoolSegment.recover(path, { isAcked: this.#isAcked, below, onError });
+      this.#segments.push(found.segment);
+      if (found.cutBytes > 0) cut.add(found.segment);
     }
-    const lastSequence = Math.max(
-      this.#ackedThrough,
-      ...this.#segments.map((segment) => segment.lastSequence),
-    );
-    this.#nextSequence = lastSequence + 1;
+    this.counters.corruptTails += cut.size;
+    const lastSequence = Math.max(0, ...this.#segments.map((segment) => segment.lastSequence));
+    this.#nextSequence = Math.max(this.#position.loaded?.nextSequence ?? 1, lastSequence + 1);
+    this.#countMissing(cut);
+    if (this.#gap) await this.#save({ isDurable: true });
+    this.rewind();
     this.#advance();
+  }
+
+  /** What the numbers say should be there and is not: the tails that were cut off, and files that somebody deleted. */
+  #countMissing(cut: ReadonlySet<SpoolSegment>): void {
+    for (const [index, segment] of this.#segments.entries()) {
+      const following = this.#segments[index + 1];
+      const wasCut = cut.has(segment);
+      // Without a position nobody knows whether what is not there was acknowledged.
+      if (!wasCut && !this.#position.loaded) continue;
+      const lastSequence = (following?.firstSequence ?? this.#nextSequence) - 1;
+      const missing = this.#acked.missing(segment.lastSequence + 1, lastSequence);
+      const known = missing.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+      // A rest at the very end is a message that was being written, and has no number yet.
+      const count = wasCut && !following ? Math.max(known, 1) : known;
+      if (count === 0) continue;
+      const fromMs = segment.lastAtMs ?? segment.modifiedAtMs;
+      this.#lose({ count, fromMs, toMs: following?.firstAtMs ?? segment.modifiedAtMs, reason: 'damaged' });
+      for (const [from, to] of missing) this.#acked.add(from, to);
+    }
+  }
+
+  async #appendTo(segment: SpoolSegment, messages: { topic: string; payload: Uint8Array }[]): Promise<void> {
+    const spooledAt = this.#options.clocks();
+    const records = messages.map((message, index) =>
+      encodeRecord({ ...message, sequence: this.#nextSequence + index, spooledAt }),
+    );
+    const nextSequence = this.#nextSequence + records.length;
+    try {
+      await segment.append(records, nextSequence - 1, spooledAt.wallMs);
+    } catch (error) {
+      // Its numbers are given out again, to a segment of the same name.
+      if (segment.bytes === 0) this.#discard(segment);
+      throw error;
+    }
+    this.#nextSequence = nextSequence;
   }
 
   async #writableSegment(): Promise<SpoolSegment> {
     const newest = this.#segments.at(-1);
     if (newest && !newest.isSealed && newest.bytes < this.#options.segmentBytes) return newest;
     if (newest) newest.isSealed = true;
+    await Promise.all(this.#removals);
     const segment = await SpoolSegment.create(this.#options.folder, this.#nextSequence);
     this.#segments.push(segment);
     return segment;
   }
 
-  #segmentToRead(): SpoolSegment | undefined {
-    this.#readSegment ??= this.#segments[0];
-    while (this.#readSegment && this.#readOffset >= this.#readSegment.bytes) {
-      const following = this.#segments[this.#segments.indexOf(this.#readSegment) + 1];
+  #segmentAt(part: SpoolPart, cursor: Cursor): SpoolSegment | undefined {
+    cursor.segment ??=
+      part === 'backlog'
+        ? this.#segments[0]
+        : this.#segments.find(({ lastSequence }) => lastSequence >= this.#freshFrom);
+    while (cursor.segment && cursor.offset >= cursor.segment.bytes) {
+      const following = this.#segments[this.#segments.indexOf(cursor.segment) + 1];
       if (!following) return undefined;
-      this.#readSegment = following;
-      this.#readOffset = 0;
+      cursor.segment = following;
+      cursor.offset = 0;
     }
-    return this.#readSegment;
+    return cursor.segment;
   }
 
   /** @returns undefined when the segment was dropped meanwhile, or when its rest had to be given up. */
@@ -179,34 +305,56 @@ export class SpoolLog {
     } catch (error) {
       if (!this.#segments.includes(segment)) return undefined;
       // While records are being appended the segment must not shrink; the sender comes back in a second.
-      if (!isAppError(error, 'SPOOL_CORRUPT') || this.#isAppending) throw error;
-      const messagesLost = await segment.abandonFrom(offset, (sequence) => this.#isAcked(sequence));
-      this.counters.corruptTails += 1;
-      this.counters.messagesDropped += messagesLost;
+      if (!isDamage(error) || this.#isAppending) throw error;
+      await this.#abandon(segment, offset);
       this.#options.onError(error);
-      this.#advance();
       return undefined;
     }
   }
 
-  #isAcked(sequence: number): boolean {
-    return sequence <= this.#ackedThrough || this.#ackedAhead.has(sequence);
+  async #abandon(segment: SpoolSegment, offset: number): Promise<void> {
+    const { lastSequence, lastAtMs = segment.modifiedAtMs } = segment;
+    const count = await segment.abandonFrom(offset, this.#isAcked, this.#options.onError);
+    this.counters.corruptTails += 1;
+    this.#lose({ count, fromMs: segment.lastAtMs ?? lastAtMs, toMs: lastAtMs, reason: 'damaged' });
+    this.#acked.add(segment.lastSequence + 1, lastSequence);
+    await this.#save({ isDurable: true });
+    this.#advance();
+  }
+
+  /** What was read of it since the last rewind, and not acknowledged. */
+  #onTheWayIn(segment: SpoolSegment): Set<number> {
+    const isRead = (sequence: number): boolean =>
+      sequence <= Math.max(this.#cursors.backlog.readThrough, this.#cursors.fresh.readThrough);
+    const lost = this.#acked.missing(segment.firstSequence, segment.lastSequence);
+    const onTheWay = new Set<number>();
+    for (const [from, to] of lost) for (let n = from; n <= to && isRead(n); n += 1) onTheWay.add(n);
+    return onTheWay;
+  }
+
+  #arrivedAfterAll(): void {
+    this.counters.messagesDropped -= 1;
+    // One that is being told stays as it is.
+    this.#gap = this.#gap && withoutOne(this.#gap);
+    this.#saveSoon();
+  }
+
+  #lose(loss: Loss): void {
+    if (loss.count === 0) return;
+    this.counters.messagesDropped += loss.count;
+    this.#gap = grown(this.#gap, loss);
   }
 
   #advance(): void {
-    for (let [oldest] = this.#segments; oldest && this.#isSpent(oldest); [oldest] = this.#segments) {
-      this.#discard(oldest);
-    }
-    // What lies before the oldest segment, gaps of dropped and damaged records included, is done with.
-    this.#ackedThrough = Math.max(
-      this.#ackedThrough,
-      (this.#segments[0]?.firstSequence ?? this.#nextSequence) - 1,
-    );
-    while (this.#ackedAhead.delete(this.#ackedThrough + 1)) this.#ackedThrough += 1;
-    for (const sequence of this.#ackedAhead) {
-      if (sequence <= this.#ackedThrough) this.#ackedAhead.delete(sequence);
-    }
-    this.#saveTimer ??= setTimeout(() => void this.#saveAcked(), SAVE_ACKED_AFTER_MS);
+    for (const segment of this.#segments.filter((each) => this.#isSpent(each))) this.#discard(segment);
+    // What lies before the oldest segment is done with.
+    this.#acked.add(1, (this.#segments[0]?.firstSequence ?? this.#nextSequence) - 1);
+    this.#saveSoon();
+  }
+
+  /** What lies between the pieces may still go: it makes them fewer. */
+  #isTooFarAhead(sequence: number): boolean {
+    return this.#acked.size >= MAX_ACKED_RANGES && sequence > this.#acked.last;
   }
 
   #isSpent(segment: SpoolSegment): boolean {
@@ -217,32 +365,49 @@ export class SpoolLog {
   }
 
   #discard(segment: SpoolSegment): void {
+    const index = this.#segments.indexOf(segment);
+    const following = this.#segments[index + 1];
     this.#segments = this.#segments.filter((other) => other !== segment);
-    if (this.#readSegment === segment) this.rewind();
-    const removal = segment
-      .remove()
+    for (const cursor of Object.values(this.#cursors)) {
+      if (cursor.segment !== segment) continue;
+      cursor.segment = following;
+      cursor.offset = 0;
+    }
+    // Out of the middle: that its messages are acknowledged must not be forgotten when the file is gone.
+    const isKnown = index > 0 ? this.#save({ isDurable: true }) : Promise.resolve();
+    const removal = isKnown
+      .then(() => segment.remove())
       .catch(this.#options.onError)
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
 
-  async #loadAcked(): Promise<number> {
-    const { buffer, bytesRead } = await this.#ackedFile.read(
-      Buffer.alloc(ACKED_FILE_BYTES),
-      0,
-      ACKED_FILE_BYTES,
-      0,
-    );
-    const isWhole = bytesRead === ACKED_FILE_BYTES && crc32(buffer.subarray(0, 8)) === buffer.readUInt32BE(8);
-    // A lost position costs duplicates, which every receiver takes for what they are.
-    return isWhole ? Number(buffer.readBigUInt64BE(0)) : 0;
+  #saveSoon(): void {
+    this.#saveTimer ??= setTimeout(() => void this.#save(), SAVE_AFTER_MS);
   }
 
-  async #saveAcked(): Promise<void> {
+  /** Never rejects: a position that is lost costs duplicates, which every receiver takes for what they are. */
+  async #save({ isDurable = false } = {}): Promise<void> {
+    clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
-    const bytes = Buffer.alloc(ACKED_FILE_BYTES);
-    bytes.writeBigUInt64BE(BigInt(this.#ackedThrough), 0);
-    bytes.writeUInt32BE(crc32(bytes.subarray(0, 8)), 8);
-    await this.#ackedFile.write(bytes, 0, ACKED_FILE_BYTES, 0).catch(this.#options.onError);
+    const position: Position = {
+      nextSequence: this.#nextSequence,
+      acked: this.#acked.ranges,
+      gap: this.#gap,
+      toldGap: this.#toldGap,
+    };
+    await this.#position.save(position, { isDurable }).catch(this.#options.onError);
   }
+}
+
+function newCursors(newest: SpoolSegment | undefined): Record<SpoolPart, Cursor> {
+  return {
+    backlog: { segment: undefined, offset: 0, readThrough: 0, isDone: false },
+    fresh: { segment: newest, offset: newest?.bytes ?? 0, readThrough: 0, isDone: false },
+  };
+}
+
+/** A sector that cannot be read will not come back either. */
+function isDamage(error: unknown): boolean {
+  return isAppError(error, 'SPOOL_CORRUPT') || messageOf(error).startsWith('EIO');
 }

@@ -5,6 +5,7 @@ import {
   open,
   readdir,
   readFile,
+  stat,
   truncate,
   unlink,
   writeFile,
@@ -16,8 +17,25 @@ import { decodeRecord, decodeRecordHeader, RECORD_HEADER_BYTES, type SpoolRecord
 
 const NAME = /^(\d{16})\.segment$/;
 /** Damaged rests that are kept for whoever wants to look. Policy: drop-oldest. */
-const SET_ASIDE_MAX_FILES = 4;
-const SET_ASIDE_MAX_BYTES = 1 * MIB;
+export const SET_ASIDE_MAX_FILES = 4;
+export const SET_ASIDE_MAX_BYTES = 1 * MIB;
+
+type IsAcked = (sequence: number) => boolean;
+
+export interface RecoverOptions {
+  isAcked: IsAcked;
+  /** Where the following segment begins: what is numbered from there on was refused when it was written, and is none. */
+  below: number;
+  /** A rest that could not be kept: it is cut off all the same. */
+  onError: (error: unknown) => void;
+}
+
+/** What un-acked records there are. */
+export interface Unacked {
+  count: number;
+  fromMs: number;
+  toMs: number;
+}
 
 /** Owns its file handle. Bytes beyond `bytes` are not there: a failed append is cut off before the next one. */
 export class SpoolSegment {
@@ -26,17 +44,24 @@ export class SpoolSegment {
   /** Durable records, and only these. */
   bytes = 0;
   lastSequence: number;
+  /** Wall clock when the first and the last record were spooled. */
+  firstAtMs: number | undefined;
+  lastAtMs: number | undefined;
+  /** Of the file, when it was found. */
+  modifiedAtMs = Date.now();
   /** Not yet acknowledged. */
   pendingMessages = 0;
   pendingBytes = 0;
+  /** Dropped while they were on their way. */
+  lostSequences = new Set<number>();
   /** Takes no more records: full, or its file misbehaved. */
   isSealed = false;
   readonly #file: FileHandle;
 
-  private constructor(path: string, firstSequence: number, file: FileHandle) {
+  private constructor(path: string, file: FileHandle) {
     this.path = path;
-    this.firstSequence = firstSequence;
-    this.lastSequence = firstSequence - 1;
+    this.firstSequence = firstSequenceOf(path);
+    this.lastSequence = this.firstSequence - 1;
     this.#file = file;
   }
 
@@ -44,8 +69,13 @@ export class SpoolSegment {
   static async create(folder: string, firstSequence: number): Promise<SpoolSegment> {
     const path = join(folder, `${String(firstSequence).padStart(16, '0')}.segment`);
     const file = await open(path, 'w+', 0o600);
-    await syncFolder(folder);
-    return new SpoolSegment(path, firstSequence, file);
+    try {
+      await syncFolder(folder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return new SpoolSegment(path, file);
   }
 
   /**
@@ -54,26 +84,30 @@ export class SpoolSegment {
    */
   static async recover(
     path: string,
-    isAcked: (sequence: number) => boolean,
+    { isAcked, below, onError }: RecoverOptions,
   ): Promise<{ segment: SpoolSegment; cutBytes: number }> {
-    const firstSequence = Number(NAME.exec(basename(path))?.[1]);
+    const { mtimeMs } = await stat(path);
     const content = await readFile(path);
-    const segment = new SpoolSegment(path, firstSequence, await open(path, 'r+'));
-    segment.#scan(content, isAcked);
+    const segment = new SpoolSegment(path, await open(path, 'r+'));
+    segment.modifiedAtMs = mtimeMs;
+    segment.#scan(content, isAcked, below);
     const cutBytes = content.length - segment.bytes;
-    if (cutBytes > 0) {
-      await setAside(path, segment.bytes, content.subarray(segment.bytes));
-      await truncate(path, segment.bytes);
+    try {
+      if (cutBytes > 0) await segment.#cut(content.subarray(segment.bytes), onError);
+    } catch (error) {
+      await segment.close();
+      throw error;
     }
     return { segment, cutBytes };
   }
 
   /** Durable when it resolves; when it rejects, the file ends where it ended before, or the segment is sealed. */
-  async append(records: Uint8Array[], lastSequence: number): Promise<void> {
+  async append(records: Uint8Array[], lastSequence: number, atMs: number): Promise<void> {
     const appended = records.reduce((sum, { length }) => sum + length, 0);
     try {
       const { bytesWritten } = await this.#file.writev(records, this.bytes);
-      if (bytesWritten < appended) throw Object.assign(new Error('short write'), { code: 'ENOSPC' });
+      if (bytesWritten < appended)
+        throw Object.assign(new Error('ENOSPC: the disk took a part only'), { code: 'ENOSPC' });
       await this.#file.datasync();
     } catch (error) {
       this.isSealed = true;
@@ -82,6 +116,8 @@ export class SpoolSegment {
     }
     this.bytes += appended;
     this.lastSequence = lastSequence;
+    this.firstAtMs ??= atMs;
+    this.lastAtMs = atMs;
     this.pendingMessages += records.length;
     this.pendingBytes += appended;
   }
@@ -91,6 +127,20 @@ export class SpoolSegment {
     const header = await this.#readExactly(offset, RECORD_HEADER_BYTES);
     const { recordBytes } = decodeRecordHeader(header);
     return decodeRecord(await this.#readExactly(offset, recordBytes));
+  }
+
+  /** All that is durable, for `unackedIn`. */
+  readAll(): Promise<Buffer> {
+    return this.#readExactly(0, this.bytes);
+  }
+
+  /** What of `content` is not acknowledged. Counts all that is pending, also where it cannot be read. */
+  unackedIn(content: Buffer, isAcked: IsAcked): Unacked {
+    const times = [...recordsOf(content, Infinity)]
+      .filter(({ sequence }) => !isAcked(sequence))
+      .flatMap(({ spooledAt }) => (spooledAt ? [spooledAt.wallMs] : []));
+    const fromMs = times[0] ?? this.firstAtMs ?? this.modifiedAtMs;
+    return { count: this.pendingMessages, fromMs, toMs: times.at(-1) ?? this.lastAtMs ?? fromMs };
   }
 
   async close(): Promise<void> {
@@ -109,37 +159,66 @@ export class SpoolSegment {
    * Gives up what lies from `offset` on, because it cannot be read, and counts again what is pending before it.
    * @returns how many pending messages are lost.
    */
-  async abandonFrom(offset: number, isAcked: (sequence: number) => boolean): Promise<number> {
+  async abandonFrom(offset: number, isAcked: IsAcked, onError: (error: unknown) => void): Promise<number> {
     // First of all: what is appended while the file is read must not land behind what is given up.
     this.isSealed = true;
-    const content = await readFile(this.path);
+    const content = await this.#readExactly(0, offset);
+    const rest = await this.#readExactly(offset, this.bytes - offset).catch(() => Buffer.alloc(0));
     const pendingBefore = this.pendingMessages;
-    this.bytes = 0;
-    this.#scan(content.subarray(0, offset), isAcked);
-    return pendingBefore - this.pendingMessages;
+    this.#scan(content, isAcked, Infinity);
+    const messagesLost = pendingBefore - this.pendingMessages;
+    await this.#cut(rest, onError).catch(onError);
+    return messagesLost;
   }
 
-  #scan(content: Buffer, isAcked: (sequence: number) => boolean): void {
+  #scan(content: Buffer, isAcked: IsAcked, below: number): void {
+    this.bytes = 0;
     this.pendingMessages = 0;
     this.pendingBytes = 0;
-    try {
-      while (this.bytes < content.length) {
-        const { sequence, recordBytes } = decodeRecord(content.subarray(this.bytes));
-        this.bytes += recordBytes;
-        this.lastSequence = sequence;
-        if (isAcked(sequence)) continue;
-        this.pendingMessages += 1;
-        this.pendingBytes += recordBytes;
-      }
-    } catch {
-      // The prefix up to `bytes` is what there is.
+    this.lastSequence = this.firstSequence - 1;
+    this.firstAtMs = undefined;
+    this.lastAtMs = undefined;
+    for (const { sequence, spooledAt, recordBytes } of recordsOf(content, below)) {
+      this.bytes += recordBytes;
+      this.lastSequence = sequence;
+      this.firstAtMs ??= spooledAt?.wallMs;
+      this.lastAtMs = spooledAt?.wallMs ?? this.lastAtMs;
+      if (isAcked(sequence)) continue;
+      this.pendingMessages += 1;
+      this.pendingBytes += recordBytes;
     }
+  }
+
+  /** Ends the file at `bytes`; `rest` is what stood behind. */
+  async #cut(rest: Buffer, onError: (error: unknown) => void): Promise<void> {
+    await setAside(this.path, this.bytes, rest).catch(onError);
+    await truncate(this.path, this.bytes);
   }
 
   async #readExactly(offset: number, length: number): Promise<Buffer> {
     const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafeSlow(length), 0, length, offset);
     return buffer.subarray(0, bytesRead);
   }
+}
+
+/** Up to the first that cannot be read. */
+function* recordsOf(content: Buffer, below: number): Generator<SpoolRecord & { recordBytes: number }> {
+  let offset = 0;
+  try {
+    while (offset < content.length) {
+      const record = decodeRecord(content.subarray(offset));
+      if (record.sequence >= below) return;
+      offset += record.recordBytes;
+      yield record;
+    }
+  } catch {
+    // The prefix is what there is.
+  }
+}
+
+/** The number of the first record of a segment, which is its name. */
+export function firstSequenceOf(path: string): number {
+  return Number(NAME.exec(basename(path))?.[1]);
 }
 
 /** Paths of the segments in `folder`, oldest first. */

@@ -1,31 +1,50 @@
-// Takes messages from the spool to the broker, the important first, and tells the spool what was acknowledged.
+// Takes messages from the spool to the broker, the important and the new first, and tells the spool what was acknowledged.
 
-import { MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
+import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { MqttConnection } from './connection.ts';
-import { SPOOL_CLASSES, type Spool, type SpoolClass } from './spool.ts';
-import type { SpoolMessage } from './spool-log.ts';
+import { stepSince } from './clock-reading.ts';
+import type { Lane } from './lanes.ts';
+import { MAX_IN_FLIGHT_BYTES, ReplayPace } from './replay-pace.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolMessage, SpoolPart } from './spool-log.ts';
 
 /** Two places of the window are left to status, health and replies: a backlog must not delay an answer. */
 export const MAX_SPOOL_IN_FLIGHT = MAX_UPLINK_IN_FLIGHT - 2;
+/** One more is left to alarms. */
+export const MAX_BELOW_ALARMS_IN_FLIGHT = MAX_SPOOL_IN_FLIGHT - 1;
 /** A server with a backlog of pictures withholds their PUBACKs; readings must find a place all the same. */
 export const MAX_SNAPSHOTS_IN_FLIGHT = 4;
-/** Un-acked bytes; one message may be larger. Keeps a ping from waiting behind minutes of upload. */
-export const MAX_IN_FLIGHT_BYTES = 1 * MIB;
 const RETRY_AFTER_MS = 1_000;
 const DRAIN_MS = 1_000;
+
+interface Place {
+  lane: Lane;
+  part: SpoolPart;
+}
+const fresh = (lane: Lane): Place => ({ lane, part: 'fresh' });
+const backlog = (lane: Lane): Place => ({ lane, part: 'backlog' });
+
+const URGENT = [fresh('alarms'), backlog('alarms'), fresh('events')];
+const FRESH = [fresh('telemetry'), fresh('snapshots')];
+/** As fast as `ReplayPace` lets it. */
+const REPLAY = [backlog('events'), backlog('telemetry'), backlog('snapshots')];
+const FRESH_FIRST = [...URGENT, ...FRESH, ...REPLAY];
+/** When nothing of the backlog is on its way: fresh pictures that fill the uplink would leave it none of its share. */
+const REPLAY_FIRST = [...URGENT, ...REPLAY, ...FRESH];
 
 export interface SpoolSenderOptions {
   spool: Spool;
   connection: MqttConnection;
+  /** Of the uplink, for the backlog: above 0, at most 100. */
+  replayPercent: number;
   logger: Logger;
   clock?: Clock;
 }
 
-interface InFlight {
-  spoolClass: SpoolClass;
+interface InFlight extends Place {
   message: SpoolMessage;
 }
 
@@ -33,9 +52,12 @@ interface InFlight {
 export class SpoolSender {
   readonly #options: SpoolSenderOptions;
   readonly #clock: Clock;
+  readonly #pace: ReplayPace;
   readonly #inFlight = new Set<InFlight>();
   readonly #unsubscribe: (() => void)[] = [];
+  #messagesAcrossStep = 0;
   #retryTimer: Timer | undefined;
+  #restTimer: Timer | undefined;
   #isPumping = false;
   #isPumpDue = false;
   #isClosed = false;
@@ -44,6 +66,17 @@ export class SpoolSender {
   constructor(options: SpoolSenderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#pace = new ReplayPace({ share: options.replayPercent / 100, clock: this.#clock });
+  }
+
+  /** What the acks of the backlog showed; null until there were any. */
+  get replayBytesPerSecond(): number | null {
+    return this.#pace.bytesPerSecond === undefined ? null : Math.round(this.#pace.bytesPerSecond);
+  }
+
+  /** Sent after the wall clock was set, and spooled before. */
+  get messagesAcrossStep(): number {
+    return this.#messagesAcrossStep;
   }
 
   start(): void {
@@ -63,6 +96,7 @@ export class SpoolSender {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
+    this.#restTimer?.cancel();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     if (this.#inFlight.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -90,43 +124,57 @@ export class SpoolSender {
     } finally {
       // In the same turn as the last look at `#isPumpDue`, or a wake-up in between would be lost.
       this.#isPumping = false;
+      this.#pumpAfterRest();
     }
   }
 
-  #mayTakeMore(): boolean {
-    if (this.#isClosed || !this.#options.connection.isOnline) return false;
-    return this.#inFlight.size < MAX_SPOOL_IN_FLIGHT && this.#inFlightBytes() < MAX_IN_FLIGHT_BYTES;
+  #pumpAfterRest(): void {
+    const { restMs } = this.#pace;
+    if (this.#isClosed || restMs === 0) return;
+    this.#restTimer?.cancel();
+    this.#restTimer = this.#clock.after(Math.ceil(restMs), () => this.#pump());
   }
 
   async #takeNext(): Promise<InFlight | undefined> {
-    for (const spoolClass of SPOOL_CLASSES) {
-      if (!this.#mayTakeMore()) return undefined;
-      if (spoolClass === 'snapshots' && this.#snapshotsInFlight() >= MAX_SNAPSHOTS_IN_FLIGHT) continue;
-      const message = await this.#options.spool.next(spoolClass);
-      if (message) return { spoolClass, message };
+    for (const place of this.#pace.inFlight === 0 ? REPLAY_FIRST : FRESH_FIRST) {
+      if (!this.#mayTake(place)) continue;
+      const message = await this.#options.spool.next(place.lane, place.part);
+      if (message) return { ...place, message };
     }
     return undefined;
   }
 
+  #mayTake({ lane, part }: Place): boolean {
+    const { size } = this.#inFlight;
+    if (this.#isClosed || !this.#options.connection.isOnline || size >= MAX_SPOOL_IN_FLIGHT) return false;
+    if (lane === 'alarms') return true;
+    if (size >= MAX_BELOW_ALARMS_IN_FLIGHT || this.#inFlightBytes() >= MAX_IN_FLIGHT_BYTES) return false;
+    if (lane === 'snapshots' && this.#snapshotsInFlight() >= MAX_SNAPSHOTS_IN_FLIGHT) return false;
+    return part === 'fresh' || this.#pace.mayStart();
+  }
+
   #send(sent: InFlight): void {
     const { spool, connection } = this.#options;
-    const { topic, payload } = sent.message;
+    const { topic, payload, recordBytes } = sent.message;
+    if (stepSince(sent.message.spooledAt, this.#clock) !== 0) this.#messagesAcrossStep += 1;
     this.#inFlight.add(sent);
+    if (isPaced(sent)) this.#pace.started(recordBytes);
     connection.publish(topic, payload).then(
       () => {
-        spool.ack(sent.spoolClass, sent.message);
-        this.#finished(sent);
+        spool.ack(sent.lane, sent.message);
+        this.#finished(sent, true);
       },
       (error: unknown) => {
-        this.#finished(sent);
+        this.#finished(sent, false);
         // Offline: everything un-acked is sent again from the spool when the connection is back.
         if (connection.isOnline) this.#retryLater(error);
       },
     );
   }
 
-  #finished(sent: InFlight): void {
+  #finished(sent: InFlight, isAcked: boolean): void {
     this.#inFlight.delete(sent);
+    if (isPaced(sent)) this.#pace.finished(sent.message.recordBytes, isAcked);
     if (this.#inFlight.size === 0) this.#onDrained?.();
     this.#pump();
   }
@@ -137,7 +185,7 @@ export class SpoolSender {
     this.#retryTimer?.cancel();
     this.#retryTimer = this.#clock.after(RETRY_AFTER_MS, () => {
       // Messages that are still under way may go out twice; receivers know them by their ids.
-      this.#options.spool.rewind();
+      this.#options.spool.readAgain();
       this.#pump();
     });
   }
@@ -150,7 +198,11 @@ export class SpoolSender {
 
   #snapshotsInFlight(): number {
     let count = 0;
-    for (const { spoolClass } of this.#inFlight) if (spoolClass === 'snapshots') count += 1;
+    for (const { lane } of this.#inFlight) if (lane === 'snapshots') count += 1;
     return count;
   }
+}
+
+function isPaced({ lane, part }: Place): boolean {
+  return part === 'backlog' && lane !== 'alarms';
 }

@@ -35,6 +35,7 @@ beforeEach(() => {
       replies.push(decodeMessage(reply, payload));
     },
     operations: operationsOf({
+      clock: { answered: () => {} },
       cameras: [],
       snapshots: new Map([['front', { take }]]),
       live: {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
-import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
+import { agentEvent, cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
@@ -23,6 +23,7 @@ import { requireTool } from '../../../shared/test/require-tool.ts';
 import { MqttConnection } from '../../src/uplink/connection.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { startMosquitto, type Mosquitto } from './brokers.ts';
+import { mayMount, mountDisk, remount } from './disks.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const address = { site: 'demo', agent: 'gateway' };
@@ -49,14 +50,14 @@ function launch(parameters: string[], env: Record<string, string> = {}): Running
   return { child, folder: '', stderr: () => stderr, exit };
 }
 
-async function writeConfig(folder: string, url: string, extra = ''): Promise<string> {
+async function writeConfig(folder: string, url: string, extra = '', dataDir = './data'): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, 'agent.yaml');
   await writeFile(
     path,
     `site: demo
 agent: gateway
-dataDir: ./data
+dataDir: ${dataDir}
 uplink: { url: "${url}", mediaUrl: "${url}" }
 cameras: [{ id: front, name: Front door, source: "demo:front", snapshotIntervalSeconds: 3 }]
 sensors: [{ id: climate, source: "demo:climate", intervalSeconds: 0.5 }]
@@ -302,7 +303,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     const path = await writeConfig(folder, mosquitto.url);
     const env = { SITECAST_AGENT_SECRET: 'x' };
     const first = launch(['run', '--config', path], env);
-    const spoolFile = join(folder, 'data/spool/readings/0000000000000001.segment');
+    const spoolFile = join(folder, 'data/spool/telemetry/0000000000000001.segment');
     await waitFor(
       () => existsSync(spoolFile) && readFileSync(spoolFile).length > 1_000,
       'spooled readings',
@@ -310,14 +311,17 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     );
     const captures = childrenOf(first.child.pid);
     first.child.kill('SIGKILL');
+    const killedAtMs = Date.now();
     await first.exit;
     await mosquitto.start();
     const server = new FakeServer(mosquitto);
     launch(['run', '--config', path], env);
     const telemetry = topics.agentTelemetry(address, 'climate');
     await waitFor(() => server.of(telemetry).length > 5, 'the readings', 30_000);
-    const times = server.of(telemetry).map((payload) => parseReadings(payload, Date.now())[0]?.tsMs ?? 0);
-    expect([...times].sort((a, b) => a - b)).toEqual(times);
+    const times = (): number[] =>
+      server.of(telemetry).map((payload) => parseReadings(payload, Date.now())[0]?.tsMs ?? 0);
+    // What is new comes beside it.
+    await waitFor(() => times().some((tsMs) => tsMs < killedAtMs), 'what was spooled before the kill');
     await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'the orphaned ffmpeg to end');
   }, 120_000);
 
@@ -346,6 +350,45 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     expect(ended).toMatchObject({ id: begun.id, at: begun.at, snapshotId: begun.snapshotId });
     expect(Date.parse(ended.until!)).toBeGreaterThanOrEqual(Date.parse(begun.at));
   }, 120_000);
+
+  test.skipIf(!mayMount())(
+    'shows live video from a read-only disk, says so, and goes on when it may write',
+    async () => {
+      const mosquitto = await startMosquitto();
+      const server = new FakeServer(mosquitto);
+      const folder = await temporaryFolder();
+      const disk = await mountDisk(256 * 1024);
+      const path = await writeConfig(folder, mosquitto.url, '', disk);
+      const env = { SITECAST_AGENT_SECRET: 'x' };
+      const first = launch(['run', '--config', path], env);
+      await server.first(topics.snapshot(address, 'front'));
+      first.child.kill('SIGTERM');
+      await first.exit;
+      remount(disk, 'ro');
+      server.messages.length = 0;
+      const second = launch(['run', '--config', path], env);
+      const diskStates = (): string[] =>
+        server
+          .of(topics.health(address))
+          .map((payload) => decodeMessage(agentHealth, payload).spool.disk.state);
+      await waitFor(() => diskStates().includes('read-only'), 'health that says so', 30_000);
+      server.ackLive();
+      const isLive = async (): Promise<boolean> =>
+        (await server.command('live.lease', { camera: 'front', profile: 'main', ttlMs: 60_000 })).ok;
+      await waitFor(isLive, 'a lease', 30_000);
+      await waitFor(() => server.frames('main').length > 30, 'live frames', 30_000);
+      expect(server.of(topics.snapshot(address, 'front'))).toEqual([]);
+      remount(disk, 'rw');
+      await server.first(topics.snapshot(address, 'front'));
+      await waitFor(() => diskStates().at(-1) === 'ok', 'health that says so', 30_000);
+      // Told each minute while the server is there.
+      const told = await waitFor(() => server.of(topics.agentEvent(address))[0], 'the gap', 90_000);
+      const gap = decodeMessage(agentEvent, told);
+      expect(gap).toMatchObject({ kind: 'gap', gap: { count: expect.any(Number) as number } });
+      expect(second.child.exitCode).toBeNull();
+    },
+    180_000,
+  );
 
   test('restarts when it is told to, after it has said so', async () => {
     const mosquitto = await startMosquitto();

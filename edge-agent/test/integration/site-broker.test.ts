@@ -22,6 +22,7 @@ import { MqttConnection } from '../../src/uplink/connection.ts';
 import { Outbox } from '../../src/uplink/outbox.ts';
 import { SpoolSender } from '../../src/uplink/spool-sender.ts';
 import { Spool } from '../../src/uplink/spool.ts';
+import { laneLimits } from '../../src/uplink/lanes.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { RawBroker } from './brokers.ts';
 
@@ -99,7 +100,7 @@ interface Uplink {
 async function startUplink(server: RawBroker): Promise<Uplink> {
   const spool = await Spool.open({
     folder: await temporaryFolder(),
-    maxBytes: 16 * MIB,
+    lanes: laneLimits(16 * MIB),
     logger: silentLogger,
   });
   onTestFinished(() => spool.close());
@@ -114,7 +115,7 @@ async function startUplink(server: RawBroker): Promise<Uplink> {
     random: () => 0,
   });
   onTestFinished(() => connection.close());
-  const sender = new SpoolSender({ spool, connection, logger: silentLogger });
+  const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger });
   onTestFinished(() => sender.close());
   sender.start();
   connection.start();

@@ -1,4 +1,3 @@
-import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { decodeFrame, FrameKind, type FrameHeader } from '@sitecast/shared/protocol/frame-header';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
@@ -9,35 +8,12 @@ import { MqttConnection } from '../../src/uplink/connection.ts';
 import { ScriptedCamera } from '../live/scripted-camera.ts';
 import { silentLogger, waitFor } from '../support.ts';
 import { startMosquitto } from './brokers.ts';
+import { slowLine } from './slow-line.ts';
 
 const address = { site: 'demo', agent: 'gateway' };
 const FPS = 25;
 const FRAME_BYTES = 10_000;
 const SECONDS = 12;
-
-/** Passes bytes on at `bytesPerSecond` upwards, and at once downwards, as an ADSL line does. */
-async function slowLine(target: number, bytesPerSecond: number): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createServer((down) => {
-    const up = connectTcp(target, '127.0.0.1');
-    for (const socket of [down, up]) {
-      sockets.add(socket.on('error', () => {}));
-      socket.on('close', () => (down.destroy(), up.destroy()));
-    }
-    up.pipe(down);
-    down.on('data', (chunk) => {
-      up.write(chunk);
-      down.pause();
-      setTimeout(() => down.resume(), (chunk.length / bytesPerSecond) * 1_000);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return (server.address() as { port: number }).port;
-}
 
 async function open(name: string, port: number, subscriptions: string[]): Promise<MqttConnection> {
   const url = `mqtt://127.0.0.1:${port}`;

@@ -4,11 +4,23 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
+import { agentEvent, type GapReport } from '@sitecast/shared/protocol/events';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { systemClock } from '@sitecast/shared/runtime/clock';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { MqttConnection, WAITING_MAX_MESSAGES, type ConnectionOptions } from '../../src/uplink/connection.ts';
-import { MAX_SNAPSHOTS_IN_FLIGHT, MAX_SPOOL_IN_FLIGHT, SpoolSender } from '../../src/uplink/spool-sender.ts';
+import {
+  MAX_BELOW_ALARMS_IN_FLIGHT,
+  MAX_SNAPSHOTS_IN_FLIGHT,
+  MAX_SPOOL_IN_FLIGHT,
+  SpoolSender,
+} from '../../src/uplink/spool-sender.ts';
 import { Spool } from '../../src/uplink/spool.ts';
+import { QuietLog } from '../../src/health/quiet-log.ts';
+import { GapTeller } from '../../src/uplink/gap-teller.ts';
+import { Outbox } from '../../src/uplink/outbox.ts';
+import { laneLimits } from '../../src/uplink/lanes.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { RawBroker, startMosquitto } from './brokers.ts';
 
@@ -39,7 +51,7 @@ const online = (connection: MqttConnection): Promise<true> =>
 async function openSpool(folder?: string): Promise<Spool> {
   const spool = await Spool.open({
     folder: folder ?? (await temporaryFolder()),
-    maxBytes: 16 * MIB,
+    lanes: laneLimits(16 * MIB),
     logger: silentLogger,
   });
   onTestFinished(() => spool.close());
@@ -47,7 +59,7 @@ async function openSpool(folder?: string): Promise<Spool> {
 }
 
 function startSender(spool: Spool, connection: MqttConnection): SpoolSender {
-  const sender = new SpoolSender({ spool, connection, logger: silentLogger });
+  const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger });
   onTestFinished(() => sender.close());
   sender.start();
   return sender;
@@ -56,7 +68,7 @@ function startSender(spool: Spool, connection: MqttConnection): SpoolSender {
 const putReadings = (spool: Spool, from: number, to: number): Promise<unknown> =>
   Promise.all(
     Array.from({ length: to - from }, (_, n) =>
-      spool.put('readings', readingTopic, Buffer.from(String(from + n))),
+      spool.put('telemetry', readingTopic, Buffer.from(String(from + n))),
     ),
   );
 
@@ -167,20 +179,141 @@ describe('MqttConnection', () => {
 });
 
 describe('SpoolSender', () => {
-  test('leaves places for control messages, and for readings among snapshots', async () => {
+  test('leaves places for control messages, for readings among snapshots, and for an alarm', async () => {
     const broker = await RawBroker.open();
     broker.isAcking = false;
     const spool = await openSpool();
-    for (let n = 0; n < 10; n += 1)
-      await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.alloc(1_000));
     const connection = connect(broker.url);
     startSender(spool, connection);
+    await online(connection);
+    for (let n = 0; n < 10; n += 1)
+      await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.alloc(1_000));
     await waitFor(() => broker.published.length === MAX_SNAPSHOTS_IN_FLIGHT, 'the snapshots that may go');
     await putReadings(spool, 0, 10);
-    await waitFor(() => broker.published.length === MAX_SPOOL_IN_FLIGHT, 'a full window');
+    await waitFor(() => broker.published.length === MAX_BELOW_ALARMS_IN_FLIGHT, 'a full window');
+    await spool.put('alarms', topics.event(agent, 'front'), Buffer.from('alarm'));
+    await waitFor(() => broker.published.length === MAX_SPOOL_IN_FLIGHT, 'the alarm');
+    expect(broker.published.at(-1)?.payload.toString()).toBe('alarm');
     void connection.publish(topics.reply(agent), Buffer.from('{}')).catch(() => {});
     await waitFor(() => broker.published.some(({ topic }) => topic === topics.reply(agent)), 'the reply');
     expect(broker.published).toHaveLength(MAX_SPOOL_IN_FLIGHT + 1);
+  });
+
+  test('sends what is new beside a backlog, an alarm at once, and the backlog lane by lane at its pace', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const spool = await openSpool();
+    const payloads = (): string[] => broker.published.map(({ payload }) => payload.toString());
+    for (let n = 0; n < 30; n += 1)
+      await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.from(`old snapshot ${n}`));
+    await putReadings(spool, 0, 30);
+    for (let n = 0; n < 3; n += 1)
+      await spool.put('events', topics.event(agent, 'front'), Buffer.from(`old event ${n}`));
+    await spool.put('alarms', topics.event(agent, 'front'), Buffer.from('old alarm'));
+    const connection = connect(broker.url);
+    startSender(spool, connection);
+    await waitFor(() => broker.published.length === MAX_BELOW_ALARMS_IN_FLIGHT, 'a full window');
+    expect(payloads()).toEqual(['old alarm', 'old event 0', 'old event 1', 'old event 2', '0']);
+    await spool.put('alarms', topics.event(agent, 'front'), Buffer.from('new alarm'));
+    await waitFor(() => payloads().includes('new alarm'), 'the alarm');
+    await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.from('new snapshot'));
+    // Slow acks: the backlog gets at most every second moment, what is new none less.
+    const acking = setInterval(() => {
+      const unacked = broker.published.find((sent) => !acked.has(sent));
+      if (!unacked) return;
+      acked.add(unacked);
+      broker.ack(unacked.messageId, unacked.socket);
+    }, 20);
+    const acked = new Set<(typeof broker.published)[number]>();
+    onTestFinished(() => clearInterval(acking));
+    await waitFor(() => payloads().includes('new snapshot'), 'the new snapshot');
+    expect(payloads().filter((payload) => payload.startsWith('old snapshot'))).toEqual([]);
+    await waitFor(() => spool.stats().messages === 0, 'an empty spool');
+    expect(payloads().at(-1)).toBe('old snapshot 29');
+    expect(payloads()).toHaveLength(66);
+  });
+
+  test('counts what was spooled before the clock was set, and sends it as it was', async () => {
+    const broker = await RawBroker.open();
+    let setByMs = 0;
+    const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + setByMs };
+    const lanes = laneLimits(16 * MIB);
+    const spool = await Spool.open({ folder: await temporaryFolder(), lanes, logger: silentLogger, clock });
+    onTestFinished(() => spool.close());
+    await putReadings(spool, 0, 3);
+    setByMs = -3_600_000;
+    await putReadings(spool, 3, 5);
+    const connection = connect(broker.url);
+    const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger, clock });
+    onTestFinished(() => sender.close());
+    sender.start();
+    await waitFor(() => spool.stats().messages === 0, 'an empty spool');
+    expect(sender.messagesAcrossStep).toBe(3);
+    expect(broker.published.map(({ payload }) => payload.toString())).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  test('after three outages that were too long, what arrived and what the gaps count is all that there was', async () => {
+    const broker = await RawBroker.open();
+    const lanes = laneLimits(16 * MIB, {
+      telemetry: { maxBytes: MIB, whenFull: 'drop-oldest' },
+      snapshots: { maxBytes: MIB, whenFull: 'reject-new' },
+    });
+    const folder = await temporaryFolder();
+    const open = async (): Promise<{ spool: Spool; close: () => Promise<void> }> => {
+      const spool = await Spool.open({ folder, lanes, logger: silentLogger });
+      const connection = connect(broker.url);
+      const sender = startSender(spool, connection);
+      const log = new QuietLog(silentLogger);
+      const outbox = new Outbox({ address: agent, spool, log });
+      const gaps = new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+      gaps.start();
+      onTestFinished(() => gaps.close());
+      const close = async (): Promise<void> => {
+        for (const part of [gaps, sender, connection, spool]) await part.close();
+      };
+      return { spool, close };
+    };
+    let { spool, close } = await open();
+    let put = 0;
+    for (let outage = 0; outage < 3; outage += 1) {
+      await waitFor(() => spool.stats().messages === 0, 'an empty spool', 30_000);
+      broker.returnCode = 3;
+      broker.disconnectAll();
+      const from = put;
+      for (; put < from + 40; put += 1) {
+        const payload = Buffer.alloc(60_000, `${put} `);
+        await spool.put('telemetry', readingTopic, payload);
+        await spool.put('snapshots', topics.snapshot(agent, 'front'), payload).catch(() => {});
+      }
+      if (outage === 1) {
+        await close();
+        ({ spool, close } = await open());
+      }
+      broker.returnCode = 0;
+    }
+    const gapTopic = topics.agentEvent(agent);
+    const told = (): GapReport[] =>
+      [
+        ...new Set(
+          broker.published.filter(({ topic }) => topic === gapTopic).map(({ payload }) => String(payload)),
+        ),
+      ].flatMap((payload) => decodeMessage(agentEvent, Buffer.from(payload)).gap ?? []);
+    await waitFor(() => spool.stats().messages === 0 && told().length === 6, 'all gaps', 30_000);
+    for (const [lane, topic] of [
+      ['telemetry', readingTopic],
+      ['snapshots', topics.snapshot(agent, 'front')],
+    ]) {
+      const arrived = new Set(
+        broker.published
+          .filter((sent) => sent.topic === topic)
+          .map(({ payload }) => parseInt(String(payload))),
+      );
+      const lost = told().filter((gap) => gap.lane === lane);
+      expect(lost).toHaveLength(3);
+      expect(lost.reduce((sum, { count }) => sum + count, 0)).toBe(put - arrived.size);
+      expect(arrived.size).toBeGreaterThan(30);
+    }
+    await close();
   });
 
   test('sends the same bytes again after a broken connection, until they are acknowledged', async () => {
@@ -285,9 +418,13 @@ describe('kill -9', () => {
     }
     const spool = await openSpool(folder);
     const found = new Set<number>();
-    for (let next = await spool.next('readings'); next; next = await spool.next('readings')) {
+    for (
+      let next = await spool.next('telemetry', 'backlog');
+      next;
+      next = await spool.next('telemetry', 'backlog')
+    ) {
       found.add(Number(Buffer.from(next.payload).toString()));
-      spool.ack('readings', next);
+      spool.ack('telemetry', next);
     }
     const missing = Array.from({ length: written + 1 }, (_, n) => n).filter((n) => !found.has(n));
     expect(missing).toEqual([]);

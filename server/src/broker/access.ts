@@ -12,6 +12,7 @@ const AGENT_DATA_KINDS: ReadonlySet<ParsedTopic['kind']> = new Set([
   'reply',
   'snapshot',
   'event',
+  'agent-event',
   'agent-telemetry',
 ]);
 

@@ -16,6 +16,7 @@ export interface CommandChannel {
 export const MAX_PENDING_COMMANDS = 256;
 export const MAX_PENDING_COMMANDS_PER_AGENT = 32;
 const DEFAULT_TIMEOUT_MS = 5_000;
+const NEVER = '9999-12-31T23:59:59.999Z';
 
 export interface AgentCommandsOptions {
   channel: CommandChannel;
@@ -70,6 +71,15 @@ export class AgentCommands {
     const replied = this.#waitFor(id, to, op, timeoutMs);
     channel.publish(topics.command(to), encodeJson({ id, op, args, expiresAt }), { qos: 1 });
     return replied;
+  }
+
+  /** A reply is not waited for. */
+  tellTime(to: AgentAddress, { healthAt, nowMs }: { healthAt: string; nowMs: number }): void {
+    const args: CommandArgs<'clock'> = { healthAt, serverAt: new Date(nowMs).toISOString() };
+    // By the clock of an agent that may be wrong, of all things.
+    const expiresAt = NEVER;
+    const message = { id: ulid(nowMs), op: 'clock', args, expiresAt };
+    this.#options.channel.publish(topics.command(to), encodeJson(message), { qos: 1 });
   }
 
   /** One that nobody waits for (any more), or that comes from another agent than the one asked, is ignored. */

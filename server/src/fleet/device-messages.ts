@@ -2,17 +2,22 @@
 
 import type { Address } from '@sitecast/shared/protocol/ids';
 import { reply } from '@sitecast/shared/protocol/commands';
-import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
+import { agentEvent, cameraEvent, type AgentEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
 import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
-import { agentHealth, agentStatus, cameraInventory } from '@sitecast/shared/protocol/status';
+import {
+  agentHealth,
+  agentStatus,
+  cameraInventory,
+  type AgentHealth,
+} from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type * as z from 'zod';
-import { expectBelievable } from '../ingest/captured-at.ts';
+import { expectBelievable, isBelievable } from '../ingest/captured-at.ts';
 import type { DeviceAddress } from './devices.ts';
 import type { Fleet } from './fleet.ts';
 import type { UpdateHub } from './updates.ts';
@@ -27,9 +32,15 @@ export interface DeviceMessage {
 export interface DeviceMessagesOptions {
   fleet: Fleet;
   updates: UpdateHub;
-  commands: { acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void };
+  commands: {
+    acceptReply(from: AgentAddress, answer: z.output<typeof reply>): void;
+    tellTime(to: AgentAddress, times: { healthAt: string; nowMs: number }): void;
+  };
   snapshots: { accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> };
-  events: { insert(camera: Address, agent: string, event: CameraEvent): Promise<void> };
+  events: {
+    insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
+    insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
+  };
   readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
   live: { acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void };
 }
@@ -71,7 +82,7 @@ export class DeviceMessages {
       case 'cameras':
         return fleet.applyInventory(topic, decodeMessage(cameraInventory, payload));
       case 'health':
-        return fleet.applyHealth(topic, decodeMessage(agentHealth, payload));
+        return this.#acceptHealth(topic, decodeMessage(agentHealth, payload), receivedAtMs);
       case 'reply':
         return commands.acceptReply(topic, decodeMessage(reply, payload));
       case 'snapshot':
@@ -80,6 +91,8 @@ export class DeviceMessages {
       case 'event':
         this.#expectOwn(topic, topic.camera);
         return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);
+      case 'agent-event':
+        return this.#acceptAgentEvent(topic, decodeMessage(agentEvent, payload), receivedAtMs);
       case 'agent-telemetry':
       case 'sensor-telemetry': {
         const parsed = parseReadings(payload, receivedAtMs);
@@ -97,6 +110,12 @@ export class DeviceMessages {
     }
   }
 
+  #acceptHealth(from: AgentAddress, health: AgentHealth, nowMs: number): Promise<void> {
+    // Before it is stored: what that takes would be in the measured round trip.
+    this.#options.commands.tellTime(from, { healthAt: health.at, nowMs });
+    return this.#options.fleet.applyHealth(from, health);
+  }
+
   async #acceptEvent(
     { site, agent }: AgentAddress,
     camera: string,
@@ -107,15 +126,20 @@ export class DeviceMessages {
     expectBelievable(at, { what: 'at', id, nowMs });
     if (until !== null) expectBelievable(until, { what: 'until', id, nowMs });
     await this.#options.events.insert({ site, id: camera }, agent, event);
-    this.#options.updates.publish({
-      type: 'event',
-      site,
-      camera,
-      id: event.id,
-      kind: event.kind,
-      at: event.at,
-      until: event.until,
-    });
+    this.#tell(site, camera, event);
+  }
+
+  /** With any clock: an agent that says what it lost is not sent away because its clock is wrong. */
+  async #acceptAgentEvent({ site, agent }: AgentAddress, event: AgentEvent, nowMs: number): Promise<void> {
+    const isPlaced = [event.at, event.until ?? event.at].every((time) => isBelievable(time, nowMs));
+    const arrival = new Date(nowMs).toISOString();
+    const placed = isPlaced ? event : { ...event, at: arrival, until: event.until && arrival };
+    await this.#options.events.insertOfAgent({ site, agent }, placed);
+    this.#tell(site, null, placed);
+  }
+
+  #tell(site: string, camera: string | null, { id, kind, at, until }: CameraEvent | AgentEvent): void {
+    this.#options.updates.publish({ type: 'event', site, camera, id, kind, at, until });
   }
 
   /** @throws {AppError} FRAME_MALFORMED when no rule reads it; what is known to hold no reading is dropped without a word. */

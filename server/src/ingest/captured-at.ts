@@ -9,12 +9,16 @@ const EARLIEST_MS = Date.UTC(2000, 0, 1);
  * @param id of the message, for the notice to the device.
  * @throws {AppError} FRAME_MALFORMED, not retryable.
  */
+export function isBelievable(time: string, nowMs: number): boolean {
+  const ms = Date.parse(time);
+  return ms >= EARLIEST_MS && ms <= nowMs + MAX_READING_AHEAD_MS;
+}
+
 export function expectBelievable(
   time: string,
   { what, id, nowMs }: { what: string; id: string; nowMs: number },
 ): void {
-  const ms = Date.parse(time);
-  if (ms >= EARLIEST_MS && ms <= nowMs + MAX_READING_AHEAD_MS) return;
+  if (isBelievable(time, nowMs)) return;
   throw new AppError('FRAME_MALFORMED', `${what} ${time} is not between 2000 and tomorrow`, {
     detail: { id },
   });

@@ -1,21 +1,25 @@
 // SQL of the table `events`. Borrows the database.
 
-import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import type { AgentEvent, CameraEvent, GapReport } from '@sitecast/shared/protocol/events';
 import type { Address } from '@sitecast/shared/protocol/ids';
+import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import type { Queryable } from '../postgres/pool.ts';
 import { Conditions, parseCursor, toPage, type Page } from './page.ts';
 
 /** As the API shows it. */
 export interface StoredEvent {
   id: string;
-  /** Null, as the camera: of the server itself. */
+  /** Null, as agent and camera: of the server itself. */
   site: string | null;
+  agent: string | null;
+  /** Null: of the agent itself. */
   camera: string | null;
   kind: string;
   at: string;
   until: string | null;
   detail: string | null;
   snapshotId: string | null;
+  gap: GapReport | null;
 }
 
 /** Of the server itself: of no site and no camera. */
@@ -44,7 +48,7 @@ export interface EventQuery {
 
 type Row = Omit<StoredEvent, 'at' | 'until'> & { at: Date; until: Date | null };
 
-const COLUMNS = `id, site, camera, kind, at, until, detail, snapshot_id as "snapshotId"`;
+const COLUMNS = `id, site, agent, camera, kind, at, until, detail, snapshot_id as "snapshotId", gap`;
 
 export class EventStore {
   readonly #database: Queryable;
@@ -77,6 +81,16 @@ export class EventStore {
         event.detail,
         event.snapshotId,
       ],
+    );
+  }
+
+  /** Durable once it resolves; the same message again changes nothing. */
+  async insertOfAgent({ site, agent }: AgentAddress, event: AgentEvent): Promise<void> {
+    const { id, kind, at, until, detail, gap } = event;
+    await this.#database.query(
+      `insert into events (id, site, agent, kind, at, until, detail, gap) values ($1, $2, $3, $4, $5, $6, $7, $8)
+       on conflict (id) do nothing`,
+      [id, site, agent, kind, new Date(at), until === null ? null : new Date(until), detail, gap],
     );
   }
 

@@ -1,7 +1,8 @@
-// GET events: what happened at cameras, and to the server itself, newest first.
+// GET events: what happened at cameras, to agents, and to the server itself, newest first.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
+import { gapReport } from '@sitecast/shared/protocol/events';
 import type { EventStore } from '../ingest/event-store.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { answers, id, listOf, pageQuery, time, ulid } from './schemas.ts';
@@ -9,12 +10,15 @@ import { answers, id, listOf, pageQuery, time, ulid } from './schemas.ts';
 const eventAnswer = z.object({
   id: ulid,
   site: id.nullable(),
+  agent: id.nullable(),
   camera: id.nullable(),
   kind: z.string(),
   at: time,
   until: time.nullable(),
   detail: z.string().nullable(),
   snapshotId: ulid.nullable(),
+  /** Of kind `gap`: what never arrives from a gateway. */
+  gap: gapReport.nullable(),
 });
 
 const query = pageQuery.extend({

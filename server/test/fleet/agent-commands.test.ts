@@ -65,6 +65,15 @@ describe('AgentCommands', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('tells the time without waiting for a reply', () => {
+    commands.tellTime(GATEWAY, { healthAt: '2026-03-01T09:00:15.000Z', nowMs: clock.nowMs() });
+    expect(commands.pending).toBe(0);
+    expect(sent.at(-1)?.command).toMatchObject({
+      op: 'clock',
+      args: { healthAt: '2026-03-01T09:00:15.000Z', serverAt: new Date(clock.nowMs()).toISOString() },
+    });
+  });
+
   it('rejects when no reply comes in time', async () => {
     const result = commands.request(GATEWAY, 'restart', {}, { timeoutMs: 1_000 });
     clock.advance(1_000);

@@ -78,11 +78,55 @@ describe('DeviceMessages', () => {
     expect(calls[0]?.slice(1, 3)).toEqual([{ site: 'yard', id: 'front' }, 'gateway']);
   });
 
+  it('answers health with its own time, before it stores it', async () => {
+    const { messages, calls } = wired();
+    const zeros = (...names: string[]): Record<string, number> =>
+      Object.fromEntries(names.map((name) => [name, 0]));
+    const health = {
+      at: '2026-01-01T00:00:09.000Z',
+      cpu: zeros('cores', 'loadPercent'),
+      memory: zeros('rssBytes', 'totalBytes', 'freeBytes'),
+      disk: zeros('totalBytes', 'freeBytes'),
+      spool: zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+      uplink: zeros('connects', 'inFlight', 'acked', 'liveBytesSent', 'liveFramesDropped'),
+      cameras: [],
+    };
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/health', encodeJson(health)));
+    expect(calls.map(([name]) => name)).toEqual(['time', 'health']);
+    expect(calls[0]?.[2]).toEqual({ healthAt: health.at, nowMs: ARRIVED_MS });
+  });
+
+  it('keeps what an agent says of itself, and lists it at its arrival when its clock cannot be right', async () => {
+    const { messages, calls } = wired();
+    const gap = {
+      lane: 'telemetry',
+      from: '2025-12-31T22:00:00.000Z',
+      to: '2025-12-31T23:00:00.000Z',
+      count: 12,
+    };
+    const event = {
+      id: '01JZ0000000000000000000000',
+      kind: 'gap',
+      at: gap.from,
+      until: gap.to,
+      detail: null,
+      gap,
+    };
+    const topic = 'sitecast/v1/yard/gateway/event';
+    await messages.onMessage(message(AGENT, topic, encodeJson(event)));
+    expect(calls.map(([name]) => name)).toEqual(['agent-event', 'publish']);
+    expect(calls[0]?.slice(1)).toEqual([expect.objectContaining({ site: 'yard', agent: 'gateway' }), event]);
+    await messages.onMessage(message(AGENT, topic, encodeJson({ ...event, at: '1970-01-01T00:00:09.000Z' })));
+    const arrived = new Date(ARRIVED_MS).toISOString();
+    expect(calls[2]?.[2]).toEqual({ ...event, at: arrived, until: arrived });
+  });
+
   it.each([
     ['status', 'no JSON'],
     ['cameras', '{"cameras":[{"id":"Not An Id"}]}'],
     ['health', '{}'],
     ['reply', '{"id":"short","ok":true}'],
+    ['event', '{"kind":"gap"}'],
     ['telemetry/climate', '{"nothing":"numeric"}'],
   ])('refuses a bad %s for good, so that it is not sent again', async (leaf, payload) => {
     const { messages, calls } = wired();
@@ -146,9 +190,9 @@ function wired({ mayPublish = true } = {}) {
       applyHealth: note('health'),
     },
     updates: { publish: note('publish') },
-    commands: { acceptReply: note('reply') },
+    commands: { acceptReply: note('reply'), tellTime: note('time') },
     snapshots: { accept: note('snapshot') },
-    events: { insert: note('event') },
+    events: { insert: note('event'), insertOfAgent: note('agent-event') },
     readings: { add: note('readings') },
     live: { acceptFrame: note('frame') },
   };

@@ -29,7 +29,7 @@ describe('lists of what was stored', () => {
     const ended = { ...begun, until: '2026-05-04T12:01:00.000Z' };
     for (const message of [begun, begun, ended, begun, ended]) await events.insert(FRONT, 'gateway', message);
     const { items } = await events.list({ limit: 10 });
-    expect(items).toEqual([{ ...ended, site: 'home', camera: 'front' }]);
+    expect(items).toEqual([{ ...ended, site: 'home', agent: 'gateway', camera: 'front', gap: null }]);
   });
 
   it('do not let another agent change an event by using its id', async () => {
@@ -39,6 +39,19 @@ describe('lists of what was stored', () => {
     await events.insert(FRONT, 'gateway', begun);
     await events.insert({ site: 'shop', id: 'front' }, 'intruder', { ...begun, until: AT });
     expect((await events.list({ limit: 10 })).items).toMatchObject([{ site: 'home', until: null }]);
+  });
+
+  it('hold what a gateway lost, once, beside the events of its cameras', async () => {
+    await using db = await openDatabase();
+    const events = new EventStore(db.database);
+    const { snapshotId: _, ...plain } = event({ kind: 'gap', until: AT, detail: '7 messages are lost' });
+    const lost = { ...plain, gap: { lane: 'telemetry', from: AT, to: AT, count: 7 } };
+    await events.insertOfAgent({ site: 'home', agent: 'gateway' }, lost);
+    await events.insertOfAgent({ site: 'shop', agent: 'intruder' }, { ...lost, gap: null });
+    await events.insert(FRONT, 'gateway', event());
+    const { items } = await events.list({ kind: 'gap', site: 'home', limit: 10 });
+    expect(items).toEqual([{ ...lost, site: 'home', agent: 'gateway', camera: null, snapshotId: null }]);
+    expect((await events.list({ limit: 10 })).items).toHaveLength(2);
   });
 
   it('hold events of the server itself, of no site, and end those that a killed one left open', async () => {

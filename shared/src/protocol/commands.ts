@@ -20,6 +20,8 @@ export const command = z.discriminatedUnion('op', [
   z.object({ ...envelope, op: z.literal('live.release'), args: z.object({ camera, profile }) }),
   /** Take a snapshot now; the reply carries its id, the picture follows through the spool. */
   z.object({ ...envelope, op: z.literal('snapshot'), args: z.object({ camera }) }),
+  /** The server's time when it had the health message that says `healthAt`. */
+  z.object({ ...envelope, op: z.literal('clock'), args: z.object({ healthAt: isoTime, serverAt: isoTime }) }),
   z.object({ ...envelope, op: z.literal('camera.test'), args: z.object({ camera }) }),
   z.object({ ...envelope, op: z.literal('config.apply'), args: z.object({ config: z.unknown() }) }),
   z.object({ ...envelope, op: z.literal('restart'), args: z.object({}).default({}) }),

@@ -110,6 +110,25 @@ const encoderHealth = z.object({
   fragmentsDropped: count,
 });
 
+const spoolLane = z.object({
+  lane: z.string().max(32),
+  bytes: count,
+  maxBytes: count,
+  messages: count,
+  messagesDropped: count,
+});
+
+const clockHealth = z.object({
+  /** How far the clock of the gateway is ahead of the server's; null until measured. Half of the round trip is the doubt. */
+  skewMs: z.int().nullable(),
+  roundTripMs: count.nullable(),
+  /** How often it was set since the start. */
+  steps: count,
+  lastStep: z.object({ at: isoTime, byMs: z.int() }).nullable(),
+  /** Spooled before it was set, sent after. */
+  messagesAcrossStep: count,
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -121,6 +140,25 @@ export const agentHealth = z.object({
     messages: count,
     messagesDropped: count,
     corruptTails: count,
+    /** What acknowledgements of the backlog showed; null until there were any. */
+    replayBytesPerSecond: count.nullable().default(null),
+    /** Whether the disk takes what is written; `since` and `detail` where it does not. */
+    disk: z
+      .object({
+        state: z.enum(['ok', 'full', 'read-only', 'failing']),
+        since: isoTime.nullable(),
+        detail: z.string().max(300).nullable(),
+      })
+      .default({ state: 'ok', since: null, detail: null }),
+    /** Most important first. */
+    lanes: z.array(spoolLane).max(16).default([]),
+  }),
+  clock: clockHealth.default({
+    skewMs: null,
+    roundTripMs: null,
+    steps: 0,
+    lastStep: null,
+    messagesAcrossStep: 0,
   }),
   uplink: z.object({
     connects: count,

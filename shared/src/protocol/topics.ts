@@ -26,6 +26,8 @@ export const topics = {
   live: (to: AgentAddress, camera: string, profile: Profile): string =>
     `${agentRoot(to)}/cam/${camera}/live/${profile}`,
   snapshot: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/snapshot`,
+  /** Of the agent itself, as a gap is. */
+  agentEvent: (to: AgentAddress): string => `${agentRoot(to)}/event`,
   event: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/event`,
   agentTelemetry: (to: AgentAddress, sensor: string): string => `${agentRoot(to)}/telemetry/${sensor}`,
   sensorTelemetry: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/telemetry`,
@@ -39,7 +41,8 @@ export const topics = {
 /** What a topic means; `site` and, for all but `sensor-*`, `agent` are in each. */
 export type ParsedTopic =
   | (AgentAddress & {
-      kind: 'status' | 'cameras' | 'health' | 'command' | 'reply' | 'live-ack' | 'agent-errors';
+      kind:
+        'status' | 'cameras' | 'health' | 'agent-event' | 'command' | 'reply' | 'live-ack' | 'agent-errors';
     })
   | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
   | (AgentAddress & { kind: 'snapshot' | 'event'; camera: string })
@@ -51,6 +54,7 @@ const PLAIN_KINDS = {
   status: 'status',
   cameras: 'cameras',
   health: 'health',
+  event: 'agent-event',
   cmd: 'command',
   reply: 'reply',
   'live-ack': 'live-ack',

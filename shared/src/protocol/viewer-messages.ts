@@ -70,7 +70,8 @@ export type UpdateMessage =
   | {
       type: 'event';
       site: string;
-      camera: string;
+      /** Null: of an agent. */
+      camera: string | null;
       id: string;
       kind: string;
       at: string;

@@ -43,7 +43,18 @@ const health = {
   cpu: { cores: 2, loadPercent: 12.5 },
   memory: zeros('rssBytes', 'totalBytes', 'freeBytes'),
   disk: zeros('totalBytes', 'freeBytes'),
-  spool: zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+  spool: {
+    ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped', 'corruptTails'),
+    replayBytesPerSecond: 12_000,
+    disk: { state: 'full', since: AT, detail: 'ENOSPC: no space left on device' },
+    lanes: [{ lane: 'alarms', ...zeros('bytes', 'maxBytes', 'messages', 'messagesDropped') }],
+  },
+  clock: {
+    ...zeros('steps', 'messagesAcrossStep'),
+    skewMs: -1_200,
+    roundTripMs: 41,
+    lastStep: { at: AT, byMs: -3_600_000 },
+  },
   uplink: zeros(
     'connects',
     'inFlight',

@@ -14,7 +14,7 @@ import {
   snapshotResult,
 } from '../../src/protocol/commands.ts';
 import { WIRE_ERRORS } from '../../src/protocol/errors.ts';
-import { cameraEvent } from '../../src/protocol/events.ts';
+import { agentEvent, cameraEvent } from '../../src/protocol/events.ts';
 import { decodeFrame, encodeFrame, FrameKind, PROFILES } from '../../src/protocol/frame-header.ts';
 import { decodeMessage, encodeJson } from '../../src/protocol/json-message.ts';
 import * as limits from '../../src/protocol/limits.ts';
@@ -48,6 +48,7 @@ const CODECS: Record<string, (bytes: Uint8Array) => void> = {
   inventory: json(cameraInventory),
   health: json(agentHealth),
   event: json(cameraEvent),
+  'agent-event': json(agentEvent),
   command: json(command),
   reply: json(reply),
   'lease-result': json(leaseResult),
@@ -147,6 +148,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.liveAck(agent),
       topics.snapshot(agent, '{camera}'),
       topics.event(agent, '{camera}'),
+      topics.agentEvent(agent),
       topics.agentTelemetry(agent, '{sensor}'),
       topics.sensorTelemetry('{site}', '{sensor}'),
       topics.sensorForeign('{site}', '{sensor}', '{topic...}'),

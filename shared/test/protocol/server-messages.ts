@@ -72,7 +72,7 @@ export const updateMessage = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('event'),
     site: z.string(),
-    camera: z.string(),
+    camera: z.string().nullable(),
     id: z.string(),
     kind: z.string(),
     at: isoTime,

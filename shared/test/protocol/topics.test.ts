@@ -18,6 +18,7 @@ const built: [topic: string, meaning: ParsedTopic][] = [
     { ...agent, kind: 'live', camera: 'front', profile },
   ]),
   [topics.snapshot(agent, 'front'), { ...agent, kind: 'snapshot', camera: 'front' }],
+  [topics.agentEvent(agent), { ...agent, kind: 'agent-event' }],
   [topics.event(agent, 'front'), { ...agent, kind: 'event', camera: 'front' }],
   [topics.agentTelemetry(agent, 'climate'), { ...agent, kind: 'agent-telemetry', sensor: 'climate' }],
   [
@@ -127,6 +128,8 @@ function rebuild(parsed: ParsedTopic): string {
       return topics.sensorForeign(parsed.site, parsed.sensor, parsed.topic);
     case 'sensor-errors':
       return topics.sensorErrors(parsed.site, parsed.sensor);
+    case 'agent-event':
+      return topics.agentEvent(parsed);
     case 'live-ack':
       return topics.liveAck(parsed);
     case 'agent-errors':
