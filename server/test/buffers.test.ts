@@ -12,6 +12,7 @@ const SOURCES = { '': sources('../src'), 'shared/': sources('../../shared/src') 
 const BOUND_BY_ROW: Record<string, string> = {
   'auth/login-limiter.ts #windows': 'addresses and users that failed to log in',
   'auth/principal-cache.ts #entries': 'cached logins',
+  'auth/principal-cache.ts #loading': 'callers waiting for a connection',
   'broker/device-broker.ts #gates': 'data connections',
   'broker/device-connections.ts #places': 'data connections',
   'broker/device-inbox.ts #storing': 'messages in hand of one device',

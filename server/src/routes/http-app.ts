@@ -90,7 +90,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.server.maxConnections = MAX_HTTP_CONNECTIONS;
   app.server.on('drop', () => services.metrics.count('http_connections_dropped'));
 
-  await app.register(errorAnswers);
+  await app.register(errorAnswers, { logger: options.logger });
   await app.register(requestMetrics, { metrics: services.metrics });
   await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
   await app.register(httpBodies, { bodies: options.bodies });
