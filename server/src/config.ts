@@ -36,6 +36,8 @@ const settings = z
     MAX_VIEWERS_PER_ADDRESS: integer(1, 5_000, 60),
     MAX_DEVICES: integer(1, 10_000, 500),
     MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
+    MAX_UPDATE_SOCKETS_PER_USER: integer(1, 1_000, 30),
+    MAX_UPDATE_SOCKETS_PER_ADDRESS: integer(1, 1_000, 60),
     IMAGE_CONCURRENCY: integer(1, 8, 2),
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
     MAX_UPLOADS: integer(1, 256, 16),
@@ -130,6 +132,10 @@ function toConfig(given: Settings) {
       pingIntervalMs: given.WS_PING_INTERVAL_MS,
       pongTimeoutMs: given.WS_PONG_TIMEOUT_MS,
       maxUpdateSockets: given.MAX_UPDATE_SOCKETS,
+    },
+    updateShare: {
+      maxPerUser: given.MAX_UPDATE_SOCKETS_PER_USER,
+      maxPerAddress: given.MAX_UPDATE_SOCKETS_PER_ADDRESS,
     },
     mqtt: { host: given.MQTT_HOST, dataPort: given.MQTT_PORT, mediaPort: given.MEDIA_PORT },
     postgres: {

@@ -348,7 +348,7 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
   ];
 }
 
-function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
+function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow[] {
   const maxSockets = live.maxViewers + webSocket.maxUpdateSockets;
   return [
     row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
@@ -378,6 +378,14 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
       env: 'MAX_UPDATE_SOCKETS',
       counter: 'updates_sockets_refused',
       bytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
+    }),
+    row('pages that get updates of one user', updateShare.maxPerUser, 'sockets', 'reject', {
+      env: 'MAX_UPDATE_SOCKETS_PER_USER',
+      counter: 'updates_sockets_refused_of_own',
+    }),
+    row('pages that get updates of one address', updateShare.maxPerAddress, 'sockets', 'reject', {
+      env: 'MAX_UPDATE_SOCKETS_PER_ADDRESS',
+      counter: 'updates_sockets_refused_of_own',
     }),
     row('queued updates of one page', MAX_SOCKET_QUEUED_BYTES, 'bytes', 'close', {
       counter: 'updates_sockets_closed_slow',
