@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseConfig } from '@sitecast/shared/node/load-config';
+import { BROKER_LIMITS } from './broker/limits.ts';
 
 const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.ZodCoercedNumber> =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -72,6 +73,13 @@ const settings = z
       refuse(
         'WS_PONG_TIMEOUT_MS',
         `is ${given.WS_PONG_TIMEOUT_MS}, not above WS_PING_INTERVAL_MS ${given.WS_PING_INTERVAL_MS}`,
+      );
+    }
+    const { maxConnections } = BROKER_LIMITS.data;
+    if (given.MAX_DEVICES > maxConnections) {
+      refuse(
+        'MAX_DEVICES',
+        `is ${given.MAX_DEVICES}, above the ${maxConnections} data connections of the broker`,
       );
     }
     const ports = [given.PORT, given.MQTT_PORT, given.MEDIA_PORT].filter((number) => number !== 0);
