@@ -165,7 +165,7 @@ async function openIdentity({ config, logger }: Opening, database: Database) {
 }
 
 async function openFleet({ config, lifetime }: Opening, database: Database) {
-  const updates = lifetime.own('updates', new UpdateHub());
+  const updates = lifetime.own('updates', new UpdateHub({ share: config.updateShare }));
   const fleet = new Fleet({ database, updates });
   await fleet.load();
   const devices = new Devices({ database, maxDevices: config.maxDevices });

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseConfig } from '@sitecast/shared/node/load-config';
+import { BROKER_LIMITS } from './broker/limits.ts';
 
 const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.ZodCoercedNumber> =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -36,6 +37,8 @@ const settings = z
     MAX_VIEWERS_PER_ADDRESS: integer(1, 5_000, 60),
     MAX_DEVICES: integer(1, 10_000, 500),
     MAX_UPDATE_SOCKETS: integer(1, 1_000, 100),
+    MAX_UPDATE_SOCKETS_PER_USER: integer(1, 1_000, 30),
+    MAX_UPDATE_SOCKETS_PER_ADDRESS: integer(1, 1_000, 60),
     IMAGE_CONCURRENCY: integer(1, 8, 2),
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
     MAX_UPLOADS: integer(1, 256, 16),
@@ -71,6 +74,13 @@ const settings = z
       refuse(
         'WS_PONG_TIMEOUT_MS',
         `is ${given.WS_PONG_TIMEOUT_MS}, not above WS_PING_INTERVAL_MS ${given.WS_PING_INTERVAL_MS}`,
+      );
+    }
+    const { maxConnections } = BROKER_LIMITS.data;
+    if (given.MAX_DEVICES > maxConnections) {
+      refuse(
+        'MAX_DEVICES',
+        `is ${given.MAX_DEVICES}, above the ${maxConnections} data connections of the broker`,
       );
     }
     const ports = [given.PORT, given.MQTT_PORT, given.MEDIA_PORT].filter((number) => number !== 0);
@@ -132,6 +142,10 @@ function toConfig(given: Settings) {
       pingIntervalMs: given.WS_PING_INTERVAL_MS,
       pongTimeoutMs: given.WS_PONG_TIMEOUT_MS,
       maxUpdateSockets: given.MAX_UPDATE_SOCKETS,
+    },
+    updateShare: {
+      maxPerUser: given.MAX_UPDATE_SOCKETS_PER_USER,
+      maxPerAddress: given.MAX_UPDATE_SOCKETS_PER_ADDRESS,
     },
     mqtt: { host: given.MQTT_HOST, dataPort: given.MQTT_PORT, mediaPort: given.MEDIA_PORT },
     postgres: {

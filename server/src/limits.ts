@@ -54,6 +54,7 @@ import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
 import { PERIOD_MAX_DAYS } from './telemetry/reading-rows.ts';
 import { EXPORT_MAX_MS, EXPORT_STALL_MS, EXPORTS_AT_ONCE_MAX } from './telemetry/telemetry-exports.ts';
 import { QUERY_TOTAL_POINTS_MAX } from './telemetry/telemetry-query.ts';
+import { table } from './text-table.ts';
 
 /**
  * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
@@ -349,7 +350,7 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
   ];
 }
 
-function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
+function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow[] {
   const maxSockets = live.maxViewers + webSocket.maxUpdateSockets;
   return [
     row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
@@ -397,6 +398,14 @@ function webRows({ http, webSocket, live }: ServerConfig): LimitRow[] {
       env: 'MAX_UPDATE_SOCKETS',
       counter: 'updates_sockets_refused',
       bytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
+    }),
+    row('pages that get updates of one user', updateShare.maxPerUser, 'sockets', 'reject', {
+      env: 'MAX_UPDATE_SOCKETS_PER_USER',
+      counter: 'updates_sockets_refused_of_own',
+    }),
+    row('pages that get updates of one address', updateShare.maxPerAddress, 'sockets', 'reject', {
+      env: 'MAX_UPDATE_SOCKETS_PER_ADDRESS',
+      counter: 'updates_sockets_refused_of_own',
     }),
     row('queued updates of one page', MAX_SOCKET_QUEUED_BYTES, 'bytes', 'close', {
       counter: 'updates_sockets_closed_slow',
@@ -475,18 +484,37 @@ export function sumOf(limits: readonly LimitRow[]): number {
   return limits.reduce((sum, { worstCaseBytes }) => sum + worstCaseBytes, 0);
 }
 
-/** @throws {AppError} LIMITS_DO_NOT_FIT when all bounds at once are above the memory there is. */
+/** @throws {AppError} LIMITS_DO_NOT_FIT with the table when all bounds at once are above the memory there is. */
 export function checkFit(limits: readonly LimitRow[], memory: MemoryLimit): void {
-  const sumBytes = sumOf(limits);
-  if (sumBytes <= memory.bytes) return;
-  const largest = limits.toSorted((a, b) => b.worstCaseBytes - a.worstCaseBytes).slice(0, 8);
-  const lines = largest.map(
-    ({ name, env, worstCaseBytes }) => `  ${toMib(worstCaseBytes)} MiB  ${name}  ${env ?? ''}`,
-  );
+  if (sumOf(limits) <= memory.bytes) return;
   throw new AppError(
     'LIMITS_DO_NOT_FIT',
-    `the limits together take ${toMib(sumBytes)} MiB, the ${memory.source} allows ${toMib(memory.bytes)} MiB; the largest:\n${lines.join('\n')}`,
+    `the limits do not fit into the memory\n${limitsAsText(limits, memory).join('\n')}\n`,
   );
+}
+
+/** Lines for a terminal. */
+export function limitsAsText(limits: readonly LimitRow[], memory: MemoryLimit): string[] {
+  const worstCase = 'WORST CASE MiB';
+  const rows = limits.map(({ name, value, unit, policy, worstCaseBytes, env }) => [
+    name,
+    value,
+    unit,
+    policy,
+    toMib(worstCaseBytes).padStart(worstCase.length),
+    env ?? '',
+  ]);
+  return [
+    ...table([['LIMIT', 'VALUE', 'UNIT', 'AT THE BOUND', worstCase, 'SETTING'], ...rows]),
+    '',
+    sumLine(limits, memory),
+  ];
+}
+
+export function sumLine(limits: readonly LimitRow[], { bytes, source }: MemoryLimit): string {
+  const sumBytes = sumOf(limits);
+  const verdict = sumBytes <= bytes ? 'fits' : 'does not fit';
+  return `Sum ${toMib(sumBytes)} MiB of ${toMib(bytes)} MiB (${source}): ${verdict}`;
 }
 
 /** The table of LIMITS.md, with defaults. */

@@ -46,6 +46,7 @@ describe('settings', () => {
   it.each([
     [{ PG_POOL_MIN: '8', PG_POOL_MAX: '4' }, /8, above PG_POOL_MAX 4/],
     [{ MAX_VIEWERS: '10' }, /50, above MAX_VIEWERS 10/],
+    [{ MAX_DEVICES: '10000' }, /10000, above the 512 data connections/],
     [{ WS_PING_INTERVAL_MS: '60000' }, /not above WS_PING_INTERVAL_MS 60000/],
     [{ PORT: '1883' }, /must differ, got 1883, 1883, 1884/],
   ])('refuse %j with both values', (env, message) => {

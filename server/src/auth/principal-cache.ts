@@ -12,33 +12,51 @@ interface Entry {
   readAtMs: number;
 }
 
-/** Bound: MAX_CACHED_PRINCIPALS, drop-oldest. */
+/** Bound: MAX_CACHED_PRINCIPALS, drop-oldest; those being loaded, one a credential: what the pool lets wait. */
 export class PrincipalCache {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  readonly #loading = new Map<string, Promise<Principal | undefined>>();
   readonly counters = { loginsForgotten: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @param load asked when nothing fresh is cached; undefined is not cached. */
+  /**
+   * @param load asked when nothing fresh is cached and nobody has asked yet: a page that opens with a hundred thumbnails costs
+   * one query. Neither undefined nor a failure is cached.
+   */
   async get(key: string, load: () => Promise<Principal | undefined>): Promise<Principal | undefined> {
     const entry = this.#entries.get(key);
     if (entry && this.#clock.monotonicMs() - entry.readAtMs < CACHED_MS) return entry.principal;
     this.#entries.delete(key);
-    const principal = await load();
-    if (principal) this.#keep(key, principal);
-    return principal;
+    return this.#loading.get(key) ?? this.#load(key, load);
   }
 
+  /** What is being loaded may be of before, so it is not kept, and whoever asks from now on asks anew. */
   forget(key: string): void {
     this.#entries.delete(key);
+    this.#loading.delete(key);
   }
 
   forgetUser(userId: string): void {
+    // Whose those are that are being loaded is not known yet.
+    this.#loading.clear();
     for (const [key, { principal }] of this.#entries)
       if (principal.userId === userId) this.#entries.delete(key);
+  }
+
+  #load(key: string, load: () => Promise<Principal | undefined>): Promise<Principal | undefined> {
+    const isCurrent = (): boolean => this.#loading.get(key) === loading;
+    const loading = load()
+      .then((principal) => {
+        if (principal && isCurrent()) this.#keep(key, principal);
+        return principal;
+      })
+      .finally(() => isCurrent() && this.#loading.delete(key));
+    this.#loading.set(key, loading);
+    return loading;
   }
 
   #keep(key: string, principal: Principal): void {

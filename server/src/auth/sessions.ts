@@ -57,17 +57,18 @@ export class Sessions {
 
   async end(secret: string): Promise<void> {
     const hash = hashSecret(secret);
-    this.#cache.forget(hash.toString('hex'));
     await this.#database.query('delete from sessions where id_hash = $1', [hash]);
+    // Afterwards: a request that comes meanwhile would have it cached again.
+    this.#cache.forget(hash.toString('hex'));
   }
 
   /** Ends all sessions of a user but the one of `keepSecret`. */
   async endOthers(userId: string, keepSecret: string | undefined): Promise<void> {
-    this.#cache.forgetUser(userId);
     await this.#database.query(
       'delete from sessions where user_id = $1 and ($2::bytea is null or id_hash <> $2)',
       [userId, keepSecret === undefined ? null : hashSecret(keepSecret)],
     );
+    this.#cache.forgetUser(userId);
   }
 
   async #load(hash: Buffer): Promise<Principal | undefined> {

@@ -3,7 +3,8 @@
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { createDevice, Devices, type DeviceKind } from '../fleet/devices.ts';
 import { readConfig } from '../config.ts';
-import { printAnswer, table, type CommandContext } from './context.ts';
+import { table } from '../text-table.ts';
+import { printAnswer, type CommandContext } from './context.ts';
 import { withDatabase } from './database.ts';
 
 export async function listDevices(context: CommandContext, options: { json?: boolean }): Promise<void> {

@@ -1,9 +1,10 @@
 // `sitecast-server limits`: the table of LIMITS.md with the settings of this machine, and whether it fits.
 
+import { AppError } from '@sitecast/shared/runtime/app-error';
 import { readLimitsConfig } from '../config.ts';
 import { findMemoryLimit } from '../guard/memory-limit.ts';
-import { checkFit, limitRows, sumOf } from '../limits.ts';
-import { printAnswer, table, type CommandContext } from './context.ts';
+import { limitRows, limitsAsText, sumLine, sumOf } from '../limits.ts';
+import { printAnswer, type CommandContext } from './context.ts';
 
 export async function printLimits(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const config = readLimitsConfig(context.env);
@@ -11,22 +12,6 @@ export async function printLimits(context: CommandContext, options: { json?: boo
   const memory = await findMemoryLimit(config.memoryLimitBytes);
   const sumBytes = sumOf(limits);
   const fits = sumBytes <= memory.bytes;
-  printAnswer(context, options, { limits, sumBytes, memory, fits }, () => [
-    ...table([
-      ['LIMIT', 'VALUE', 'UNIT', 'AT THE BOUND', 'WORST CASE MiB', 'SETTING'],
-      ...limits.map(({ name, value, unit, policy, worstCaseBytes, env }) => [
-        name,
-        value,
-        unit,
-        policy,
-        toMib(worstCaseBytes),
-        env ?? '',
-      ]),
-    ]),
-    '',
-    `Sum ${toMib(sumBytes)} MiB of ${toMib(memory.bytes)} MiB (${memory.source}): ${fits ? 'fits' : 'does not fit'}`,
-  ]);
-  checkFit(limits, memory);
+  printAnswer(context, options, { limits, sumBytes, memory, fits }, () => limitsAsText(limits, memory));
+  if (!fits) throw new AppError('LIMITS_DO_NOT_FIT', sumLine(limits, memory));
 }
-
-const toMib = (bytes: number): number => Math.ceil((bytes / 1024 / 1024) * 10) / 10;

@@ -6,7 +6,8 @@ import type { Role } from '../auth/principal.ts';
 import { newSecret } from '../auth/secrets.ts';
 import { Sessions } from '../auth/sessions.ts';
 import { Users, USERNAME_PATTERN } from '../auth/users.ts';
-import { printAnswer, table, type CommandContext } from './context.ts';
+import { table } from '../text-table.ts';
+import { printAnswer, type CommandContext } from './context.ts';
 import { withDatabase } from './database.ts';
 
 interface PasswordOptions {

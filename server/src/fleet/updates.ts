@@ -18,13 +18,26 @@ export interface UpdateSocket {
   closeSlow(): void;
 }
 
-interface Subscriber {
-  socket: UpdateSocket;
+/** Whose page it is. */
+export interface Onlooker {
+  userId: string;
+  address: string;
   seesSite: (site: string) => boolean;
+}
+
+interface Subscriber extends Onlooker {
+  socket: UpdateSocket;
+}
+
+/** Sockets of one user, and of one address. */
+export interface OwnShare {
+  maxPerUser: number;
+  maxPerAddress: number;
 }
 
 export interface UpdateHubOptions {
   clock?: Clock;
+  share: OwnShare;
 }
 
 export class UpdateHub {
@@ -32,12 +45,20 @@ export class UpdateHub {
   readonly #subscribers = new Set<Subscriber>();
   readonly #messages = new Map<string, UpdateMessage>();
   readonly #values = new Map<string, LatestValue>();
-  readonly #counters = { messagesSent: 0, keysDropped: 0, socketsClosedSlow: 0, socketsRefused: 0 };
+  readonly #share: OwnShare;
+  readonly #counters = {
+    messagesSent: 0,
+    keysDropped: 0,
+    socketsClosedSlow: 0,
+    socketsRefused: 0,
+    socketsRefusedOfOwn: 0,
+  };
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor({ clock = systemClock }: UpdateHubOptions = {}) {
+  constructor({ clock = systemClock, share }: UpdateHubOptions) {
     this.#clock = clock;
+    this.#share = share;
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -53,9 +74,22 @@ export class UpdateHub {
     return [...this.#subscribers].reduce((sum, { socket }) => sum + socket.queuedBytes(), 0);
   }
 
+  /**
+   * One user, or one address, must not take the places of all others. To be asked before `join`.
+   * @returns false when it has its share already, which is counted.
+   */
+  hasShareLeft({ userId, address }: Pick<Onlooker, 'userId' | 'address'>): boolean {
+    const subscribers = [...this.#subscribers];
+    const isLeft =
+      subscribers.filter((other) => other.userId === userId).length < this.#share.maxPerUser &&
+      subscribers.filter((other) => other.address === address).length < this.#share.maxPerAddress;
+    if (!isLeft) this.#counters.socketsRefusedOfOwn += 1;
+    return isLeft;
+  }
+
   /** @returns the way to leave; idempotent. */
-  join(socket: UpdateSocket, seesSite: (site: string) => boolean): () => void {
-    const subscriber = { socket, seesSite };
+  join(socket: UpdateSocket, onlooker: Onlooker): () => void {
+    const subscriber = { ...onlooker, socket };
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
   }

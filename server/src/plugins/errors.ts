@@ -4,8 +4,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import fp from 'fastify-plugin';
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { redact } from '@sitecast/shared/node/logger';
-import { isAppError, type AppError } from '@sitecast/shared/runtime/app-error';
+import { redact, type Logger } from '@sitecast/shared/node/logger';
+import { isAppError, messageOf, type AppError } from '@sitecast/shared/runtime/app-error';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { ThrottledLog } from '../broker/throttled-log.ts';
 import {
   errorBody,
   httpStatusOf,
@@ -15,31 +17,51 @@ import {
 } from '../errors.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Tells of requests that were refused at a bound. */
+    refusals: ThrottledLog;
+  }
   interface FastifyReply {
     /** Why the request was not granted; undefined when it was. */
     errorCode: ServerErrorCode | undefined;
   }
 }
 
-export const errorAnswers = fp(async (app) => {
+export interface ErrorAnswersOptions {
+  logger: Logger;
+  clock?: Clock;
+}
+
+const REFUSALS_LOG_INTERVAL_MS = 10_000;
+
+export const errorAnswers = fp<ErrorAnswersOptions>(async (app, { logger, clock = systemClock }) => {
+  app.decorate('refusals', new ThrottledLog({ logger, clock, intervalMs: REFUSALS_LOG_INTERVAL_MS }));
   app.decorateReply('errorCode', undefined);
   app.setErrorHandler((error, request, reply) => answer(error, request, reply));
 });
 
-/** Refusals that are counted: a line for each would be a flood of its own. */
-const AT_A_BOUND: ReadonlySet<ServerErrorCode> = new Set(['QUEUE_FULL', 'MEMORY_PRESSURE']);
+/** Refusals that come in hundreds when they come, and are counted: a line and a stack for each would be a flood of its own. */
+const AT_A_BOUND: ReadonlySet<ServerErrorCode> = new Set([
+  'QUEUE_FULL',
+  'MEMORY_PRESSURE',
+  'STORE_UNAVAILABLE',
+]);
 
 /** Also for what Fastify refuses before it knows the route, such as a path that is not one. */
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = toErrorBody(error);
   const status = httpStatusOf(body.error.code);
-  if (status >= 500 && !AT_A_BOUND.has(body.error.code))
-    request.log.error({ err: error }, 'a request failed');
+  if (AT_A_BOUND.has(body.error.code)) tellRefusal(error, body.error.code, request);
+  else if (status >= 500) request.log.error({ err: error }, 'a request failed');
   reply.errorCode = body.error.code;
   const { retryAfterMs } = body.error.detail;
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   return reply.code(status).send(body);
+}
+
+function tellRefusal(error: unknown, code: ServerErrorCode, request: FastifyRequest): void {
+  request.server.refusals.warn(`requests are refused: ${code}`, { code, reason: messageOf(error) });
 }
 
 const UNREADABLE: Partial<Record<string, string>> = {

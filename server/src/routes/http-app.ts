@@ -99,7 +99,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   const maxPerAddress = options.trustProxy ? undefined : options.connectionsPerAddress;
   await app.register(httpConnections, { maxPerAddress, count });
   await app.register(httpAnswers, { answers: options.answers });
-  await app.register(errorAnswers);
+  await app.register(errorAnswers, { logger: options.logger });
   await app.register(requestMetrics, { metrics: services.metrics });
   await app.register(requestRateLimit, { requestsPerMinute: options.requestsPerMinute });
   await app.register(httpBodies, { bodies: options.bodies });

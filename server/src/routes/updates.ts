@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { WebSocket } from 'ws';
 import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
 import { seesSite } from '../auth/principal.ts';
-import type { UpdateHub } from '../fleet/updates.ts';
+import type { Onlooker, UpdateHub } from '../fleet/updates.ts';
 import { principalOf } from '../plugins/authentication.ts';
 
 export interface UpdateRoutesOptions {
@@ -25,6 +25,12 @@ export const updateRoutes: FastifyPluginAsyncZod<UpdateRoutesOptions> = async (
       return socket.close(CloseCode.tryAgainLater, 'VIEWER_LIMIT');
     }
     const principal = principalOf(request);
+    const onlooker: Onlooker = {
+      userId: principal.userId,
+      address: request.ip,
+      seesSite: (site) => seesSite(principal, site),
+    };
+    if (!updates.hasShareLeft(onlooker)) return socket.close(CloseCode.tryAgainLater, 'OWN_VIEWER_LIMIT');
     const leave = updates.join(
       {
         sendText: (text) => {
@@ -38,7 +44,7 @@ export const updateRoutes: FastifyPluginAsyncZod<UpdateRoutesOptions> = async (
           setTimeout(() => socket.terminate(), CLOSE_GRACE_MS).unref();
         },
       },
-      (site) => seesSite(principal, site),
+      onlooker,
     );
     socket.on('close', leave);
   });

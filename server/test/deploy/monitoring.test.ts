@@ -103,6 +103,26 @@ const CASES: [string, string, Series, Series][] = [
     { sitecast_live_streams: '5x30', sitecast_live_streams_max: '5x30' },
     { sitecast_live_streams: '4x30', sitecast_live_streams_max: '5x30' },
   ],
+  ['SitecastCpuAboveBaseline', '15m', cpu(0.5, 0.4), cpu(0.3, 0.4)],
+  // Machines without credits.
+  ['SitecastCpuAboveBaseline', '15m', cpu(0.5, 0.1), cpu(3, 0)],
+  [
+    'SitecastCpuStolen',
+    '10m',
+    { sitecast_cpu_stolen_ratio: '0.1x20' },
+    { sitecast_cpu_stolen_ratio: '0.09x20' },
+  ],
+  ['SitecastStatementsTimeOut', '10m', ...counted('sitecast_postgres_statements_timed_out_total', 1, 0.2)],
+  ['SitecastDevicesHeldUp', '20m', ...counted('sitecast_broker_reads_held_up_total', 20, 5)],
+  ['SitecastMqttConnectionsRefused', '10m', ...counted('sitecast_broker_connections_refused_total', 5, 1)],
+  ['SitecastHttpConnectionsRefused', '10m', ...counted('sitecast_http_connections_dropped_total', 5, 1)],
+  ['SitecastUploadsRefused', '10m', uploadsRefused(3, 3), uploadsRefused(1, 0.5)],
+  [
+    'SitecastReportsFailed',
+    '10m',
+    { sitecast_reports_failed_total: '0x4 1x20' },
+    { sitecast_reports_failed_total: '1x40' },
+  ],
 ];
 
 const postgres = useTestPostgres();
@@ -186,6 +206,14 @@ describe('the alerts', () => {
       'stalled ingest': 'sitecast_snapshots_filed_total',
       down: 'up',
       'stream slots': 'sitecast_live_streams_max',
+      'CPU credits': 'sitecast_cpu_sustained_cores',
+      'a host that takes the processor away': 'sitecast_cpu_stolen_ratio',
+      'slow statements': 'sitecast_postgres_statements_timed_out_total',
+      'devices that flood': 'sitecast_broker_reads_held_up_total',
+      'connections of devices': 'sitecast_broker_connections_refused_total',
+      'connections of browsers': 'sitecast_http_connections_dropped_total',
+      uploads: 'sitecast_uploads_refused_of_device_total',
+      reports: 'sitecast_reports_failed_total',
     }))
       expect([danger, alerts.some(({ expr }) => namesIn(expr).includes(metric))]).toEqual([danger, true]);
   });
@@ -296,6 +324,25 @@ function seriesTest(alertname: string, at: string, series: Series, exp_samples: 
         exp_samples,
       },
     ],
+  };
+}
+
+/** On a bad and on a good day, by how often a minute. */
+function counted(metric: string, bad: number, good: number): [Series, Series] {
+  return [{ [metric]: `0+${bad}x40` }, { [metric]: `0+${good}x40` }];
+}
+
+function uploadsRefused(inAll: number, ofDevice: number): Series {
+  return {
+    sitecast_uploads_refused_in_all_total: `0+${inAll}x40`,
+    sitecast_uploads_refused_of_device_total: `0+${ofDevice}x40`,
+  };
+}
+
+function cpu(sustainedCores: number, baselineCores: number): Series {
+  return {
+    sitecast_cpu_sustained_cores: `${sustainedCores}x40`,
+    sitecast_cpu_baseline_cores: `${baselineCores}x40`,
   };
 }
 

@@ -4,6 +4,7 @@ import {
   MAX_PENDING_KEYS,
   MAX_SOCKET_QUEUED_BYTES,
   UpdateHub,
+  type Onlooker,
   type UpdateSocket,
 } from '../../src/fleet/updates.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -26,7 +27,25 @@ class RecordingSocket implements UpdateSocket {
   }
 }
 
+const SHARE = { maxPerUser: 2, maxPerAddress: 3 };
+const KIM: Onlooker = { userId: 'kim', address: '10.0.0.1', seesSite: () => true };
+
 describe('UpdateHub', () => {
+  it('has places for so many pages of one user and of one address, and one again when a page is left', () => {
+    const hub = new UpdateHub({ clock: new ManualClock(), share: SHARE });
+    const open = (userId: string, address: string): (() => void) =>
+      hub.join(new RecordingSocket(), { ...KIM, userId, address });
+    const leave = open('kim', '10.0.0.1');
+    open('kim', '10.0.0.2');
+    const isLeftFor = (userId: string, address: string): boolean => hub.hasShareLeft({ userId, address });
+    expect([isLeftFor('kim', '10.0.0.3'), isLeftFor('lee', '10.0.0.1')]).toEqual([false, true]);
+    for (const user of ['lee', 'park']) open(user, '10.0.0.1');
+    expect([isLeftFor('choi', '10.0.0.1'), isLeftFor('choi', '10.0.0.2')]).toEqual([false, true]);
+    expect(hub.counters).toMatchObject({ socketsRefusedOfOwn: 2, socketsRefused: 0 });
+    leave();
+    expect([isLeftFor('kim', '10.0.0.3'), isLeftFor('choi', '10.0.0.1')]).toEqual([true, true]);
+  });
+
   it('sends only the newest state of a key, once a flush', () => {
     const { clock, hub, socket } = subscribed();
     for (let second = 0; second < 10; second += 1)
@@ -60,9 +79,9 @@ describe('UpdateHub', () => {
 
   it('tells nobody of a site that they do not see', () => {
     const clock = new ManualClock();
-    const hub = new UpdateHub({ clock });
+    const hub = new UpdateHub({ clock, share: SHARE });
     const socket = new RecordingSocket();
-    hub.join(socket, (site) => site === 'yard');
+    hub.join(socket, { ...KIM, seesSite: (site) => site === 'yard' });
     hub.publish(snapshotOf('a', '2026-01-01T00:00:00.000Z'));
     hub.publish({ type: 'readings', values: [valueOf('x', 1), { ...valueOf('x', 2), site: 'yard' }] });
     clock.advance(250);
@@ -73,7 +92,7 @@ describe('UpdateHub', () => {
     const { clock, hub, socket } = subscribed();
     const slow = new RecordingSocket();
     slow.queued = MAX_SOCKET_QUEUED_BYTES + 1;
-    hub.join(slow, () => true);
+    hub.join(slow, KIM);
     hub.publish(eventOf('01'));
     clock.advance(250);
     expect([slow.isClosed, socket.isClosed]).toEqual([true, false]);
@@ -93,7 +112,7 @@ describe('UpdateHub', () => {
     const { clock, hub, socket, leave } = subscribed();
     leave();
     hub.publish(eventOf('01'));
-    hub.join(socket, () => true);
+    hub.join(socket, KIM);
     clock.advance(1_000);
     expect(socket.received).toEqual([]);
   });
@@ -101,9 +120,9 @@ describe('UpdateHub', () => {
 
 function subscribed() {
   const clock = new ManualClock();
-  const hub = new UpdateHub({ clock });
+  const hub = new UpdateHub({ clock, share: SHARE });
   const socket = new RecordingSocket();
-  return { clock, hub, socket, leave: hub.join(socket, () => true) };
+  return { clock, hub, socket, leave: hub.join(socket, KIM) };
 }
 
 function snapshotOf(camera: string, capturedAt: string): UpdateMessage {

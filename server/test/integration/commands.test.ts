@@ -57,11 +57,19 @@ describe('sitecast-server', () => {
   it('limits: prints the table and the sum without a database, and fails with 78 when it does not fit', async () => {
     const roomy = await run(['limits'], { env: { MEMORY_LIMIT_BYTES: String(1.5 * 1024 ** 3) } });
     expect(roomy.code).toBe(0);
-    expect(roomy.output).toMatch(/live streams\s+5\s+streams\s+reject\s+40\s+MAX_STREAMS/);
-    expect(roomy.output).toMatch(/Sum [\d.]+ MiB of 1536 MiB \(MEMORY_LIMIT_BYTES\): fits\n$/);
+    expect(roomy.output).toMatch(/live streams\s+5\s+streams\s+reject\s+40\.0\s+MAX_STREAMS/);
+    expect(roomy.output).toMatch(/Sum [\d.]+ MiB of 1536\.0 MiB \(MEMORY_LIMIT_BYTES\): fits\n$/);
     const tight = await run(['limits', '--json'], { env: { MEMORY_LIMIT_BYTES: String(128 * 1024 ** 2) } });
     expect(tight.code).toBe(78);
     expect(JSON.parse(tight.output)).toMatchObject({ fits: false, memory: { source: 'MEMORY_LIMIT_BYTES' } });
+  });
+
+  it('start: where the limits do not fit, tells the table that `limits` prints, and fails with 78', async () => {
+    const env = { MEMORY_LIMIT_BYTES: String(128 * 1024 ** 2), DATABASE_URL: 'postgres://unused' };
+    const [limits, started] = [await run(['limits'], { env }), await run(['start'], { env })];
+    expect([limits.code, started.code]).toEqual([78, 78]);
+    expect(started.errors).toContain(limits.output);
+    expect(limits.output).toMatch(/Sum [\d.]+ MiB of 128\.0 MiB \(MEMORY_LIMIT_BYTES\): does not fit\n$/);
   });
 
   it.each([

@@ -67,7 +67,10 @@ describe('Fleet', () => {
     await using test = await postgres.createDatabase();
     await openFleet(test.database);
     const slowFirst = slowQueries(test.database, [60, 30, 0]);
-    const fleet = new Fleet({ database: slowFirst, updates: new UpdateHub() });
+    const fleet = new Fleet({
+      database: slowFirst,
+      updates: new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 2 } }),
+    });
     const named = (name: string) =>
       fleet.applyInventory(GATEWAY, { cameras: [{ ...report('front'), name }] });
     await Promise.all(['first', 'second', 'third'].map(named));
@@ -82,7 +85,7 @@ describe('Fleet', () => {
     await fleet.applyInventory(GATEWAY, { cameras: [report('front')] });
     const slow = new Fleet({
       database: slowQueries(test.database, [0, 0, 0, 0, 50]),
-      updates: new UpdateHub(),
+      updates: new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 2 } }),
     });
     await slow.load();
     const saving = slow.applyInventory(GATEWAY, { cameras: [report('front')] });
@@ -168,7 +171,10 @@ describe('a revocation', () => {
     await using test = await postgres.createDatabase();
     const { database } = test;
     await createDevice(database, { kind: 'agent', site: 'yard', id: 'gateway' });
-    const fleet = new Fleet({ database, updates: new UpdateHub() });
+    const fleet = new Fleet({
+      database,
+      updates: new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 2 } }),
+    });
     let saved: Promise<unknown> = Promise.resolve();
     await database.transaction(async (client) => {
       await client.query(`update devices set revoked_at = now() where id = 'gateway'`);
@@ -268,7 +274,11 @@ async function openFleet(database: Database, clock?: ManualClock): Promise<Fleet
   // Rows of agents that may not connect are not kept.
   for (const { site, agent } of [GATEWAY, SPARE])
     await createDevice(database, { kind: 'agent', site, id: agent, renew: true });
-  const fleet = new Fleet({ database, updates: new UpdateHub(), clock });
+  const fleet = new Fleet({
+    database,
+    updates: new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 2 } }),
+    clock,
+  });
   await fleet.load();
   return fleet;
 }

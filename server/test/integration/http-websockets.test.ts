@@ -280,7 +280,42 @@ describe('updates', () => {
     socket.terminate();
     await waitFor('the end of the subscription', () => harness.updates.subscribers === 0);
   });
+
+  it('of one user, and for one address, are bounded; the one too many is closed with the reason', async () => {
+    await using harness = await openHttpHarness(postgres, { app: { webSocket: ROOMY_SOCKETS } });
+    const url = await listen(harness);
+    const [kim, lee, park] = await Promise.all([
+      harness.login('viewer'),
+      harness.login('operator'),
+      harness.login('admin'),
+    ]);
+    const sockets: WebSocket[] = [];
+    const open = async (cookie: string): Promise<string> => {
+      const socket = new WebSocket(`${url}/updates`, { headers: { cookie } });
+      sockets.push(socket);
+      const before = harness.updates.subscribers;
+      let end: string | undefined;
+      socket.on('close', (code, reason) => {
+        end = `${code} ${reason.toString()}`;
+      });
+      return waitFor('an answer', () => end ?? (harness.updates.subscribers > before ? 'open' : undefined));
+    };
+    expect([await open(kim), await open(kim)]).toEqual(['open', 'open']);
+    expect(await open(kim)).toBe('1013 OWN_VIEWER_LIMIT');
+    expect(await open(lee)).toBe('open');
+    expect(await open(park)).toBe('1013 OWN_VIEWER_LIMIT');
+    expect(harness.updates.counters).toMatchObject({ socketsRefusedOfOwn: 2, socketsRefused: 0 });
+    for (const socket of sockets) socket.terminate();
+    await waitFor('the end of the subscriptions', () => harness.updates.subscribers === 0);
+  });
 });
+
+const ROOMY_SOCKETS = {
+  maxSockets: 10,
+  maxPayloadBytes: 1_000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 60_000,
+};
 
 /** @returns the address of the API. */
 async function listen({ app }: HttpHarness): Promise<string> {

@@ -4,6 +4,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { errorAnswers } from '../../src/plugins/errors.ts';
 import { HttpAnswers, httpAnswers, UNANSWERED_PER_CONNECTION } from '../../src/plugins/http-answers.ts';
+import { testLogger } from '../support/run-postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const GET = 'GET /large HTTP/1.1\r\nhost: x\r\n\r\n';
@@ -14,7 +15,7 @@ async function open(maxBytes = 3 * LARGE_BYTES) {
   const answers = new HttpAnswers({ maxBytes });
   const app = Fastify();
   await app.register(httpAnswers, { answers });
-  await app.register(errorAnswers);
+  await app.register(errorAnswers, { logger: testLogger });
   app.get('/large', async () => Buffer.alloc(LARGE_BYTES));
   app.get('/small', async () => 'ok');
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -74,7 +74,7 @@ export async function openHttpHarness(
   const dataDir = await mkdtemp(join(tmpdir(), 'sitecast-http-'));
   const passwords = new Passwords();
   const users = new Users({ database, passwords });
-  const updates = new UpdateHub();
+  const updates = new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 3 } });
   const fleet = new Fleet({ database, updates });
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
   const disconnected: string[] = [];
@@ -90,7 +90,7 @@ export async function openHttpHarness(
     devices: new Devices({ database, maxDevices: 5 }),
     fleet,
     updates,
-    maxUpdateSockets: 2,
+    maxUpdateSockets: 4,
     snapshots: new SnapshotStore(database),
     pictures: mediaStore,
     events: new EventStore(database),
