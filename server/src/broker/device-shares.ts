@@ -31,11 +31,6 @@ export class DeviceShares {
     this.#options = options;
   }
 
-  /** Devices of which something is remembered. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** For one connection of the device; `release` it. */
   claim(listener: ListenerName, id: string): Allowance {
     const key = `${listener}/${id}`;
