@@ -32,6 +32,7 @@ import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
+import { brokerLimits } from './broker/limits.ts';
 import { checkFit, limitRows, sumOf } from './limits.ts';
 import { MediaStore } from './media-store/media-store.ts';
 import { Staging } from './media-store/staging.ts';
@@ -291,7 +292,10 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   let letIn: () => void = () => undefined;
   const isWired = new Promise<void>((resolve) => (letIn = resolve));
   const broker: DeviceBroker = await DeviceBroker.open({
-    ...config.mqtt,
+    host: config.mqtt.host,
+    dataPort: config.mqtt.dataPort,
+    mediaPort: config.mqtt.mediaPort,
+    limits: brokerLimits(config.mqtt),
     authenticate: (username, secret) => isWired.then(() => devices.authenticate(username, secret)),
     handlers: messages,
     logger,

@@ -3,7 +3,8 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseConfig } from '@sitecast/shared/node/load-config';
-import { BROKER_LIMITS } from './broker/limits.ts';
+import { KIB } from '@sitecast/shared/protocol/limits';
+import { BROKER_LIMITS, DEFAULT_BYTES_PER_SECOND, DEFAULT_MESSAGES_PER_SECOND } from './broker/limits.ts';
 
 const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.ZodCoercedNumber> =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -20,6 +21,9 @@ const settings = z
     MQTT_HOST: z.string().min(1).default('127.0.0.1'),
     MQTT_PORT: port(1883),
     MEDIA_PORT: port(1884),
+    MQTT_MESSAGES_PER_SECOND: integer(10, 1_000_000, DEFAULT_MESSAGES_PER_SECOND),
+    // The largest packet must fit what a device may have spent before it waits.
+    MQTT_BYTES_PER_SECOND: integer(256 * KIB, 2 ** 40, DEFAULT_BYTES_PER_SECOND),
     DATABASE_URL: postgresUrl,
     REDIS_URL: z
       .string()
@@ -147,7 +151,13 @@ function toConfig(given: Settings) {
       maxPerUser: given.MAX_UPDATE_SOCKETS_PER_USER,
       maxPerAddress: given.MAX_UPDATE_SOCKETS_PER_ADDRESS,
     },
-    mqtt: { host: given.MQTT_HOST, dataPort: given.MQTT_PORT, mediaPort: given.MEDIA_PORT },
+    mqtt: {
+      host: given.MQTT_HOST,
+      dataPort: given.MQTT_PORT,
+      mediaPort: given.MEDIA_PORT,
+      messagesPerSecond: given.MQTT_MESSAGES_PER_SECOND,
+      bytesPerSecond: given.MQTT_BYTES_PER_SECOND,
+    },
     postgres: {
       url: given.DATABASE_URL,
       min: given.PG_POOL_MIN,

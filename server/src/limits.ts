@@ -93,7 +93,7 @@ const ENTRY_BYTES = 512;
 export function limitRows(config: ServerConfig): LimitRow[] {
   return [
     row('process', 1, 'process', 'reject', { bytes: PROCESS_BYTES }),
-    ...brokerRows(),
+    ...brokerRows(config),
     ...relayRows(config),
     ...ingestRows(config),
     ...uploadRows(config),
@@ -110,7 +110,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
   ];
 }
 
-function brokerRows(): LimitRow[] {
+function brokerRows({ mqtt }: ServerConfig): LimitRow[] {
   const { data, media, maxPacketBytesBeforeLogin, maxQueuedBytesToDevice, connectsPerSecond } = BROKER_LIMITS;
   const { maxHeldBytesPerConnection, maxHeldMessagesPerConnection, maxConnectionsPerSensor } = BROKER_LIMITS;
   const refused = 'broker_connections_refused';
@@ -129,7 +129,11 @@ function brokerRows(): LimitRow[] {
       counter: 'broker_connections_replaced',
     }),
     row('new connections', connectsPerSecond, 'a second', 'reject', { counter: refused }),
-    row('packet before login', maxPacketBytesBeforeLogin, 'bytes', 'close', { counter: tooLarge }),
+    row('packet before login', maxPacketBytesBeforeLogin, 'bytes', 'close', {
+      counter: tooLarge,
+      // A CONNECT is read while there is no room for messages.
+      bytes: (data.maxConnections + media.maxConnections) * maxPacketBytesBeforeLogin,
+    }),
     row('packet on data', data.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
     row('packet on media', media.maxPacketBytes, 'bytes', 'close', { counter: tooLarge }),
     row('messages held, data', data.maxHeldBytes, 'bytes', 'block', {
@@ -140,9 +144,27 @@ function brokerRows(): LimitRow[] {
       counter: heldUp,
       bytes: media.maxHeldBytes,
     }),
-    row('messages held of one device', maxHeldBytesPerConnection, 'bytes', 'block', { counter: heldUp }),
-    row('messages in hand of one device', maxHeldMessagesPerConnection, 'messages', 'block', {
+    row('messages held of one device, data', data.maxHeldBytesPerDevice, 'bytes', 'block', {
+      counter: 'broker_reads_held_up_of_device',
+    }),
+    row('messages held of one device, media', media.maxHeldBytesPerDevice, 'bytes', 'block', {
+      counter: 'broker_reads_held_up_of_device',
+    }),
+    row('messages held of one connection', maxHeldBytesPerConnection, 'bytes', 'block', { counter: heldUp }),
+    row('messages in hand of one connection', maxHeldMessagesPerConnection, 'messages', 'block', {
       counter: heldUp,
+    }),
+    row('messages of one device', mqtt.messagesPerSecond, 'a second', 'block', {
+      env: 'MQTT_MESSAGES_PER_SECOND',
+      counter: 'broker_reads_held_up_by_rate',
+    }),
+    row('bytes of one device', mqtt.bytesPerSecond, 'bytes a second', 'block', {
+      env: 'MQTT_BYTES_PER_SECOND',
+      counter: 'broker_reads_held_up_by_rate',
+    }),
+    row('time of a packet', BROKER_LIMITS.packetMs, 'ms', 'close', { counter: 'broker_packets_too_slow' }),
+    row('silence within a packet', BROKER_LIMITS.packetSilenceMs, 'ms', 'close', {
+      counter: 'broker_packets_too_slow',
     }),
     row('queued to one device', maxQueuedBytesToDevice, 'bytes', 'reject', {
       counter: 'broker_deliveries_dropped',

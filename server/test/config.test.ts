@@ -9,7 +9,13 @@ describe('settings', () => {
   it('have the defaults of the design', () => {
     const config = readConfig({ DATABASE_URL });
     expect(config.http).toMatchObject({ host: '127.0.0.1', port: 8080, trustProxy: false });
-    expect(config.mqtt).toEqual({ host: '127.0.0.1', dataPort: 1883, mediaPort: 1884 });
+    expect(config.mqtt).toEqual({
+      host: '127.0.0.1',
+      dataPort: 1883,
+      mediaPort: 1884,
+      messagesPerSecond: 500,
+      bytesPerSecond: 4 * 1024 * 1024,
+    });
     expect(config.live).toEqual({
       maxStreams: 5,
       maxStillsStreams: 20,

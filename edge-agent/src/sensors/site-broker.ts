@@ -199,6 +199,7 @@ export class SiteBroker {
         throw new ConnectRefusal(ConnectReturnCode.serverUnavailable, 'the connection is closing');
       }
       connection.user = user;
+      connection.gate.letIn();
       return this.#places.claim(client, user.name, request.clientId);
     } catch (error) {
       this.#loginsRefused += 1;

@@ -6,17 +6,18 @@ import type { Socket } from 'node:net';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
-import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { maySubscribe, type ListenerName } from './access.ts';
 import { AedesEngine, type EngineClient, type EngineLogin } from './aedes-engine.ts';
 import { DeviceConnections, isLoggedIn, type Connection } from './device-connections.ts';
 import type { Authenticate, ConnectionChange, DeviceBrokerCounters, DeviceHandlers } from './device.ts';
 import { DeviceInbox } from './device-inbox.ts';
+import { DeviceShares } from './device-shares.ts';
 import { DeviceListener } from '@sitecast/shared/node/device-listener';
 import { ConnectRefusal, ConnectReturnCode, loginDevice } from './device-login.ts';
 import { BROKER_LIMITS, type BrokerLimits } from './limits.ts';
-import { HeldBytes, PacketGate } from '@sitecast/shared/node/packet-gate';
+import { HeldBytes, PacketGate, type HoldUp, type Refusal } from '@sitecast/shared/node/packet-gate';
 import { ThrottledLog } from './throttled-log.ts';
 import { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
 
@@ -44,12 +45,14 @@ export class DeviceBroker {
   readonly #lifetime: Lifetime;
   readonly #connections = new WeakMap<EngineClient, Connection>();
   readonly #devices: DeviceConnections;
+  readonly #shares: DeviceShares;
   readonly #inbox: DeviceInbox;
   readonly #held: Record<ListenerName, HeldBytes>;
   readonly #listeners = new Map<ListenerName, DeviceListener>();
   readonly #gates = new Set<PacketGate>();
   readonly #changeListeners = new Set<(change: ConnectionChange) => void>();
   #engine: AedesEngine | undefined;
+  #watchTimer: Timer | undefined;
   #isClosing = false;
 
   readonly counters: DeviceBrokerCounters = {
@@ -57,9 +60,12 @@ export class DeviceBroker {
     connectionsRefused: 0,
     loginsRefused: 0,
     readsHeldUp: 0,
+    readsHeldUpOfDevice: 0,
+    readsHeldUpByRate: 0,
     noticesDropped: 0,
     connectionsReplaced: 0,
     packetsTooLarge: 0,
+    packetsTooSlow: 0,
     messagesAccepted: 0,
     messagesDropped: 0,
     messagesFailed: 0,
@@ -79,6 +85,7 @@ export class DeviceBroker {
       data: new HeldBytes(limits.data.maxHeldBytes),
       media: new HeldBytes(limits.media.maxHeldBytes),
     };
+    this.#shares = new DeviceShares({ limits, clock });
     this.#devices = new DeviceConnections({
       maxPerSensor: limits.maxConnectionsPerSensor,
       onChange: (device, isOnline) => this.#announce({ device, isOnline, atMs: clock.nowMs() }),
@@ -166,6 +173,7 @@ export class DeviceBroker {
    */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#watchTimer?.cancel();
     await this.#lifetime.close();
   }
 
@@ -188,7 +196,20 @@ export class DeviceBroker {
     });
     this.#engine = this.#lifetime.own('engine', engine);
     for (const name of ['data', 'media'] as const) await this.#listen(name, engine);
+    this.#watchPackets();
     this.#lifetime.onClose('messages in hand', () => this.#drain());
+  }
+
+  // One timer for all connections: a packet begins far too often for one of its own.
+  #watchPackets(): void {
+    const { clock, limits } = this.#options;
+    const { packetWatchMs, packetMs, packetSilenceMs: silenceMs } = limits;
+    if (this.#isClosing) return;
+    this.#watchTimer = clock.after(packetWatchMs, () => {
+      for (const gate of this.#gates) gate.watch(packetWatchMs, { packetMs, silenceMs });
+      this.#shares.forgetUnused();
+      this.#watchPackets();
+    });
   }
 
   async #listen(name: ListenerName, engine: AedesEngine): Promise<void> {
@@ -201,7 +222,7 @@ export class DeviceBroker {
       onConnection: (socket) => this.#accept(name, socket, engine),
       onRefused: (reason) => {
         this.counters.connectionsRefused += 1;
-        this.#log.warn('a connection was refused', { listener: name, reason });
+        this.#log.warn('a connection was refused', () => ({ listener: name, reason }));
       },
     });
     this.#listeners.set(name, this.#lifetime.own(`${name} listener`, listener));
@@ -228,9 +249,9 @@ export class DeviceBroker {
       listener,
       gate,
       client: engine.handle(socket),
-      notices: this.#bucket(this.#options.limits.noticesPerSecond, this.#options.limits.noticesBurst),
       clientId: '',
       device: undefined,
+      allowance: undefined,
       isReady: false,
     };
     this.#connections.set(connection.client, connection);
@@ -238,6 +259,7 @@ export class DeviceBroker {
     socket.once('close', () => {
       this.#gates.delete(gate);
       this.#devices.release(connection);
+      if (connection.device && connection.allowance) this.#shares.release(listener, connection.device.id);
     });
   }
 
@@ -250,13 +272,24 @@ export class DeviceBroker {
         isLoggedIn(connection()) ? limits[listener].maxPacketBytes : limits.maxPacketBytesBeforeLogin,
       maxHeldBytes: limits.maxHeldBytesPerConnection,
       maxHeldMessages: limits.maxHeldMessagesPerConnection,
-      onHeldUp: () => (this.counters.readsHeldUp += 1),
+      onHeldUp: (by) => this.#countHoldUp(by),
       onRefused: (reason) => {
-        this.counters.packetsTooLarge += 1;
-        this.#log.warn('a packet was refused', { listener, device: connection().device?.id, reason });
+        this.#countRefusal(reason);
+        this.#log.warn('a packet was refused', () => ({ listener, device: connection().device?.id, reason }));
         socket.destroy();
       },
     });
+  }
+
+  #countHoldUp(by: HoldUp): void {
+    if (by === 'rate') this.counters.readsHeldUpByRate += 1;
+    else if (by === 'share') this.counters.readsHeldUpOfDevice += 1;
+    else this.counters.readsHeldUp += 1;
+  }
+
+  #countRefusal(reason: Refusal): void {
+    if (reason === 'too-slow') this.counters.packetsTooSlow += 1;
+    else this.counters.packetsTooLarge += 1;
   }
 
   async #login(client: EngineClient, { clientId, username, password }: EngineLogin): Promise<string> {
@@ -273,14 +306,21 @@ export class DeviceBroker {
       throw new ConnectRefusal(ConnectReturnCode.serverUnavailable, 'the connection is closing');
     } catch (error) {
       this.counters.loginsRefused += 1;
-      this.#log.warn('a login was refused', { username: username?.slice(0, 64), reason: messageOf(error) });
+      this.#log.warn('a login was refused', () => ({
+        username: username?.slice(0, 64),
+        reason: messageOf(error),
+      }));
       throw error;
     }
   }
 
   #becomeReady(client: EngineClient): void {
     const connection = this.#connectionOf(client);
-    if (isLoggedIn(connection)) this.#devices.ready(connection);
+    if (client.closed || !isLoggedIn(connection)) return;
+    // Not at the login: what is read before CONNACK is out the engine can only queue.
+    connection.allowance = this.#shares.claim(connection.listener, connection.device.id);
+    connection.gate.letIn(connection.allowance.share);
+    this.#devices.ready(connection);
   }
 
   // The Will of a connection that made room for a newer one of the same device must not say that the device is offline.
@@ -289,10 +329,11 @@ export class DeviceBroker {
     return !this.#devices.isReplaced(connection);
   }
 
-  #maySubscribe({ device, listener }: Connection, filter: string): boolean {
+  #maySubscribe({ device, listener, allowance }: Connection, filter: string): boolean {
     if (device && maySubscribe(device, listener, filter)) return true;
     this.counters.subscriptionsRefused += 1;
-    this.#log.warn('a subscription was refused', { device: device?.id });
+    allowance?.share.spendOnWorthless();
+    this.#log.warn('a subscription was refused', () => ({ device: device?.id }));
     return false;
   }
 

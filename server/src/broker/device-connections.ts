@@ -5,18 +5,18 @@ import type { EngineClient } from './aedes-engine.ts';
 import type { DeviceIdentity } from './device.ts';
 import type { ListenerName } from './access.ts';
 import type { PacketGate } from '@sitecast/shared/node/packet-gate';
-import type { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
+import type { Allowance } from './device-shares.ts';
 
 export interface Connection {
   readonly listener: ListenerName;
   readonly gate: PacketGate;
   readonly client: EngineClient;
-  readonly notices: TokenBucket;
   /** As the client chose it. */
   clientId: string;
   /** Set at login. */
   device: DeviceIdentity | undefined;
-  /** CONNACK has been sent. */
+  /** Set when CONNACK has been sent. */
+  allowance: Allowance | undefined;
   isReady: boolean;
 }
 

@@ -41,7 +41,7 @@ export class DeviceInbox {
     const { device } = connection;
     const topic = device && publishableTopic(device, connection.listener, publication.topic);
     if (!device || !topic) {
-      this.#drop(connection, publication, notAllowed(connection, publication));
+      this.#drop(connection, publication, () => notAllowed(connection, publication));
       return undefined;
     }
     if (topic.kind === 'live') {
@@ -64,7 +64,7 @@ export class DeviceInbox {
         receivedAtMs: clock.nowMs(),
       });
     } catch (error) {
-      log.warn('a Will could not be handled', { device: device.id, error: messageOf(error) });
+      log.warn('a Will could not be handled', () => ({ device: device.id, error: messageOf(error) }));
     }
   }
 
@@ -83,7 +83,7 @@ export class DeviceInbox {
       this.#options.handlers.onLiveFrame(device, topic, publication.payload);
       this.#options.counters.liveFrames += 1;
     } catch (error) {
-      this.#drop(connection, publication, error);
+      this.#drop(connection, publication, () => error);
     }
   }
 
@@ -117,46 +117,56 @@ export class DeviceInbox {
 
   #judge(connection: Connection, publication: Publication, error: unknown): Outcome {
     if (isAppError(error) && !error.retryable && !OUR_OWN_CODES.has(error.code)) {
-      this.#drop(connection, publication, error);
+      this.#drop(connection, publication, () => error);
       return 'taken';
     }
     const { counters, log } = this.#options;
     counters.messagesFailed += 1;
-    log.warn('a message could not be stored', {
+    log.warn('a message could not be stored', () => ({
       device: connection.device?.id,
       topic: publication.topic,
       error: messageOf(error),
-    });
+    }));
     // A QoS 0 message does not come again, so hanging up would only lose those behind it.
     return publication.qos === 0 ? 'taken' : 'hang-up';
   }
 
-  // Acknowledged, counted, told: closing the connection instead would make a QoS 1 sender repeat it for ever.
-  #drop(connection: Connection, publication: Publication, error: unknown): void {
-    const { counters, log, publish, clock } = this.#options;
-    const code = isAppError(error) ? error.code : 'INTERNAL';
+  // Acknowledged, counted, told: closing the connection instead would make a QoS 1 sender repeat it for ever. Whoever sends
+  // nothing else comes here all the time, so what is said of it is made up only when it is said.
+  #drop(connection: Connection, publication: Publication, why: () => unknown): void {
+    const { counters, log } = this.#options;
     counters.messagesDropped += 1;
-    log.warn('a message was dropped', {
-      device: connection.device?.id,
-      topic: printable(publication.topic),
-      code,
-      error: messageOf(error),
+    connection.allowance?.share.spendOnWorthless();
+    log.warn('a message was dropped', () => {
+      const error = why();
+      return {
+        device: connection.device?.id,
+        topic: printable(publication.topic),
+        code: codeOf(error),
+        error: messageOf(error),
+      };
     });
-    if (!connection.device) return;
-    if (!connection.notices.tryTake()) {
-      counters.noticesDropped += 1;
-      return;
-    }
+    if (!connection.device || !connection.allowance) return;
+    if (connection.allowance.notices.tryTake()) this.#notify(connection.device, publication, why());
+    else counters.noticesDropped += 1;
+  }
+
+  #notify(device: DeviceIdentity, { topic }: Publication, error: unknown): void {
+    const { publish, clock } = this.#options;
     const id = isAppError(error) ? error.detail.id : undefined;
     const notice = {
-      topic: printable(publication.topic),
-      code,
+      topic: printable(topic),
+      code: codeOf(error),
       message: isAppError(error) ? error.message.slice(0, 500) : 'the server failed on this message',
       id: typeof id === 'string' ? id.slice(0, 64) : null,
       at: new Date(clock.nowMs()).toISOString(),
     };
-    publish(errorsTopicOf(connection.device), encodeJson(notice));
+    publish(errorsTopicOf(device), encodeJson(notice));
   }
+}
+
+function codeOf(error: unknown): string {
+  return isAppError(error) ? error.code : 'INTERNAL';
 }
 
 function notAllowed({ device, listener }: Connection, { topic }: Publication): AppError {

@@ -44,6 +44,7 @@ export interface DeviceBrokerCounters {
   loginsRefused: number;
   connectionsReplaced: number;
   packetsTooLarge: number;
+  packetsTooSlow: number;
   messagesAccepted: number;
   /** Acknowledged and thrown away: the device's own fault. */
   messagesDropped: number;
@@ -53,6 +54,10 @@ export interface DeviceBrokerCounters {
   subscriptionsRefused: number;
   /** Connections that were not read for a while, for want of room. */
   readsHeldUp: number;
+  /** The same, because the device held all that it may. */
+  readsHeldUpOfDevice: number;
+  /** The same, because the device sent faster than it may. */
+  readsHeldUpByRate: number;
   /** Of messages that were dropped: a device that sends nothing else is told of few. */
   noticesDropped: number;
   /** To a device whose socket does not drain. */

@@ -17,8 +17,11 @@ export class ThrottledLog {
     this.#options = options;
   }
 
-  /** Warns at most once an interval for each `message`, which comes from a closed set: it is the key. */
-  warn(message: string, fields: Record<string, unknown>): void {
+  /**
+   * Warns at most once an interval for each `message`, which comes from a closed set: it is the key.
+   * @param fields asked for when the line is written.
+   */
+  warn(message: string, fields: () => Record<string, unknown>): void {
     const { logger, clock, intervalMs } = this.#options;
     const nowMs = clock.monotonicMs();
     const line = this.#lines.get(message) ?? { nextMs: 0, suppressed: 0 };
@@ -27,7 +30,7 @@ export class ThrottledLog {
       line.suppressed += 1;
       return;
     }
-    logger.warn({ ...fields, suppressed: line.suppressed }, message);
+    logger.warn({ ...fields(), suppressed: line.suppressed }, message);
     line.nextMs = nowMs + intervalMs;
     line.suppressed = 0;
   }

@@ -16,6 +16,23 @@ export class PacketScanner {
   #length = 0;
   #hasType = false;
   #receivingBytes = 0;
+  #packets = 0;
+  #scannedBytes = 0;
+
+  /** Of the last chunk: less than its length when `maxPackets` were over. */
+  get scannedBytes(): number {
+    return this.#scannedBytes;
+  }
+
+  /** Packets that are here to their end. */
+  get packets(): number {
+    return this.#packets;
+  }
+
+  /** Whether a packet has begun, be it by one byte, and is not all here. */
+  get isWithinPacket(): boolean {
+    return this.#hasType;
+  }
 
   /** Declared size of the packet that is only partly here; 0 between packets. */
   get receivingBytes(): number {
@@ -30,11 +47,13 @@ export class PacketScanner {
   /**
    * Takes the next bytes of the stream.
    * @param maxBytes of the remaining length of each packet that starts within `chunk`.
+   * @param maxPackets that may end within `chunk`; see `scannedBytes`.
    * @returns anything but `ok` means that the stream is lost: close it.
    */
-  scan(chunk: Uint8Array, maxBytes: number): ScanResult {
+  scan(chunk: Uint8Array, maxBytes: number, maxPackets = Infinity): ScanResult {
+    const lastPacket = this.#packets + maxPackets;
     let offset = 0;
-    while (offset < chunk.length) {
+    while (offset < chunk.length && this.#packets < lastPacket) {
       if (this.#remaining >= 0) {
         offset += this.#skipBody(chunk.length - offset);
         continue;
@@ -43,6 +62,7 @@ export class PacketScanner {
       if (result !== 'ok') return result;
       offset += 1;
     }
+    this.#scannedBytes = offset;
     return 'ok';
   }
 
@@ -57,18 +77,19 @@ export class PacketScanner {
     if (byte & 0x80) return this.#lengthBytes < MAX_LENGTH_BYTES ? 'ok' : 'malformed';
     this.#remaining = this.#length;
     this.#receivingBytes = this.#length;
-    if (this.#remaining === 0) this.#startPacket();
+    if (this.#remaining === 0) this.#endPacket();
     return 'ok';
   }
 
   #skipBody(available: number): number {
     const taken = Math.min(available, this.#remaining);
     this.#remaining -= taken;
-    if (this.#remaining === 0) this.#startPacket();
+    if (this.#remaining === 0) this.#endPacket();
     return taken;
   }
 
-  #startPacket(): void {
+  #endPacket(): void {
+    this.#packets += 1;
     this.#remaining = -1;
     this.#lengthBytes = 0;
     this.#length = 0;
