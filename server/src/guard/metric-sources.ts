@@ -17,7 +17,6 @@ import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
-import type { HttpAnswers } from '../plugins/http-answers.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
@@ -51,7 +50,8 @@ export interface MeteredParts {
   queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
-  answers: Pick<HttpAnswers, 'counters'>;
+  /** Of HTTP. */
+  answers: { readonly counters: Counters };
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
   database: Pick<Database, 'counters' | 'stats'>;
   passwords: Pick<Passwords, 'counters'>;

@@ -61,7 +61,7 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
 }
 
 function tellRefusal(error: unknown, code: ServerErrorCode, request: FastifyRequest): void {
-  request.server.refusals.warn(`requests are refused: ${code}`, { code, reason: messageOf(error) });
+  request.server.refusals.warn(`requests are refused: ${code}`, () => ({ code, reason: messageOf(error) }));
 }
 
 const UNREADABLE: Partial<Record<string, string>> = {
