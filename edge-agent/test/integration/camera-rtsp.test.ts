@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../support.ts';
-import { startEncodedCamera, watch } from './encoded-camera.ts';
+import { firstInit, startEncodedCamera, watch } from './encoded-camera.ts';
 import { bundled, ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 import { requireGstreamer, startGstreamerCamera } from './gstreamer-camera.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
@@ -85,7 +85,7 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
       await waitFor(() => started.pictures.length > 0, 'a keyframe picture', PATIENCE_MS);
       expect(started.live.report()).toMatchObject({ codec: 'hev1', encoded: ['main', 'low', 'mpeg1'] });
       const { video, fragments } = watch(started.live, 'main');
-      expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+      expect(await firstInit({ video })).toMatchObject({ width: 640, height: 360 });
       await waitFor(() => fragments.length > 20, 'an encoded stream', PATIENCE_MS);
       expect(fragments[0]!.init.codec).toMatch(/^avc1\./);
     });

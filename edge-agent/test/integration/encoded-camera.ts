@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { Camera } from '../../src/camera/camera.ts';
 import { Encoders, type EncodersOptions } from '../../src/camera/encoder/encoders.ts';
-import type { Fragment } from '../../src/camera/fragment.ts';
+import type { Fragment, InitSegment } from '../../src/camera/fragment.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
 import type { PrivacyMasks } from '../../src/camera/privacy-masks.ts';
 import { LiveCamera } from '../../src/camera/live-camera.ts';
@@ -76,6 +76,11 @@ export function watch(live: LiveCamera, profile: Parameters<LiveSource['open']>[
   const fragments: Fragment[] = [];
   video.onFragment((fragment) => fragments.push(fragment));
   return { video, fragments };
+}
+
+/** However slow this machine is at the moment: a lease gives up after 3.5 s. */
+export function firstInit({ video }: Pick<Watched, 'video'>): Promise<InitSegment> {
+  return waitFor(() => video.init, 'the first picture of the stream', 40_000);
 }
 
 export async function runningEncoders(): Promise<RunningCapture[]> {

@@ -7,6 +7,7 @@ import { rssBytesOf } from '../../src/camera/process-usage.ts';
 import { waitFor } from '../support.ts';
 import {
   bitsPerSecond,
+  firstInit,
   keyframeIntervalsS,
   probe,
   runningEncoders,
@@ -44,7 +45,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     const { live, camera } = await startEncodedCamera(ffmpeg, `file:${await recording('a.mp4', ...H264)}`);
     expect(await runningEncoders()).toEqual([]);
     const { video, fragments } = watch(live, 'low');
-    const init = await video.untilInit();
+    const init = await firstInit({ video });
     expect(init).toMatchObject({ width: 640, height: 360, container: 'fmp4' });
     expect(init.codec).toMatch(/^avc1\.42c0/);
     await waitFor(() => fragments.length >= 90, 'six seconds', PATIENCE_MS);
@@ -96,7 +97,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     expect(live.report().codec).toContain(codec);
     expect(live.report().encoded).toEqual(['main', 'low', 'mpeg1']);
     const { video, fragments } = watch(live, 'main');
-    expect(await video.untilInit()).toMatchObject({ width: 1280, height: 720 });
+    expect(await firstInit({ video })).toMatchObject({ width: 1280, height: 720 });
     await waitFor(() => fragments.length >= 45, 'three seconds', PATIENCE_MS);
     expect(await probe(fragments)).toMatchObject({
       codec: 'h264',
@@ -118,7 +119,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
   ])('make `mpeg1` for browsers without H.264, of %s', async (_, name, encoder) => {
     const { live } = await startEncodedCamera(ffmpeg, `file:${await recording(name, ...encoder)}`);
     const { video, fragments } = watch(live, 'mpeg1');
-    expect(await video.untilInit()).toMatchObject({
+    expect(await firstInit({ video })).toMatchObject({
       container: 'mpegts',
       mime: 'video/mp2t',
       width: 640,
@@ -143,7 +144,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
   it('come back when the muxer of `mpeg1` is killed, and leave nothing when it is closed', async () => {
     const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front');
     const { video, fragments } = watch(live, 'mpeg1');
-    await video.untilInit();
+    await firstInit({ video });
     const [first] = encoders.running;
     process.kill(first!.process!.pid, 'SIGKILL');
     const epochs = (): number => new Set(fragments.map(({ init }) => init.epoch)).size;
@@ -163,7 +164,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     expect(live.report().encoded).toEqual(['mpeg1']);
     expect(await runningCaptures()).toHaveLength(1);
     const { video, fragments } = watch(live, 'low');
-    expect(await video.untilInit()).toMatchObject({ width: 320, height: 180 });
+    expect(await firstInit({ video })).toMatchObject({ width: 320, height: 180 });
     await waitFor(() => fragments.length > 20, 'the second stream', PATIENCE_MS);
     expect(await probe(fragments)).toMatchObject({ width: 320, profile: 'Constrained Baseline' });
     expect([await runningEncoders(), live.subStreamPid !== undefined]).toEqual([[], true]);
@@ -171,7 +172,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     await waitFor(async () => (await runningCaptures()).length === 1, 'the second session to end');
     // And once more, as another epoch.
     const again = watch(live, 'low');
-    const { epoch } = await again.video.untilInit();
+    const { epoch } = await firstInit(again);
     expect(epoch).toBeGreaterThan(fragments[0]!.init.epoch);
   });
 
@@ -179,7 +180,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     const source = `file:${await recording('a.mp4', ...H264)}`;
     const { live } = await startEncodedCamera(ffmpeg, source, { subStream: source });
     const { video } = watch(live, 'low');
-    expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+    expect(await firstInit({ video })).toMatchObject({ width: 640, height: 360 });
     expect(await runningEncoders()).toHaveLength(1);
     expect(live.report().encoded).toEqual(['low', 'mpeg1']);
   });
@@ -189,7 +190,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     const { live } = await startEncodedCamera(ffmpeg, 'demo:front', { subStream });
     for (let lease = 0; lease < 2; lease += 1) {
       const { video, fragments } = watch(live, 'low');
-      expect(await video.untilInit()).toMatchObject({ width: 640, height: 360 });
+      expect(await firstInit({ video })).toMatchObject({ width: 640, height: 360 });
       await waitFor(() => fragments.length > 5, 'the first stream', PATIENCE_MS);
       expect(live.subStreamPid).toBeUndefined();
       video.close();
@@ -199,7 +200,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
   it('come back as another epoch when they are killed, and the agent tells', async () => {
     const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front');
     const { video, fragments } = watch(live, 'low');
-    await video.untilInit();
+    await firstInit({ video });
     const [first] = await runningEncoders();
     expect(getPriority(first!.pid)).toBe(10);
     process.kill(first!.pid, 'SIGKILL');
@@ -217,7 +218,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
   it('start anew when they hold more memory than they may', async () => {
     const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front', { maxRssBytes: 1_000_000 });
     const { video, fragments } = watch(live, 'low');
-    await video.untilInit();
+    await firstInit({ video });
     await waitFor(() => encoders.counters.recycled > 0, 'the memory to be looked at', PATIENCE_MS);
     await waitFor(() => new Set(fragments.map(({ init }) => init.epoch)).size > 1, 'a new run', PATIENCE_MS);
     expect(encoders.counters.restarts).toBe(0);
@@ -228,7 +229,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     for (let lease = 0; lease < 200; lease += 1) {
       const video = live.open('low');
       // Some get as far as a picture, some are given back while they start.
-      if (lease % 20 === 0) await video.untilInit();
+      if (lease % 20 === 0) await firstInit({ video });
       else await new Promise((resolve) => setImmediate(resolve));
       video.close();
     }

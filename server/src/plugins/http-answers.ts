@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 
 /** Of all connections. Policy `reject`: the answer is an error instead. */
-export const ANSWERS_MAX_BYTES = 32 * 1024 * 1024;
+export const ANSWERS_MAX_BYTES = 16 * 1024 * 1024;
 /** Policy `close`. No browser sends a request before the answer to the one before is there (RFC 9112 section 9.3.2 lets them). */
 export const UNANSWERED_PER_CONNECTION = 8;
 /** Errors and the like are not counted; with the bound above they come to some megabytes in all. */
