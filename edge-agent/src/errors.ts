@@ -6,6 +6,10 @@ export const AGENT_ERRORS = {
   DATA_DIR_IN_USE: 'Another agent runs on the same data directory.',
   PORT_IN_USE: 'The site broker cannot have its port; it is tried again by itself.',
   SOURCE_UNREACHABLE: 'The camera does not answer; it is tried again by itself.',
+  SOURCE_SILENT: 'Nothing comes from the camera any more; it is tried again by itself.',
+  SOURCE_STALLED:
+    'The camera sends, but no pictures that can be shown; it is tried again by itself. Look at its keyframe interval.',
+  SOURCE_CHANGED: 'The camera was given another resolution, or its clock was set; its stream is opened anew.',
   SOURCE_ENDED: 'The camera ended the stream; it is tried again by itself.',
   SOURCE_UNAUTHORIZED: 'The camera refuses the user name or password; one try in 30 minutes.',
   SOURCE_UNSUPPORTED: 'The camera sends what the gateway cannot read; checked again every 30 minutes.',

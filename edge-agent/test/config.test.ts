@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { agentConfigSchema } from '../src/config.ts';
 import { loadAgentConfig, parseAgentYaml } from '../src/config-file.ts';
+import { configReference } from './config-reference.ts';
 import { temporaryFolder } from './support.ts';
 
 const minimal = `
@@ -38,6 +39,12 @@ function documentKeys(value: unknown, path = ''): string[] {
   if (typeof value !== 'object' || value === null) return [path];
   return Object.entries(value).flatMap(([key, inner]) => documentKeys(inner, path ? `${path}.${key}` : key));
 }
+
+test('CONFIG.md says what the schema and the example say', async () => {
+  const reference = await configReference();
+  expect(reference).toContain('| `cameras[].snapshotIntervalSeconds` | whole number, 0 to 86400 | `60` |');
+  await expect(reference).toMatchFileSnapshot('../CONFIG.md');
+});
 
 describe('agent.example.yaml', () => {
   test('is valid, and lists every key that there is', async () => {

@@ -2,11 +2,13 @@
 
 import { parseArgs } from 'node:util';
 import { box } from './box/box.ts';
+import { edge } from './edge/edge.ts';
 import { Unavailable } from './harness/unavailable.ts';
 import { oldDesign } from './old-design/old-design.ts';
 import type { BenchOptions } from './options.ts';
 import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
+import { soak } from './soak/soak.ts';
 
 interface Bench {
   says: string;
@@ -25,6 +27,14 @@ const BENCHES: Record<string, Bench> = {
   'old-design': {
     says: 'relaying 1, 2 and 5 streams beside the old design, an ffmpeg on the server for each stream [--size 1080] [--rounds 3]',
     run: oldDesign,
+  },
+  edge: {
+    says: 'CPU and memory of the agent with 1, 4 and 8 cameras passed through, beside plain ffmpeg copying; low and mpeg1 [--size 1080] [--rounds 3]',
+    run: edge,
+  },
+  soak: {
+    says: 'the agent for 20 minutes with four cameras, one of them flapping, one with a wrong password, and an uplink that is cut three times',
+    run: soak,
   },
   box: {
     says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; then the old design [--without-old] [--size 1080]; needs root',

@@ -21,7 +21,7 @@ import type { SnapshotWorker } from './ingest/snapshot-worker.ts';
 import type { SnapshotIntake, SnapshotJob } from './ingest/snapshot-intake.ts';
 import { ANSWERS_MAX_BYTES, type HttpAnswers } from './plugins/http-answers.ts';
 import type { HttpBodies } from './plugins/http-bodies.ts';
-import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
+import { BODY_MAX_BYTES, maxHttpConnections } from './plugins/http-limits.ts';
 import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
@@ -82,7 +82,7 @@ export async function openGuard(
 }
 
 function openLedger(
-  { live, webSocket, images }: Opening['config'],
+  config: Opening['config'],
   {
     relay,
     broker,
@@ -97,6 +97,7 @@ function openLedger(
     answers,
   }: GuardNeeds,
 ): ByteLedger {
+  const { live, webSocket, images } = config;
   const { maxStreams, maxStillsStreams, maxViewers } = live;
   const { gopCacheMaxBytes, viewerMaxQueuedBytes } = RELAY_LIMITS;
   return new ByteLedger({
@@ -132,7 +133,10 @@ function openLedger(
       maxBytes: webSocket.maxUpdateSockets * MAX_SOCKET_QUEUED_BYTES,
     },
     httpAnswers: { heldBytes: () => answers.heldBytes, maxBytes: ANSWERS_MAX_BYTES },
-    httpBodies: { heldBytes: () => bodies.heldBytes, maxBytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES },
+    httpBodies: {
+      heldBytes: () => bodies.heldBytes,
+      maxBytes: maxHttpConnections(config) * BODY_MAX_BYTES,
+    },
     readings: { heldBytes: () => readings.stats.bytes, maxBytes: BATCH_QUEUE_MAX_BYTES },
   });
 }

@@ -20,6 +20,7 @@ import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
 import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { MediaStore } from './media-store/media-store.ts';
+import { maxHttpConnections, maxWebSockets } from './plugins/http-limits.ts';
 import { Metrics } from './plugins/metrics.ts';
 import { type Database } from './postgres/pool.ts';
 import { type JobQueue } from './queues/job-queue.ts';
@@ -134,9 +135,10 @@ export async function openHttp(
     version,
     trustProxy: http.trustProxy,
     requestsPerMinute: http.requestsPerMinute,
+    maxConnections: maxHttpConnections(config),
     connectionsPerAddress: http.connectionsPerAddress,
     metricsToken: http.metricsToken,
-    webSocket: { ...webSocket, maxSockets: config.live.maxViewers + webSocket.maxUpdateSockets },
+    webSocket: { ...webSocket, maxSockets: maxWebSockets(config) },
   });
   lifetime.onClose('http', () => closeHttp(app));
   return listen(app, http);

@@ -34,10 +34,11 @@ import {
 import { SNAPSHOTS_WAITING_MAX } from './ingest/snapshot-intake.ts';
 import { KNOWN_FOLDERS_MAX } from './media-store/media-store.ts';
 import { STAGING_REJECTED_MAX } from './media-store/staging.ts';
-import { ANSWERS_MAX_BYTES, UNANSWERED_PER_CONNECTION } from './plugins/http-answers.ts';
+import { ANSWERS_MAX_BYTES, SMALL_ANSWER_BYTES, UNANSWERED_PER_CONNECTION } from './plugins/http-answers.ts';
 import { FIRST_REQUEST_WITHIN_MS, SILENT_MAX_MS } from './plugins/http-connections.ts';
-import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from './plugins/http-limits.ts';
+import { BODY_MAX_BYTES, maxHttpConnections, maxWebSockets } from './plugins/http-limits.ts';
 import { TRACKED_ADDRESSES } from './plugins/rate-limit.ts';
+import { MESSAGE_FRAGMENTS_MAX } from './plugins/web-sockets.ts';
 import type { ServerErrorCode } from './errors.ts';
 import { GUARD_CHANGES_MAX } from './guard/guard.ts';
 import { SHEDDING_EVENTS_MAX } from './guard/shedding-events.ts';
@@ -372,17 +373,19 @@ function databaseRows({ postgres }: ServerConfig): LimitRow[] {
   ];
 }
 
-function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow[] {
-  const maxSockets = live.maxViewers + webSocket.maxUpdateSockets;
+function webRows(config: ServerConfig): LimitRow[] {
+  const { http, webSocket, updateShare } = config;
+  const maxSockets = maxWebSockets(config);
+  const maxConnections = maxHttpConnections(config);
   return [
-    row('HTTP connections', MAX_HTTP_CONNECTIONS, 'connections', 'reject', {
+    row('HTTP connections', maxConnections, 'connections', 'reject', {
       counter: 'http_connections_dropped',
-      bytes: MAX_HTTP_CONNECTIONS * HTTP_CONNECTION_BYTES,
+      bytes: maxConnections * HTTP_CONNECTION_BYTES,
     }),
     row('HTTP connections of one address', http.connectionsPerAddress, 'connections', 'close', {
       env: 'HTTP_CONNECTIONS_PER_ADDRESS',
       counter: 'http_connections_refused_of_address',
-      bytes: MAX_HTTP_CONNECTIONS * ENTRY_BYTES,
+      bytes: maxConnections * ENTRY_BYTES,
     }),
     row('HTTP connection without a request', FIRST_REQUEST_WITHIN_MS, 'ms', 'close', {
       counter: 'http_connections_silent',
@@ -392,6 +395,8 @@ function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow
     }),
     row('requests without an answer, a connection', UNANSWERED_PER_CONNECTION, 'requests', 'close', {
       counter: 'http_connections_cut',
+      // Larger ones are those of the next row.
+      bytes: maxConnections * UNANSWERED_PER_CONNECTION * SMALL_ANSWER_BYTES,
     }),
     row('answers that wait to be read', ANSWERS_MAX_BYTES, 'bytes', 'reject', {
       counter: 'http_answers_refused',
@@ -399,7 +404,7 @@ function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow
     }),
     row('HTTP body', BODY_MAX_BYTES, 'bytes', 'reject', {
       counter: httpErrors('PAYLOAD_TOO_LARGE'),
-      bytes: MAX_HTTP_CONNECTIONS * BODY_MAX_BYTES,
+      bytes: maxConnections * BODY_MAX_BYTES,
     }),
     row('HTTP requests of one address', http.requestsPerMinute, 'a minute', 'slow', {
       env: 'HTTP_REQUESTS_PER_MINUTE',
@@ -411,6 +416,9 @@ function webRows({ http, webSocket, live, updateShare }: ServerConfig): LimitRow
       env: 'WS_MAX_PAYLOAD_BYTES',
       counter: 'sockets_messages_too_large',
       bytes: maxSockets * webSocket.maxPayloadBytes,
+    }),
+    row('pieces of a message of a browser', MESSAGE_FRAGMENTS_MAX, 'pieces', 'close', {
+      counter: 'sockets_messages_in_pieces',
     }),
     row('browser without a pong', webSocket.pongTimeoutMs, 'ms', 'close', {
       env: 'WS_PONG_TIMEOUT_MS',

@@ -27,10 +27,11 @@ const RETRY_MAX_MS = 5 * 60_000;
 export const RECHECK_MS = 30 * 60_000;
 /** Live for so long, a camera starts over with short delays. */
 export const STABLE_AFTER_MS = 60_000;
-// Most cameras describe themselves fully in their SDP: one second more is waste that every viewer sees as a slow start. Those that
-// do not are given the time for a keyframe on every second try.
-const PROBE_SHORT_MS = 1_000;
-const PROBE_LONG_MS = 5_000;
+// Most cameras send a keyframe at once: one second more is waste that every viewer sees as a slow start. Those that do not are
+// given more time for one, try by try, and then from the start again.
+const PROBES_MS = [1_000, 5_000, 15_000] as const;
+/** A stream that changed is opened anew at once, unless that has only just been done. */
+const CHANGE_REST_MS = 10_000;
 const MAX_DETAIL_CHARACTERS = 500;
 const LISTENER_ERROR_LOG_MS = 60_000;
 
@@ -99,6 +100,7 @@ export class Camera {
   #picture: KeyframePicture | undefined;
   #report: CameraReport;
   #lastListenerErrorMs = -Infinity;
+  #lastChangeMs = -Infinity;
 
   /** @throws {AppError} CONFIG_INVALID when the source cannot be understood. */
   constructor(options: CameraOptions) {
@@ -165,7 +167,7 @@ export class Camera {
     const capture = (this.#options.openCapture ?? openCapture)({
       source: this.#source,
       transport,
-      probeMs: this.#backoff.failures % 2 === 0 ? PROBE_SHORT_MS : PROBE_LONG_MS,
+      probeMs: PROBES_MS[this.#backoff.failures % PROBES_MS.length]!,
       name: this.#options.name,
       hasPictures: this.#options.hasPictures ?? true,
       masks: this.masks,
@@ -190,6 +192,12 @@ export class Camera {
       this.#connect(other, [...alreadyRefused, transport]);
       return;
     }
+    if (wasLive && reason.code === 'SOURCE_CHANGED' && this.#hasRested()) {
+      this.#logger.info({ reason: reason.message }, 'the stream changed');
+      this.counters.restarts += 1;
+      this.#connect(transport);
+      return;
+    }
     // What worked once is only worth remembering while it does: a new firmware or firewall may have turned it round.
     if (!wasLive) this.#workingTransport = undefined;
     this.#scheduleRetry(reason);
@@ -211,6 +219,13 @@ export class Camera {
       reason: reason.code,
       detail: reason.message.slice(0, MAX_DETAIL_CHARACTERS),
     });
+  }
+
+  #hasRested(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const hasRested = nowMs - this.#lastChangeMs >= CHANGE_REST_MS;
+    if (hasRested) this.#lastChangeMs = nowMs;
+    return hasRested;
   }
 
   #takeInit(init: SplitInit): void {

@@ -46,6 +46,8 @@ export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty
 // Every picture of MJPEG is a keyframe. `lt`: a camera's clock may be set back.
 const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)+lt(t,prev_selected_t)'";
 const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
+/** What ffmpeg may hold while it looks: 15 s of 8 Mbit/s. */
+const PROBE_BYTES = 15_000_000;
 const RTSP_PROTOCOLS = 'tcp,udp,rtp,rtsp,tls,crypto';
 
 export function captureCommand(options: CaptureCommandOptions): CaptureCommand {
@@ -68,6 +70,7 @@ function rtspCommand(source: RtspSource, options: CaptureCommandOptions): Captur
     allowed_media_types: 'video',
     [binary.timeoutOption.slice(1)]: String(socketTimeoutMs * 1000),
     analyzeduration: String(probeMs * 1000),
+    probesize: String(PROBE_BYTES),
   };
   if (redact(url) !== url && binary.canHideUrl) return hiddenRtspCommand(url, settings, options);
   const inputOptions = Object.entries(settings).flatMap(([name, value]) => [`-${name}`, value]);

@@ -45,6 +45,15 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    pattern: /dimensions not set|unspecified size/,
+    error: () =>
+      new AppError(
+        'SOURCE_STALLED',
+        "no keyframe came in time; set the camera's keyframe interval (I-frame interval, GOP) to one or two seconds",
+        { retryable: true },
+      ),
+  },
+  {
     pattern: /\b404\b/,
     error: () => unreachable('the camera has no stream at this path (404); check the path of the URL'),
   },

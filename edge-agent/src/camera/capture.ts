@@ -5,20 +5,25 @@ import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-er
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import { captureCommand, PICTURE_FD, type Transport } from './capture-arguments.ts';
 import { explainExit } from './capture-failure.ts';
-import { ChildProcess } from './child-process.ts';
+import { ChildProcess, type ChildExit } from './child-process.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
 import { Fmp4Splitter, type SplitFragment, type SplitInit } from './fmp4-splitter.ts';
 import { JpegSplitter, type SplitPicture } from './jpeg-splitter.ts';
 import type { PrivacyMasks } from './privacy-masks.ts';
 import { resolveHost, type Source } from './source.ts';
+import { StreamChanges } from './stream-changes.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** From the start to the init segment. */
-const CONNECT_TIMEOUT_MS = 10_000;
+/** From the start to the init segment, beside the time in which ffmpeg looks at the stream. */
+const CONNECT_TIMEOUT_MS = 9_000;
 /** From the init segment to the first keyframe: cameras with long GOPs do not all send one at PLAY. */
 const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
-/** Between two access units. */
-const NO_DATA_TIMEOUT_MS = 10_000;
+/** Without a byte from the camera: ffmpeg itself gives up. */
+const SILENT_TIMEOUT_MS = 8_000;
+/** Without an access unit, whatever else comes. Later than the one above, so that each has a reason of its own. */
+const STALLED_TIMEOUT_MS = 10_000;
+/** How far the time of ffmpeg's end may be from its time-out. */
+const SILENT_SLACK_MS = 500;
 
 export interface CaptureOptions {
   source: Source;
@@ -55,6 +60,9 @@ export class Capture implements CaptureRun {
   readonly #stopped: Promise<undefined>;
   #tellStopped: () => void = () => {};
   #isLive = false;
+  #lastUnitMs = 0;
+  #lastIntervalMs = 0;
+  #changes: StreamChanges | undefined;
 
   constructor(options: CaptureOptions) {
     this.#options = options;
@@ -81,15 +89,16 @@ export class Capture implements CaptureRun {
 
   async #run(): Promise<AppError> {
     try {
-      this.#watchdog.expect(CONNECT_TIMEOUT_MS, () =>
-        this.#stop(unreachable(`the camera gave no picture within ${CONNECT_TIMEOUT_MS / 1000} s`)),
+      const withinMs = CONNECT_TIMEOUT_MS + this.#options.probeMs;
+      this.#watchdog.expect(withinMs, () =>
+        this.#stop(unreachable(`the camera gave no picture within ${withinMs / 1000} s`)),
       );
       const source = await Promise.race([this.#findHost(), this.#stopped]);
       if (this.#reason || !source)
         return this.#reason ?? new AppError('SHUTTING_DOWN', 'the capture was closed');
       this.#child = this.#newChild(source);
       const exit = await this.#child.start();
-      return this.#reason ?? explainExit(exit, this.#isLive);
+      return this.#reason ?? this.#explain(exit);
     } catch (error) {
       if (isAppError(error)) return error;
       return new AppError('ENCODER_FAILED', `the capture failed: ${messageOf(error)}`, { retryable: true });
@@ -106,7 +115,7 @@ export class Capture implements CaptureRun {
 
   #newChild(source: Source): ChildProcess {
     const { ffmpeg, runDir, clock } = this.#options;
-    const { args, stdin } = captureCommand({ ...this.#options, source, socketTimeoutMs: NO_DATA_TIMEOUT_MS });
+    const { args, stdin } = captureCommand({ ...this.#options, source, socketTimeoutMs: SILENT_TIMEOUT_MS });
     const video = new Fmp4Splitter({
       onInit: (init) => this.#takeInit(init),
       onFragment: (fragment) => this.#takeFragment(fragment),
@@ -133,20 +142,37 @@ export class Capture implements CaptureRun {
 
   #takeInit(init: SplitInit): void {
     this.#watchdog.expect(FIRST_KEYFRAME_TIMEOUT_MS, () =>
-      this.#stop(unreachable(`the camera sent no keyframe within ${FIRST_KEYFRAME_TIMEOUT_MS / 1000} s`)),
+      this.#stop(stalled(`the camera sent no keyframe within ${FIRST_KEYFRAME_TIMEOUT_MS / 1000} s`)),
     );
+    this.#changes = new StreamChanges(init);
     this.#options.onInit(init);
   }
 
   #takeFragment(fragment: SplitFragment): void {
-    if (this.#isLive) this.#watchdog.feed(NO_DATA_TIMEOUT_MS);
+    const change = this.#changes?.look(fragment);
+    if (change !== undefined)
+      return this.#stop(new AppError('SOURCE_CHANGED', `${change}; it is opened anew`, { retryable: true }));
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#lastIntervalMs = nowMs - this.#lastUnitMs;
+    this.#lastUnitMs = nowMs;
+    if (this.#isLive) this.#watchdog.feed(STALLED_TIMEOUT_MS);
     else {
       this.#isLive = true;
-      this.#watchdog.expect(NO_DATA_TIMEOUT_MS, () =>
-        this.#stop(unreachable(`the camera sent nothing for ${NO_DATA_TIMEOUT_MS / 1000} s`)),
+      this.#watchdog.expect(STALLED_TIMEOUT_MS, () =>
+        this.#stop(stalled(`the camera sent no picture for ${STALLED_TIMEOUT_MS / 1000} s`)),
       );
     }
     this.#options.onFragment(fragment);
+  }
+
+  /** ffmpeg says of its time-out only that the stream ended; it keeps the last access unit back until then. */
+  #explain(exit: ChildExit): AppError {
+    const sinceUnitMs = this.#options.clock.monotonicMs() - this.#lastUnitMs;
+    const unitlessMs = Math.max(sinceUnitMs, this.#lastIntervalMs);
+    if (!this.#isLive || unitlessMs < SILENT_TIMEOUT_MS - SILENT_SLACK_MS)
+      return explainExit(exit, this.#isLive);
+    const message = `nothing came from the camera for ${SILENT_TIMEOUT_MS / 1000} s`;
+    return new AppError('SOURCE_SILENT', message, { retryable: true });
   }
 
   #stop(reason: AppError): void {
@@ -158,4 +184,8 @@ export class Capture implements CaptureRun {
 
 function unreachable(message: string): AppError {
   return new AppError('SOURCE_UNREACHABLE', message, { retryable: true });
+}
+
+function stalled(message: string): AppError {
+  return new AppError('SOURCE_STALLED', message, { retryable: true });
 }

@@ -69,6 +69,7 @@ describe('captureCommand', () => {
       'option allowed_media_types video',
       'option timeout 10000000',
       'option analyzeduration 1000000',
+      'option probesize 15000000',
       '',
     ]);
   });

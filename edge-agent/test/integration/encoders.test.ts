@@ -98,14 +98,14 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
     expect(live.report().encoded).toEqual(['main', 'low', 'mpeg1']);
     const { video, fragments } = watch(live, 'main');
     expect(await firstInit({ video })).toMatchObject({ width: 1280, height: 720 });
-    await waitFor(() => fragments.length >= 45, 'three seconds', PATIENCE_MS);
+    await waitFor(() => fragments.length >= 31, 'two seconds', PATIENCE_MS);
     expect(await probe(fragments)).toMatchObject({
       codec: 'h264',
       profile: 'Constrained Baseline',
       width: 1280,
       height: 720,
       pixelFormat: 'yuv420p',
-      pictures: expect.stringMatching(/^[IP]{45,}$/),
+      pictures: expect.stringMatching(/^[IP]{31,}$/),
     });
     expect(keyframeIntervalsS(fragments)).toEqual(keyframeIntervalsS(fragments).map(() => 1));
     // Of MJPEG every picture is a keyframe; not each is worth a JPEG.
@@ -125,7 +125,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
       width: 640,
       height: 360,
     });
-    await waitFor(() => fragments.length >= 100, 'four seconds', PATIENCE_MS);
+    await waitFor(() => fragments.length >= 60, 'two seconds', PATIENCE_MS);
     expect(Date.now() - fragments.at(-1)!.capturedAtUs / 1000).toBeLessThan(1_500);
     expect(fragments[0]).toMatchObject({ isKeyframe: true, sequence: 0 });
     expect(keyframeIntervalsS(fragments)).toEqual(keyframeIntervalsS(fragments).map(() => 1));
@@ -134,12 +134,17 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
       codec: 'mpeg1video',
       width: 640,
       height: 360,
-      pictures: expect.stringMatching(/^[IP]{95,}$/),
+      pictures: expect.stringMatching(/^[IP]{55,}$/),
     });
     // One that starts later, at any keyframe, sees pictures, too.
     const later = fragments.slice(fragments.findLastIndex(({ isKeyframe }) => isKeyframe));
     expect(await probe(later)).toMatchObject({ codec: 'mpeg1video', pictures: expect.stringMatching(/^I/) });
   });
+});
+
+// What is ours of it is the same with each ffmpeg.
+describe.skipIf(!hasProbe)('Encoders', () => {
+  const ffmpeg = ffmpegs.at(-1)!;
 
   it('come back when the muxer of `mpeg1` is killed, and leave nothing when it is closed', async () => {
     const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front');

@@ -13,6 +13,8 @@ export interface ReadingsOptions {
   logins: DeviceLogin[];
   perSecond: number;
   metric: string;
+  /** Of the site, or the server itself. */
+  broker?: 'site' | 'server';
 }
 
 interface ReadingsReport {
@@ -32,12 +34,18 @@ class Sensor {
   readonly acked: number[] = [];
   readonly #client: MqttClient;
   readonly #metric: string;
+  readonly #topic: string;
   inFlight = 0;
   sent = 0;
   #lastTs = 0;
 
-  constructor(id: string, client: MqttClient, metric: string) {
+  constructor(
+    id: string,
+    client: MqttClient,
+    { metric, broker }: Pick<ReadingsOptions, 'metric' | 'broker'>,
+  ) {
     this.id = id;
+    this.#topic = broker === 'site' ? `sensors/${id}/telemetry` : topics.sensorTelemetry('local', id);
     this.#client = client;
     this.#metric = metric;
   }
@@ -47,7 +55,7 @@ class Sensor {
     this.#lastTs = Math.max(this.#lastTs + 1, Date.now());
     const payload = JSON.stringify({ ts: this.#lastTs, values: { [this.#metric]: number } });
     this.inFlight += 1;
-    this.#client.publish(topics.sensorTelemetry('local', this.id), payload, { qos: 1 }, (error) => {
+    this.#client.publish(this.#topic, payload, { qos: 1 }, (error) => {
       this.inFlight -= 1;
       if (!error) this.acked.push(number);
     });
@@ -95,11 +103,12 @@ class Readings implements Load<ReadingsReport> {
   }
 }
 
-export async function startReadings({ port, logins, perSecond, metric }: ReadingsOptions): Promise<Readings> {
+export async function startReadings(options: ReadingsOptions): Promise<Readings> {
+  const { port, logins, perSecond } = options;
   const sensors: Sensor[] = [];
   for (const { id, secret } of logins) {
     const client = await connectMqtt({ port, clientId: id, username: id, password: secret });
-    sensors.push(new Sensor(id, client, metric));
+    sensors.push(new Sensor(id, client, options));
     await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
   }
   return new Readings(sensors, perSecond);

@@ -7,7 +7,7 @@ import { startOldSnapshots } from './old-snapshots.ts';
 import { startReadings } from './readings.ts';
 import { startReports } from './reports.ts';
 import { startMqttFeed, startTcpFeed } from './rival-feeds.ts';
-import { startRtspCameras } from './rtsp-cameras.ts';
+import { startDrawnCamera, startRtspCameras } from './rtsp-cameras.ts';
 import { startSensorConnections } from './sensor-connections.ts';
 import { startSitecastAgent } from './sitecast-agent.ts';
 import { startSnapshots } from './snapshots.ts';
@@ -19,6 +19,7 @@ export const LOADS = {
   'tcp-feed': startTcpFeed,
   'mqtt-feed': startMqttFeed,
   'rtsp-cameras': startRtspCameras,
+  'drawn-camera': startDrawnCamera,
   viewers: startViewers,
   'sensor-connections': startSensorConnections,
   readings: startReadings,

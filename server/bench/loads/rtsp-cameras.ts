@@ -1,4 +1,4 @@
-// Foreign cameras: GStreamer's RTSP server, as the tests of the agent use it, sending a movie for ever.
+// Foreign cameras: GStreamer's RTSP server, as the tests of the agent use it, sending a movie for ever or what it draws.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -25,8 +25,12 @@ from gi.repository import Gst, GstRtspServer
 Gst.init(None)
 assert Gst.ElementFactory.find("appsrc") and Gst.ElementFactory.find("rtph264pay")`;
 
-export function hasRtspCameras(): boolean {
-  return spawnSync(PYTHON, ['-c', PROBE]).status === 0;
+/** @returns undefined where they can run, with an ffmpeg that makes their movie. */
+export function whyNoCameras(): string | undefined {
+  if (spawnSync('ffmpeg', ['-version']).error) return 'ffmpeg is not installed';
+  if (spawnSync(PYTHON, ['-c', PROBE]).status !== 0)
+    return "GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-good)";
+  return undefined;
 }
 
 /** Their server ends with this process, for its standard input does. */
@@ -38,6 +42,19 @@ export async function startRtspCameras({
   const port = await portOf(PYTHON, args);
   const urls = Array.from({ length: cameras }, (_, number) => `rtsp://127.0.0.1:${port}/cam${number}`);
   return { reset: () => undefined, report: () => ({ urls }) };
+}
+
+export interface DrawnCameraOptions {
+  port: number;
+  user?: string;
+  password?: string;
+}
+
+/** One camera, at /cam. */
+export async function startDrawnCamera({ port, user, password }: DrawnCameraOptions): Promise<Load<object>> {
+  const login = user === undefined || password === undefined ? [] : ['--user', user, '--password', password];
+  await portOf(PYTHON, [SCRIPT, '--port', String(port), ...login]);
+  return { reset: () => undefined, report: () => ({}) };
 }
 
 function portOf(command: string, args: string[]): Promise<string> {

@@ -7,7 +7,7 @@ import type { BenchOptions } from '../options.ts';
 import { FIVE_BY_TWO, startOld, startOurs } from '../relay/subjects.ts';
 import { takeTurns, type Measured } from '../relay/turns.ts';
 import { figureTable, ratioOf, rowOf, type Figure, type Row } from '../relay/verdict.ts';
-import { whyNoOldDesign } from '../rivals/old-design.ts';
+import { whyNoCameras } from '../loads/rtsp-cameras.ts';
 
 const STREAMS = [1, 2, 5];
 const MAX_STREAMS = Math.max(...STREAMS);
@@ -22,7 +22,7 @@ type OldFigure = Figure & { streams: number };
 
 /** @throws {Unavailable} */
 export async function oldDesign(options: BenchOptions): Promise<void> {
-  const reason = whyNoOldDesign();
+  const reason = whyNoCameras();
   if (reason !== undefined) throw new Unavailable(reason);
   const log = options.json ? () => undefined : console.log;
   const measured = await measureRounds(options, log);

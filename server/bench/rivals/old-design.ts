@@ -1,6 +1,5 @@
 // The old design with cameras to look at; those are outside of what is measured. Owns both, and a folder for what they write.
 
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../harness/free-port.ts';
 import { LoadProcess } from '../harness/load-process.ts';
@@ -8,7 +7,6 @@ import { Program, type ProgramOptions } from '../harness/program.ts';
 import { Resources } from '../harness/resources.ts';
 import { TempDir } from '../harness/temp-dir.ts';
 import { writeMovie, type PictureHeight } from '../loads/movie.ts';
-import { hasRtspCameras } from '../loads/rtsp-cameras.ts';
 import type { ViewersOptions } from '../loads/viewers.ts';
 
 const OLD_DESIGN = fileURLToPath(new URL('./old-design.js', import.meta.url));
@@ -20,14 +18,6 @@ export interface OldDesignOptions {
   height: PictureHeight;
   /** Wraps the command, to start it in a box. */
   launch?: (options: ProgramOptions) => ProgramOptions;
-}
-
-/** @returns undefined where it can run. */
-export function whyNoOldDesign(): string | undefined {
-  if (spawnSync('ffmpeg', ['-version']).error) return 'ffmpeg is not installed';
-  if (!hasRtspCameras())
-    return "GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-good)";
-  return undefined;
 }
 
 export class OldDesign implements AsyncDisposable {

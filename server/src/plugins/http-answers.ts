@@ -9,8 +9,8 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 export const ANSWERS_MAX_BYTES = 16 * 1024 * 1024;
 /** Policy `close`. No browser sends a request before the answer to the one before is there (RFC 9112 section 9.3.2 lets them). */
 export const UNANSWERED_PER_CONNECTION = 8;
-/** Errors and the like are not counted; with the bound above they come to some megabytes in all. */
-const SMALL_BYTES = 2 * 1024;
+/** Of up to so many bytes they are not counted, but bounded by the number of requests: so an error can always be told. */
+export const SMALL_ANSWER_BYTES = 1024;
 const RETRY_AFTER_MS = 5_000;
 
 export class HttpAnswers {
@@ -86,7 +86,7 @@ export const httpAnswers = fp<{ answers: HttpAnswers }>(async (app, { answers })
   app.addHook('onSend', async ({ raw: { socket } }, reply, payload) => {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
     const bytes = Buffer.byteLength(payload);
-    if (bytes <= SMALL_BYTES || socket.destroyed) return payload;
+    if (bytes <= SMALL_ANSWER_BYTES || socket.destroyed) return payload;
     reply.raw.once('close', connectionOf(socket).keep(answers.hold(bytes)));
     return payload;
   });

@@ -1,4 +1,4 @@
-// How many bytes of request bodies are held, counted before they are read. Bound: MAX_HTTP_CONNECTIONS times BODY_MAX_BYTES.
+// How many bytes of request bodies are held, counted before they are read. Bound: `maxHttpConnections` times BODY_MAX_BYTES.
 
 import fp from 'fastify-plugin';
 import type { FastifyRequest } from 'fastify';

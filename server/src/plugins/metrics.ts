@@ -25,6 +25,7 @@ const OWN_COUNTERS = {
   http_connections_dropped: 'Connections above the bound of the HTTP server, closed unread.',
   sockets_messages_too_large:
     'WebSockets closed because a browser sent a message above WS_MAX_PAYLOAD_BYTES.',
+  sockets_messages_in_pieces: 'WebSockets closed because a browser sent a message in too many pieces.',
   sockets_without_pong: 'WebSockets closed because a browser answered no ping for WS_PONG_TIMEOUT_MS.',
 } as const;
 export type OwnCounter = keyof typeof OWN_COUNTERS;

@@ -6,8 +6,10 @@ import fp from 'fastify-plugin';
 import type { WebSocket } from 'ws';
 import { CloseCode } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, OwnCounter } from './metrics.ts';
 
+/** A page sends each of its short messages whole (RFC 6455 section 5.4 lets it be cut up). */
+export const MESSAGE_FRAGMENTS_MAX = 64;
 /** From the close frame to the cut, at the end of the server. */
 const GRACE_MS = 1_000;
 
@@ -19,6 +21,12 @@ export interface WebSocketOptions {
 }
 
 type Count = Metrics['count'];
+
+/** By the code of the error that `ws` ends a connection with. */
+const COUNTERS: Partial<Record<string, OwnCounter>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'sockets_messages_too_large',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'sockets_messages_in_pieces',
+};
 
 export const webSockets = fp<WebSocketOptions & { count: Count }>(async (app, options) => {
   // Before the plugin's own hook, which would hide these routes from the OpenAPI document and answer a request that is no
@@ -33,12 +41,12 @@ export const webSockets = fp<WebSocketOptions & { count: Count }>(async (app, op
     options: {
       maxPayload: options.maxPayloadBytes,
       perMessageDeflate: false,
-      maxFragments: 64,
+      maxFragments: MESSAGE_FRAGMENTS_MAX,
       maxBufferedChunks: 1024,
     },
     errorHandler: (error, socket, request) => {
-      if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
-        options.count('sockets_messages_too_large');
+      const counter = COUNTERS[(error as NodeJS.ErrnoException).code ?? ''];
+      if (counter) options.count(counter);
       request.log.debug({ reason: error.message }, 'a WebSocket failed');
       socket.terminate();
     },

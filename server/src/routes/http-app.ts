@@ -9,7 +9,7 @@ import { answer, answerUnreadable, errorAnswers } from '../plugins/errors.ts';
 import { httpAnswers, type HttpAnswers } from '../plugins/http-answers.ts';
 import { httpBodies, type HttpBodies } from '../plugins/http-bodies.ts';
 import { httpConnections, SILENT_MAX_MS } from '../plugins/http-connections.ts';
-import { BODY_MAX_BYTES, MAX_HTTP_CONNECTIONS } from '../plugins/http-limits.ts';
+import { BODY_MAX_BYTES } from '../plugins/http-limits.ts';
 import { requestMetrics, type Metrics, type OwnCounter } from '../plugins/metrics.ts';
 import { openApi } from '../plugins/openapi.ts';
 import { requestRateLimit } from '../plugins/rate-limit.ts';
@@ -67,6 +67,7 @@ export interface HttpAppOptions {
   version: string;
   trustProxy: boolean;
   requestsPerMinute: number;
+  maxConnections: number;
   connectionsPerAddress: number;
   metricsToken: string | undefined;
   webSocket: WebSocketOptions;
@@ -92,7 +93,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.server.maxConnections = MAX_HTTP_CONNECTIONS;
+  app.server.maxConnections = options.maxConnections;
   app.server.on('drop', () => services.metrics.count('http_connections_dropped'));
 
   const count = (name: OwnCounter): void => services.metrics.count(name);

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { LiveMessage, UpdateMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { JoinRequest } from '../../src/relay/ports.ts';
+import { MESSAGE_FRAGMENTS_MAX } from '../../src/plugins/web-sockets.ts';
 import { prebuildFrame } from '../../src/relay/ws-frame.ts';
 import { openHttpHarness, type HttpHarness } from '../support/http-harness.ts';
 import { useTestPostgres } from '../support/postgres.ts';
@@ -116,6 +117,20 @@ describe('a WebSocket', () => {
     expect((await once(socket, 'close'))[0]).toBe(1009);
     expect(await harness.services.metrics.render()).toContain(
       'sitecast_sockets_messages_too_large_total 1\n',
+    );
+  });
+
+  it('that sends a message in too many pieces is closed with 1008', async () => {
+    await using harness = await openHttpHarness(postgres);
+    const socket = new WebSocket(`${await listen(harness)}/live`, {
+      headers: { cookie: await harness.login('viewer') },
+    });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    for (let piece = 0; piece <= MESSAGE_FRAGMENTS_MAX; piece += 1) socket.send('{', { fin: false });
+    expect((await closed)[0]).toBe(1008);
+    expect(await harness.services.metrics.render()).toContain(
+      'sitecast_sockets_messages_in_pieces_total 1\n',
     );
   });
 

@@ -121,6 +121,7 @@ export async function openHttpHarness(
     version: '0.0.0-test',
     trustProxy: false,
     requestsPerMinute: 100_000,
+    maxConnections: 1_000,
     connectionsPerAddress: 1_000,
     metricsToken: undefined,
     webSocket: { maxSockets: 3, maxPayloadBytes: 1_000_000, pingIntervalMs: 25_000, pongTimeoutMs: 60_000 },

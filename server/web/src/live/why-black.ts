@@ -15,6 +15,9 @@ export interface BlackReason {
 
 const BY_REASON: Record<string, readonly [TextKey, TextKey]> = {
   SOURCE_UNREACHABLE: ['why.unreachable', 'why.unreachableDo'],
+  SOURCE_SILENT: ['why.silent', 'why.silentDo'],
+  SOURCE_STALLED: ['why.stalled', 'why.stalledDo'],
+  SOURCE_CHANGED: ['why.changed', 'why.changedDo'],
   SOURCE_ENDED: ['why.ended', 'why.endedDo'],
   SOURCE_UNAUTHORIZED: ['why.unauthorized', 'why.unauthorizedDo'],
   SOURCE_UNSUPPORTED: ['why.unsupported', 'why.unsupportedDo'],
