@@ -12,6 +12,9 @@ const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.Zod
 const port = (fallback: number): z.ZodDefault<z.ZodCoercedNumber> => integer(0, 65_535, fallback);
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://');
 
+/** Where MAX_VIEWERS is not less. */
+const VIEWERS_PER_STREAM = 50;
+
 const settings = z
   .object({
     HOST: z.string().min(1).default('127.0.0.1'),
@@ -36,7 +39,8 @@ const settings = z
     MAX_STREAMS: integer(1, 64, 5),
     MAX_STILLS_STREAMS: integer(0, 256, 20),
     MAX_VIEWERS: integer(1, 5_000, 100),
-    MAX_VIEWERS_PER_STREAM: integer(1, 5_000, 50),
+    /** 50, or all of them. */
+    MAX_VIEWERS_PER_STREAM: z.coerce.number().int().min(1).max(5_000).optional(),
     MAX_VIEWERS_PER_USER: integer(1, 5_000, 30),
     MAX_VIEWERS_PER_ADDRESS: integer(1, 5_000, 60),
     MAX_DEVICES: integer(1, 10_000, 500),
@@ -68,11 +72,9 @@ const settings = z
     if (given.PG_POOL_MIN > given.PG_POOL_MAX) {
       refuse('PG_POOL_MIN', `is ${given.PG_POOL_MIN}, above PG_POOL_MAX ${given.PG_POOL_MAX}`);
     }
-    if (given.MAX_VIEWERS_PER_STREAM > given.MAX_VIEWERS) {
-      refuse(
-        'MAX_VIEWERS_PER_STREAM',
-        `is ${given.MAX_VIEWERS_PER_STREAM}, above MAX_VIEWERS ${given.MAX_VIEWERS}`,
-      );
+    const { MAX_VIEWERS: viewers, MAX_VIEWERS_PER_STREAM: ofOneStream = 1 } = given;
+    if (ofOneStream > viewers) {
+      refuse('MAX_VIEWERS_PER_STREAM', `is ${ofOneStream}, above MAX_VIEWERS ${viewers}`);
     }
     if (given.WS_PONG_TIMEOUT_MS <= given.WS_PING_INTERVAL_MS) {
       refuse(
@@ -170,7 +172,7 @@ function toConfig(given: Settings) {
       maxStreams: given.MAX_STREAMS,
       maxStillsStreams: given.MAX_STILLS_STREAMS,
       maxViewers: given.MAX_VIEWERS,
-      maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM,
+      maxViewersPerStream: given.MAX_VIEWERS_PER_STREAM ?? Math.min(VIEWERS_PER_STREAM, given.MAX_VIEWERS),
       maxViewersPerUser: given.MAX_VIEWERS_PER_USER,
       maxViewersPerAddress: given.MAX_VIEWERS_PER_ADDRESS,
     },

@@ -51,7 +51,7 @@ describe('settings', () => {
 
   it.each([
     [{ PG_POOL_MIN: '8', PG_POOL_MAX: '4' }, /8, above PG_POOL_MAX 4/],
-    [{ MAX_VIEWERS: '10' }, /50, above MAX_VIEWERS 10/],
+    [{ MAX_VIEWERS: '10', MAX_VIEWERS_PER_STREAM: '50' }, /50, above MAX_VIEWERS 10/],
     [{ MAX_DEVICES: '10000' }, /10000, above the 512 data connections/],
     [{ WS_PING_INTERVAL_MS: '60000' }, /not above WS_PING_INTERVAL_MS 60000/],
     [{ PORT: '1883' }, /must differ, got 1883, 1883, 1884/],
@@ -69,6 +69,10 @@ describe('settings', () => {
     expect(readConfig(Object.fromEntries(listed) as Record<string, string>)).toEqual(
       readConfig({ DATABASE_URL: Object.fromEntries(listed).DATABASE_URL }),
     );
+  });
+
+  it('let a stream have all viewers where there are fewer than its own default', () => {
+    expect(readConfig({ DATABASE_URL, MAX_VIEWERS: '40' }).live.maxViewersPerStream).toBe(40);
   });
 });
 

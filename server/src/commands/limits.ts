@@ -9,7 +9,8 @@ import { printAnswer, type CommandContext } from './context.ts';
 export async function printLimits(context: CommandContext, options: { json?: boolean }): Promise<void> {
   const config = readLimitsConfig(context.env);
   const limits = limitRows(config);
-  const memory = await findMemoryLimit(config.memoryLimitBytes);
+  const { bytes, source } = await findMemoryLimit(config.memoryLimitBytes);
+  const memory = { bytes, source };
   const sumBytes = sumOf(limits);
   const fits = sumBytes <= memory.bytes;
   printAnswer(context, options, { limits, sumBytes, memory, fits }, () => limitsAsText(limits, memory));

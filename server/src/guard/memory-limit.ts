@@ -1,25 +1,26 @@
-// How much memory this process may use: as configured, else the container's limit, else the machine's.
+// How much memory this process may use: as configured, the limit of its container or service, the machine's; the least of them.
 
-import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-
-const CGROUP_FILES = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'];
+import { tightestMemoryGroup, type ControlGroupPaths, type MemoryGroup } from './control-group.ts';
 
 export interface MemoryLimit {
   bytes: number;
   source: 'MEMORY_LIMIT_BYTES' | 'container' | 'machine';
+  /** Whose limit it is, when it is a container's. */
+  group?: MemoryGroup;
 }
 
+/** A setting above what the kernel grants would be a proof of nothing. */
 export async function findMemoryLimit(
   configured: number | undefined,
-  files: readonly string[] = CGROUP_FILES,
+  paths?: ControlGroupPaths,
 ): Promise<MemoryLimit> {
-  if (configured !== undefined) return { bytes: configured, source: 'MEMORY_LIMIT_BYTES' };
-  const machineBytes = totalmem();
-  for (const file of files) {
-    // "max" (v2) and numbers near 2^63 (v1) both mean no limit.
-    const bytes = Number(await readFile(file, 'utf8').catch(() => 'max'));
-    if (Number.isFinite(bytes) && bytes > 0 && bytes < machineBytes) return { bytes, source: 'container' };
-  }
-  return { bytes: machineBytes, source: 'machine' };
+  const group = await tightestMemoryGroup(paths);
+  const machine: MemoryLimit = { bytes: totalmem(), source: 'machine' };
+  const granted: MemoryLimit =
+    group && group.limitBytes < machine.bytes
+      ? { bytes: group.limitBytes, source: 'container', group }
+      : machine;
+  if (configured === undefined || configured > granted.bytes) return granted;
+  return { bytes: configured, source: 'MEMORY_LIMIT_BYTES' };
 }

@@ -1,8 +1,7 @@
 // What the process uses of its memory, as the one who kills it would count. Linux control groups v1 and v2, else RSS.
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
+import { readText, type MemoryGroup } from './control-group.ts';
 
 export interface MemoryUsage {
   rssBytes: number;
@@ -14,42 +13,27 @@ export interface MemoryUsage {
   stalled: number;
 }
 
-/** Where the kernel tells; tests give another folder. */
-export interface MemoryFiles {
-  cgroup: string;
-  pressure: readonly string[];
-}
+const MACHINE_PRESSURE = '/proc/pressure/memory';
 
-const FILES: MemoryFiles = {
-  cgroup: '/sys/fs/cgroup',
-  pressure: ['/sys/fs/cgroup/memory.pressure', '/proc/pressure/memory'],
-};
-
-/** @param isContained whether the limit is the container's: only then is the container's count the one to look at. */
+/** @param group whose limit is the one to look at; undefined where it is no container's: then the process alone counts. */
 export async function readMemoryUsage(
-  isContained: boolean,
-  files: MemoryFiles = FILES,
+  group: MemoryGroup | undefined,
+  machinePressure = MACHINE_PRESSURE,
 ): Promise<MemoryUsage> {
   const rssBytes = process.memoryUsage.rss();
   const { used_heap_size: heapUsedBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
-  const [containerBytes, stalled] = await Promise.all([
-    isContained ? readContainerBytes(files.cgroup) : undefined,
-    readStalled(files.pressure),
+  const [groupBytes, stalled] = await Promise.all([
+    group && readGroupBytes(group),
+    readStalled([...(group ? [group.pressureFile] : []), machinePressure]),
   ]);
-  return { rssBytes, usedBytes: containerBytes ?? rssBytes, heapUsedBytes, heapLimitBytes, stalled };
+  return { rssBytes, usedBytes: groupBytes ?? rssBytes, heapUsedBytes, heapLimitBytes, stalled };
 }
 
-async function readContainerBytes(cgroup: string): Promise<number | undefined> {
-  const v2 = await readGroup(join(cgroup, 'memory.current'), join(cgroup, 'memory.stat'), 'inactive_file');
-  if (v2 !== undefined) return v2;
-  const v1 = join(cgroup, 'memory');
-  return readGroup(join(v1, 'memory.usage_in_bytes'), join(v1, 'memory.stat'), 'total_inactive_file');
-}
-
-async function readGroup(usageFile: string, statFile: string, cacheKey: string): Promise<number | undefined> {
-  const [usage, stat] = await Promise.all([readText(usageFile), readText(statFile)]);
+async function readGroupBytes({ usageFile, statFile, cacheKeys }: MemoryGroup): Promise<number | undefined> {
+  const [usage, stat = ''] = await Promise.all([readText(usageFile), readText(statFile)]);
   if (usage === undefined) return undefined;
-  const cached = Number(new RegExp(`^${cacheKey} (\\d+)$`, 'm').exec(stat ?? '')?.[1] ?? 0);
+  const bytesOf = (key: string): number => Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0);
+  const cached = cacheKeys.reduce((sum, key) => sum + bytesOf(key), 0);
   return Math.max(0, Number(usage) - cached);
 }
 
@@ -60,8 +44,4 @@ async function readStalled(files: readonly string[]): Promise<number> {
     if (percent !== undefined) return Number(percent) / 100;
   }
   return 0;
-}
-
-function readText(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(() => undefined);
 }

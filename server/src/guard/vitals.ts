@@ -39,7 +39,7 @@ export class Vitals {
   }
 
   static async open(options: VitalsOptions): Promise<Vitals> {
-    return new Vitals(options, await readMemoryUsage(isContained(options.memoryLimit)));
+    return new Vitals(options, await readMemoryUsage(options.memoryLimit.group));
   }
 
   close(): void {
@@ -49,7 +49,7 @@ export class Vitals {
   /** Measures again; the figures stay as they are until then. */
   async sample(): Promise<void> {
     this.#eventLoopP99sMs = [...this.#eventLoopP99sMs, this.#eventLoop.takeP99Ms()].slice(-SUSTAINED_SAMPLES);
-    [this.#memory] = await Promise.all([readMemoryUsage(isContained(this.#limit)), this.#cpu.sample()]);
+    [this.#memory] = await Promise.all([readMemoryUsage(this.#limit.group), this.#cpu.sample()]);
   }
 
   read(): VitalsReading {
@@ -61,8 +61,4 @@ export class Vitals {
       cpu: this.#cpu.read(),
     };
   }
-}
-
-function isContained({ source }: MemoryLimit): boolean {
-  return source === 'container';
 }

@@ -74,6 +74,8 @@ export const httpAnswers = fp<{ answers: HttpAnswers }>(async (app, { answers })
   };
 
   app.addHook('onRequest', async ({ raw: { socket } }: FastifyRequest, reply: FastifyReply) => {
+    // Reset before its request was looked at: it has no address any more, and nobody to answer.
+    if (socket.destroyed || socket.remoteAddress === undefined) return void reply.hijack();
     const connection = connectionOf(socket);
     connection.requests += 1;
     reply.raw.once('close', () => (connection.requests -= 1));

@@ -10,6 +10,13 @@ import type { Metrics, OwnCounter } from './metrics.ts';
 
 /** A page sends each of its short messages whole (RFC 6455 section 5.4 lets it be cut up). */
 export const MESSAGE_FRAGMENTS_MAX = 64;
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Set by this plugin. */
+    isWebSocket?: boolean;
+  }
+}
+
 /** From the close frame to the cut, at the end of the server. */
 const GRACE_MS = 1_000;
 
@@ -33,6 +40,7 @@ export const webSockets = fp<WebSocketOptions & { count: Count }>(async (app, op
   // WebSocket without a word.
   app.addHook('onRoute', (route) => {
     if (!route.websocket) return;
+    route.config = { ...route.config, isWebSocket: true };
     route.wsHandler = route.handler as unknown as NonNullable<typeof route.wsHandler>;
     route.handler = refusePlainRequest;
     route.websocket = false;
@@ -54,6 +62,9 @@ export const webSockets = fp<WebSocketOptions & { count: Count }>(async (app, op
   });
 
   app.addHook('onRequest', async (request) => {
+    // The plugin would let it in all the same, and hold it for half a minute without anybody having logged in.
+    if (request.ws && !request.routeOptions.config.isWebSocket)
+      throw new AppError('BAD_REQUEST', 'this is no WebSocket: the request must not ask for an upgrade');
     if (request.ws && app.websocketServer.clients.size >= options.maxSockets) {
       throw new AppError('VIEWER_LIMIT', `${options.maxSockets} WebSockets are open`, {
         retryable: true,

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskWatch, hasRoom } from '../../src/guard/disk-watch.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -44,5 +46,28 @@ describe('the watch over the disk', () => {
     expect(hasRoom(await watch.read())).toBe(true);
     clock.advance(1);
     expect(await watch.read()).toEqual({ totalBytes: 0, freeBytes: 0, minFreeBytes: 0, isWritable: false });
+  });
+
+  it('says after two seconds of a disk that hangs that it cannot be written, and looks once at a time', async () => {
+    // A pipe that nobody reads: opening it hangs.
+    const pipe = join(dir, '.write-probe');
+    execFileSync('mkfifo', [pipe]);
+    const watch = new DiskWatch({ dir, minFreeBytes: 0, clock });
+    for (let look = 0; look < 20; look += 1) {
+      const reading = watch.read();
+      clock.advance(2_000);
+      expect(hasRoom(await reading)).toBe(false);
+      clock.advance(5_000);
+    }
+    // Four hanging looks would have taken all the threads that files are opened with.
+    await expect(stat(dir)).resolves.toBeDefined();
+    // It hangs no longer once somebody reads.
+    await once(spawn('cat', [pipe]), 'exit');
+    await vi.waitFor(async () => {
+      clock.advance(5_000);
+      const reading = watch.read();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(hasRoom(await reading)).toBe(true);
+    });
   });
 });

@@ -107,6 +107,21 @@ describe('a WebSocket', () => {
     for (const socket of sockets) socket.terminate();
   });
 
+  it.each(['healthz', 'api/v1/auth/me', 'nothing/here'])(
+    'to /%s, where there is none, is refused',
+    async (path) => {
+      await using harness = await openHttpHarness(postgres);
+      const url = (await listen(harness)).replace('/api/v1', '');
+      const sockets = Array.from({ length: 5 }, () => new WebSocket(`${url}/${path}`));
+      for (const socket of sockets) expect([400, 401, 404]).toContain(await refusal(socket));
+      const live = new WebSocket(`${url}/api/v1/live`, {
+        headers: { cookie: await harness.login('viewer') },
+      });
+      await once(live, 'open');
+      live.terminate();
+    },
+  );
+
   it('that sends more than a megabyte at once is closed with 1009', async () => {
     await using harness = await openHttpHarness(postgres);
     const socket = new WebSocket(`${await listen(harness)}/live`, {
