@@ -195,6 +195,56 @@ Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wron
     process.exit(hasFound ? EXIT.ok : EXIT.failure);
   });
 
+interface PreviewArguments {
+  config: string;
+  camera: string[];
+  listen: string;
+  port: number;
+  minutes: number;
+}
+
+program
+  .command('preview')
+  .description('show all cameras live on a page in the LAN, for a while, to aim them with a phone')
+  .requiredOption('-c, --config <file>', 'configuration file')
+  .option('--camera <id...>', 'these cameras only', [])
+  .option('--listen <address>', 'address to listen at', '0.0.0.0')
+  .addOption(
+    new Option('--port <number>', 'port of the page').argParser(wholeWithin(1, 65_535)).default(8088),
+  )
+  .addOption(
+    new Option('--minutes <number>', 'when it ends by itself, 1 to 720')
+      .argParser(wholeWithin(1, 720))
+      .default(60),
+  )
+  .addHelpText(
+    'after',
+    `
+Environment:
+  SITECAST_PREVIEW_PASSWORD  password of the page, at least 10 characters; without it, it is asked for
+  SITECAST_AGENT_SECRET      as for run
+  FFMPEG_PATH                as for run
+
+Exit codes: 0 the time is over; 1 failure; 64 wrong usage; 78 configuration not valid`,
+  )
+  .action(async ({ config, camera, listen, ...rest }: PreviewArguments) => {
+    const [{ preview, PREVIEW_PASSWORD_VARIABLE: variable }, { askPassword }] = await Promise.all([
+      import('./commands/preview.ts'),
+      import('./commands/ask-password.ts'),
+    ]);
+    await preview({
+      ...rest,
+      configPath: config,
+      cameraIds: camera,
+      host: listen,
+      env: process.env,
+      print,
+      warn,
+      askPassword: (question) => askPassword(question, process.stdin, process.stderr, variable),
+      signal: stopping,
+    });
+  });
+
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 

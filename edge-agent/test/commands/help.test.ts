@@ -32,7 +32,7 @@ function tablesOf(verb: string): Map<string, string> {
   return new Map(rows.map(([, name, words]) => [name!, words!]));
 }
 
-describe.each(['probe', 'discover'])('README.md on %s', (verb) => {
+describe.each(['probe', 'discover', 'preview'])('README.md on %s', (verb) => {
   it('has every option with the words of --help', () => {
     const help = helpOf(verb);
     expect(help.size).toBeGreaterThan(3);
