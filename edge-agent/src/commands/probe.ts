@@ -9,6 +9,7 @@ import type { Transport } from '../camera/capture-arguments.ts';
 import { findFfmpeg, type FfmpegBinary } from '../camera/ffmpeg-binary.ts';
 import { isSource, parseSource, rtspUrl, withPassword, type Source } from '../camera/source.ts';
 import { loadAgentConfig, type Environment } from '../config-file.ts';
+import { isAgentRunning } from '../doctor/gateway-checks.ts';
 import { probeCamera } from '../probe/camera-probe.ts';
 import { probeReport, reportLines } from '../probe/probe-report.ts';
 import type { Track } from '../probe/stream-log.ts';
@@ -105,13 +106,15 @@ async function withCredentials(source: Source, { env, askPassword }: ProbeOption
 }
 
 async function findCamera(configPath: string, cameraId: string, options: ProbeOptions): Promise<Subject> {
-  const { isSubStream, env } = options;
+  const { isSubStream, env, warn } = options;
   const config = await loadAgentConfig(configPath, env);
   const camera = config.cameras.find(({ id }) => id === cameraId);
   if (!camera) {
     const known = config.cameras.map(({ id }) => id).join(', ') || 'none';
     throw badRequest(`there is no camera "${cameraId}" in ${configPath}; there are: ${known}`);
   }
+  if (await isAgentRunning(config))
+    warn('the agent runs too: a camera with one session refuses a second one');
   const text = isSubStream ? camera.subStream : camera.source;
   if (text === undefined) throw badRequest(`camera "${cameraId}" has no "subStream"`);
   return {

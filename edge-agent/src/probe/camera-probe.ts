@@ -10,6 +10,7 @@ import type { SplitInit } from '../camera/fmp4-splitter.ts';
 import { declaredFps } from '../camera/h264-sps.ts';
 import { NO_MASKS } from '../camera/privacy-masks.ts';
 import type { Source } from '../camera/source.ts';
+import { levelOf, profileOf } from './stream-level.ts';
 import { StreamLog, type Track } from './stream-log.ts';
 import { StreamMeter, type StreamFigures } from './stream-meter.ts';
 
@@ -34,8 +35,10 @@ export interface ProbedStream extends StreamFigures {
   transport: Transport | null;
   /** RFC 6381, such as `avc1.64001f`. */
   codec: string;
-  /** As the log names it, such as `High`. */
+  /** Such as `High`. */
   profile: string | null;
+  /** Such as `3.1`. */
+  level: string | null;
   width: number;
   height: number;
   /** By the stream's own parameters; null where it does not say, or is no H.264. */
@@ -100,7 +103,8 @@ async function measure(transport: Transport, options: CameraProbeOptions): Promi
     codec: init.codec,
     width: init.width,
     height: init.height,
-    profile: log.video?.profile ?? null,
+    profile: log.video?.profile ?? profileOf(init),
+    level: levelOf(init),
     declaredFps: init.codec.startsWith('avc') ? (declaredFps(init.bytes) ?? null) : null,
     tracks: log.tracks,
     endedBy: isStopped ? undefined : reason,

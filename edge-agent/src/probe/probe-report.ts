@@ -25,7 +25,7 @@ export interface ProbeReport {
     /** RFC 6381, such as `avc1.64001f`. */
     codec: string;
     profile: string | null;
-    /** Such as `3.1`; of H.264 only. */
+    /** Such as `3.1`; of H.264 and H.265 only. */
     level: string | null;
     width: number;
     height: number;
@@ -54,7 +54,7 @@ export function probeReport(source: string, stream: ProbedStream, use: Use): Pro
       name: codecName(codec),
       codec,
       profile,
-      level: levelOf(codec),
+      level: stream.level,
       width,
       height,
       declaredFps,
@@ -71,12 +71,6 @@ export function probeReport(source: string, stream: ProbedStream, use: Use): Pro
     profiles: verdictsOn(stream, use),
     advice: adviceOn(stream, use),
   };
-}
-
-/** The last byte of `avc1.PPCCLL` is ten times the level (ITU-T H.264 annex A). */
-function levelOf(codec: string): string | null {
-  const level = /^avc[13]\.[0-9a-f]{4}([0-9a-f]{2})$/.exec(codec)?.[1];
-  return level === undefined ? null : (Number.parseInt(level, 16) / 10).toFixed(1);
 }
 
 const NAME_WIDTH = 12;

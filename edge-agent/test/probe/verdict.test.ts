@@ -7,6 +7,7 @@ const good: ProbedStream = {
   transport: 'tcp',
   codec: 'avc1.4d401f',
   profile: 'Main',
+  level: '3.1',
   width: 1280,
   height: 720,
   declaredFps: 25,
