@@ -76,6 +76,7 @@ module.exports = {
     only('mqtt-in-uplink', 'mqtt', '^edge-agent/src/uplink'),
     only('fluent-ffmpeg-in-camera', 'fluent-ffmpeg', '^edge-agent/src/camera'),
     only('aedes-in-brokers', 'aedes', '^(server/src/broker|edge-agent/src/sensors)'),
+    only('onvif-in-discovery', 'onvif', '^edge-agent/src/discovery'),
     only('node-rtsp-stream-in-encoder', 'node-rtsp-stream', '^edge-agent/src/camera/encoder'),
     only('bullmq-in-queues', '(bullmq|ioredis)', '^server/src/queues'),
     only('pg-in-postgres', 'pg', '^server/src/postgres'),

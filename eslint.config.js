@@ -53,4 +53,5 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.{js,cjs}'], languageOptions: { globals: globals.node } },
+  { files: ['edge-agent/page/*.js'], languageOptions: { globals: globals.browser } },
 );

@@ -1,7 +1,7 @@
 // The process: arguments, environment, signals, exit code.
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact } from '@sitecast/shared/node/logger';
 import { stopSignal } from '@sitecast/shared/node/stop-signal';
@@ -11,6 +11,9 @@ const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 /** Supervisors give ten seconds before they kill. */
 const STOP_DEADLINE_MS = 9_000;
 
+// Arguments can be read by every user of the machine while the process runs: a URL may hold a password.
+if (process.argv.some((argument) => argument.includes('@'))) process.title = 'sitecast-agent';
+
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -18,7 +21,8 @@ const stopping = stopSignal({ deadlineMs: STOP_DEADLINE_MS });
 
 function fail(error: unknown): never {
   process.stderr.write(`sitecast-agent: ${redact(messageOf(error))}\n`);
-  process.exit(isAppError(error, 'CONFIG_INVALID') ? EXIT.config : EXIT.failure);
+  if (isAppError(error, 'CONFIG_INVALID')) process.exit(EXIT.config);
+  process.exit(isAppError(error, 'BAD_REQUEST') ? EXIT.usage : EXIT.failure);
 }
 
 function crash(error: unknown): never {
@@ -26,6 +30,17 @@ function crash(error: unknown): never {
     `sitecast-agent: ${redact(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
   );
   process.exit(EXIT.failure);
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const warn = (text: string): void => void process.stderr.write(`sitecast-agent: ${text}\n`);
+
+function wholeWithin(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
 }
 
 const program = new Command('sitecast-agent')
@@ -69,9 +84,165 @@ program
   )
   .action(async ({ config, json = false }: { config: string; json?: boolean }) => {
     const { doctor } = await import('./commands/doctor.ts');
-    const print = (text: string): void => void process.stdout.write(`${text}\n`);
     const isWell = await doctor({ configPath: config, env: process.env, json, print });
     process.exit(isWell ? EXIT.ok : EXIT.failure);
+  });
+
+interface ProbeArguments {
+  config?: string;
+  camera?: string;
+  subStream?: boolean;
+  transport: 'auto' | 'tcp' | 'udp';
+  seconds: number;
+  json?: boolean;
+}
+
+program
+  .command('probe')
+  .description(
+    'read a camera for some seconds: what it sends, what becomes of it, what to change on the camera',
+  )
+  .argument('[url]', 'rtsp://USER@HOST/PATH, rtsps://..., file:PATH, demo:NAME or env:VARIABLE')
+  .option('-c, --config <file>', 'configuration file, to probe a camera of it')
+  .option('--camera <id>', 'camera of the configuration file')
+  .option('--sub-stream', "the camera's second stream; of a URL: judge it as one")
+  .addOption(
+    new Option('--transport <transport>', 'how RTSP carries the video')
+      .choices(['auto', 'tcp', 'udp'])
+      .default('auto'),
+  )
+  .addOption(
+    new Option('--seconds <number>', 'how long to measure, 2 to 60')
+      .argParser(wholeWithin(2, 60))
+      .default(10),
+  )
+  .option('--json', 'print JSON')
+  .addHelpText(
+    'after',
+    `
+Environment:
+  SITECAST_CAMERA_PASSWORD  password of USER; without it, it is asked for
+  FFMPEG_PATH               ffmpeg to use
+
+Exit codes: 0 the agent can use the camera; 1 it cannot; 64 wrong usage; 78 configuration not valid`,
+  )
+  .action(async (url: string | undefined, given: ProbeArguments) => {
+    const [{ probe }, { askPassword }] = await Promise.all([
+      import('./commands/probe.ts'),
+      import('./commands/ask-password.ts'),
+    ]);
+    const { config, camera, subStream = false, json = false, ...rest } = given;
+    const isUsable = await probe({
+      ...rest,
+      url,
+      configPath: config,
+      cameraId: camera,
+      isSubStream: subStream,
+      json,
+      env: process.env,
+      print,
+      warn,
+      askPassword: (question) => askPassword(question, process.stdin, process.stderr),
+      signal: stopping,
+    });
+    process.exit(isUsable ? EXIT.ok : EXIT.failure);
+  });
+
+interface DiscoverArguments {
+  user?: string;
+  envFile?: string;
+  seconds: number;
+  json?: boolean;
+}
+
+program
+  .command('discover')
+  .description('search the LAN for ONVIF cameras; with --user, list their streams as a piece of agent.yaml')
+  .argument('[hosts...]', 'addresses to ask one by one, where multicast does not reach')
+  .option('--user <name>', 'user of the cameras; each camera found is logged in to once')
+  .option('--env-file <file>', 'new file for the addresses with the password, which the YAML then refers to')
+  .addOption(
+    new Option('--seconds <number>', 'how long to wait for answers, 1 to 30')
+      .argParser(wholeWithin(1, 30))
+      .default(4),
+  )
+  .option('--json', 'print JSON')
+  .addHelpText(
+    'after',
+    `
+Environment:
+  SITECAST_CAMERA_PASSWORD  password of the user; without it, it is asked for
+
+Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage`,
+  )
+  .action(async (hosts: string[], { user, envFile, seconds, json = false }: DiscoverArguments) => {
+    const [{ discover }, { askPassword }] = await Promise.all([
+      import('./commands/discover.ts'),
+      import('./commands/ask-password.ts'),
+    ]);
+    const hasFound = await discover({
+      hosts,
+      user,
+      envFile,
+      seconds,
+      json,
+      env: process.env,
+      print,
+      warn,
+      askPassword: (question) => askPassword(question, process.stdin, process.stderr),
+      signal: stopping,
+    });
+    process.exit(hasFound ? EXIT.ok : EXIT.failure);
+  });
+
+interface PreviewArguments {
+  config: string;
+  camera: string[];
+  listen: string;
+  port: number;
+  minutes: number;
+}
+
+program
+  .command('preview')
+  .description('show all cameras live on a page in the LAN, for a while, to aim them with a phone')
+  .requiredOption('-c, --config <file>', 'configuration file')
+  .option('--camera <id...>', 'these cameras only', [])
+  .option('--listen <address>', 'address to listen at', '0.0.0.0')
+  .addOption(
+    new Option('--port <number>', 'port of the page').argParser(wholeWithin(1, 65_535)).default(8088),
+  )
+  .addOption(
+    new Option('--minutes <number>', 'when it ends by itself, 1 to 720')
+      .argParser(wholeWithin(1, 720))
+      .default(60),
+  )
+  .addHelpText(
+    'after',
+    `
+Environment:
+  SITECAST_PREVIEW_PASSWORD  password of the page, at least 10 characters; without it, it is asked for
+  SITECAST_AGENT_SECRET      as for run
+  FFMPEG_PATH                as for run
+
+Exit codes: 0 the time is over; 1 failure; 64 wrong usage; 78 configuration not valid`,
+  )
+  .action(async ({ config, camera, listen, ...rest }: PreviewArguments) => {
+    const [{ preview, PREVIEW_PASSWORD_VARIABLE: variable }, { askPassword }] = await Promise.all([
+      import('./commands/preview.ts'),
+      import('./commands/ask-password.ts'),
+    ]);
+    await preview({
+      ...rest,
+      configPath: config,
+      cameraIds: camera,
+      host: listen,
+      env: process.env,
+      print,
+      warn,
+      askPassword: (question) => askPassword(question, process.stdin, process.stderr, variable),
+      signal: stopping,
+    });
   });
 
 process.on('uncaughtException', crash);

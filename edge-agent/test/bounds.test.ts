@@ -14,7 +14,23 @@ import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
 import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
+import {
+  MAX_ANSWER_BYTES,
+  MAX_ANSWERS,
+  MAX_DEVICES,
+  MAX_DEVICES_PER_ADDRESS,
+} from '../src/discovery/camera-search.ts';
+import { MAX_PROFILES } from '../src/discovery/onvif-answer.ts';
+import { DEVICE_DEADLINE_MS, DEVICE_MAX_BYTES, WORKER_MAX_HEAP_MIB } from '../src/discovery/onvif-device.ts';
 import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
+import { ALL_GUESSES, GUESSES, MAX_SESSIONS } from '../src/preview/preview-login.ts';
+import { MAX_VIEWERS } from '../src/preview/preview-server.ts';
+import {
+  SILENCE_MAX_MS,
+  UNCONFIRMED_MAX_BYTES,
+  UNCONFIRMED_MAX_BYTES_A_CAMERA,
+} from '../src/preview/viewer-stream.ts';
+import { MAX_TRACKS } from '../src/probe/stream-log.ts';
 import { MAX_ACTIONS, MAX_RULES } from '../src/rules/rule.ts';
 import { MAX_WAITING } from '../src/rules/rule-engine.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
@@ -62,6 +78,13 @@ const EXPECTED = {
   'readings of the site broker on the way to the disk': `${SITE_LIMITS.maxHeldMessagesPerConnection} messages and ${SITE_LIMITS.maxHeldBytesPerConnection / 1024} KiB a connection, beyond them what one read of a socket held (64 KiB); ${mib(SITE_LIMITS.maxHeldBytes)} in all`,
   'topics of the site broker without a rule': `${UNMAPPED_MAX_TOPICS} topics`,
   'cameras, sensors': `${MAX_CAMERAS_PER_AGENT}, 64`,
+  '`probe`: tracks listed': String(MAX_TRACKS),
+  '`preview`: pages that watch; sessions': `${MAX_VIEWERS}; ${MAX_SESSIONS}`,
+  '`preview`: video that a page has not confirmed': `${mib(UNCONFIRMED_MAX_BYTES)}, and ${UNCONFIRMED_MAX_BYTES_A_CAMERA / 1024} KiB a camera; ${SILENCE_MAX_MS / 1000} s without a word`,
+  '`preview`: wrong passwords': `${GUESSES.burst} of an address, then one in ${Math.round(1 / GUESSES.perSecond)} s; ${ALL_GUESSES.burst} of all, then one in ${1 / ALL_GUESSES.perSecond} s`,
+  '`discover`: devices; of one address; streams of one': `${MAX_DEVICES}; ${MAX_DEVICES_PER_ADDRESS}; ${MAX_PROFILES}`,
+  '`discover`: answers; bytes of one': `${count(MAX_ANSWERS)}; ${MAX_ANSWER_BYTES / 1024} KiB`,
+  '`discover`: answers of a device to a login': `${mib(DEVICE_MAX_BYTES)}, ${DEVICE_DEADLINE_MS / 1000} s, ${WORKER_MAX_HEAP_MIB} MiB of memory in a thread of its own`,
 };
 
 test('README.md gives the bounds that the code has', () => {

@@ -35,11 +35,15 @@ export interface CaptureCommandOptions {
   socketTimeoutMs: number;
   /** How long ffmpeg may look at an RTSP stream before the first picture goes out. */
   probeMs: number;
+  /** All tracks are asked for, and ffmpeg's log describes what is found. */
+  isProbe?: boolean;
 }
 
 export const PICTURE_FD = 3;
 
-export const GLOBAL_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
+const LOG_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel'];
+export const GLOBAL_OPTIONS = [...LOG_OPTIONS, 'error'];
+const PROBE_OPTIONS = [...LOG_OPTIONS, 'info'];
 // Only keyframes are decoded. Without `-threads 1` and low_delay the decoder holds each picture back for a whole GOP.
 const DECODE_KEYFRAMES = ['-skip_frame', 'nokey', '-threads', '1', '-flags', '+low_delay'];
 export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
@@ -64,10 +68,11 @@ export function captureCommand(options: CaptureCommandOptions): CaptureCommand {
 
 function rtspCommand(source: RtspSource, options: CaptureCommandOptions): CaptureCommand {
   const url = rtspUrl(source);
-  const { transport, ffmpeg: binary, socketTimeoutMs, probeMs } = options;
+  const { transport, ffmpeg: binary, socketTimeoutMs, probeMs, isProbe = false } = options;
+  const tracks: Record<string, string> = isProbe ? {} : { allowed_media_types: 'video' };
   const settings = {
     rtsp_transport: transport,
-    allowed_media_types: 'video',
+    ...tracks,
     [binary.timeoutOption.slice(1)]: String(socketTimeoutMs * 1000),
     analyzeduration: String(probeMs * 1000),
     probesize: String(PROBE_BYTES),
@@ -98,13 +103,14 @@ function fileCommand({ path }: FileSource, options: CaptureCommandOptions): Capt
 }
 
 function passThrough(
-  { ffmpeg: binary, hasPictures, masks }: CaptureCommandOptions,
+  { ffmpeg: binary, hasPictures, masks, isProbe = false }: CaptureCommandOptions,
   input: string,
   inputOptions: string[],
 ): CaptureCommand {
+  const globalOptions = isProbe ? PROBE_OPTIONS : GLOBAL_OPTIONS;
   const command = ffmpeg()
     .input(input)
-    .inputOptions(...GLOBAL_OPTIONS, ...inputOptions, ...(hasPictures ? DECODE_KEYFRAMES : []))
+    .inputOptions(...globalOptions, ...inputOptions, ...(hasPictures ? DECODE_KEYFRAMES : []))
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
   if (hasPictures) {

@@ -38,6 +38,9 @@ export interface CaptureOptions {
   onInit: (init: SplitInit) => void;
   onFragment: (fragment: SplitFragment) => void;
   onPicture: (picture: SplitPicture) => void;
+  isProbe?: boolean;
+  /** Returns whether a line of ffmpeg's log is none that could explain the end of the capture. */
+  takeLogLine?: (line: string) => boolean;
 }
 
 /** What `Camera` needs of a capture; tests put their own in its place. */
@@ -114,7 +117,7 @@ export class Capture implements CaptureRun {
   }
 
   #newChild(source: Source): ChildProcess {
-    const { ffmpeg, runDir, clock } = this.#options;
+    const { ffmpeg, runDir, clock, takeLogLine } = this.#options;
     const { args, stdin } = captureCommand({ ...this.#options, source, socketTimeoutMs: SILENT_TIMEOUT_MS });
     const video = new Fmp4Splitter({
       onInit: (init) => this.#takeInit(init),
@@ -125,7 +128,7 @@ export class Capture implements CaptureRun {
       1: (chunk: Buffer) => this.#guarded(() => video.push(chunk)),
       [PICTURE_FD]: (chunk: Buffer) => this.#guarded(() => pictures.push(chunk)),
     };
-    return new ChildProcess({ path: ffmpeg.path, args, stdin, onOutput, runDir, clock });
+    return new ChildProcess({ path: ffmpeg.path, args, stdin, takeLogLine, onOutput, runDir, clock });
   }
 
   // After a malformed box nothing that follows can be trusted; the rest of the output is read and thrown away.

@@ -28,6 +28,8 @@ export interface ChildProcessOptions {
   isStdinOpen?: boolean;
   /** 0 to 19 (nice(2)); the rest of the gateway goes first. */
   niceness?: number;
+  /** Is shown each line of standard error, without credentials and cut; what it returns true for is kept no further. */
+  takeLogLine?: ((line: string) => boolean) | undefined;
   /** Output pipes besides stderr, by file descriptor. */
   onOutput: Record<number, (chunk: Buffer) => void>;
   runDir: string;
@@ -155,7 +157,9 @@ export class ChildProcess {
   #pushLine(line: string): void {
     if (line.trim() === '') return;
     // Cut after redaction: a cut through a URL could leave a password without the @ by which it is found.
-    this.#stderr.push(redact(line).slice(0, STDERR_LINE_CHARACTERS));
+    const kept = redact(line).slice(0, STDERR_LINE_CHARACTERS);
+    if (this.#options.takeLogLine?.(kept)) return;
+    this.#stderr.push(kept);
     if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
   }
 }

@@ -26,6 +26,8 @@ export interface MovieFragment {
   decodeTime: number;
   /** Of all samples, in ticks. */
   duration: number;
+  /** From the decode time of the first sample to its presentation, in ticks. */
+  compositionOffset: number;
 }
 
 interface Box {
@@ -136,25 +138,25 @@ function readTrackFragmentHeader(tfhd: DataView, movie: Movie): SampleDefaults {
 }
 
 // 14496-12 8.8.8.
-function readTrackRun(
-  trun: DataView,
-  defaults: SampleDefaults,
-): Pick<MovieFragment, 'isKeyframe' | 'duration'> {
+function readTrackRun(trun: DataView, defaults: SampleDefaults): Omit<MovieFragment, 'decodeTime'> {
   const flags = trun.getUint32(0) & 0xff_ffff;
   const count = trun.getUint32(4);
   if (count === 0) throw malformed('a fragment without samples');
   let at = 8 + (flags & 0x1 ? 4 : 0);
   let firstFlags = flags & 0x4 ? trun.getUint32(at) : undefined;
   at += flags & 0x4 ? 4 : 0;
-  let duration = 0;
+  let [duration, compositionOffset] = [0, 0];
   for (let sample = 0; sample < count; sample += 1) {
     duration += flags & 0x100 ? trun.getUint32(at) : defaults.duration;
     at += (flags & 0x100 ? 4 : 0) + (flags & 0x200 ? 4 : 0);
     if (flags & 0x400) firstFlags ??= trun.getUint32(at);
-    at += (flags & 0x400 ? 4 : 0) + (flags & 0x800 ? 4 : 0);
+    at += flags & 0x400 ? 4 : 0;
+    if (flags & 0x800 && sample === 0) compositionOffset = trun.getInt32(at);
+    at += flags & 0x800 ? 4 : 0;
     if (at > trun.byteLength) throw malformed('trun ends early');
   }
-  return { isKeyframe: ((firstFlags ?? defaults.flags) & NON_SYNC_SAMPLE) === 0, duration };
+  const isKeyframe = ((firstFlags ?? defaults.flags) & NON_SYNC_SAMPLE) === 0;
+  return { isKeyframe, duration, compositionOffset };
 }
 
 function readDecodeTime(tfdt: DataView): number {

@@ -108,6 +108,11 @@ function invalid(text: string): AppError {
   );
 }
 
+/** With the password beside the user that the source names. */
+export function withPassword(source: RtspSource, password: string): RtspSource {
+  return { ...source, userInfo: `${source.userInfo.split(':')[0]}:${escapeAll(password)}` };
+}
+
 /** The URL with its credentials, for ffmpeg only. */
 export function rtspUrl({ isEncrypted, userInfo, host, port, path }: RtspSource): string {
   const credentials = userInfo === '' ? '' : `${userInfo}@`;

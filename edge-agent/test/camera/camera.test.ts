@@ -46,7 +46,8 @@ class ScriptedCapture implements CaptureRun {
   }
 
   fragment(isKeyframe: boolean, decodeTime: number): void {
-    this.options.onFragment({ bytes: new Uint8Array(5), isKeyframe, decodeTime, duration: 6_000 });
+    const times = { decodeTime, duration: 6_000, compositionOffset: 0 };
+    this.options.onFragment({ bytes: new Uint8Array(5), isKeyframe, ...times });
   }
 
   async end(code: string, detail: Record<string, unknown> = {}): Promise<void> {

@@ -74,6 +74,13 @@ describe('captureCommand', () => {
     ]);
   });
 
+  it('asks for every track, and lets ffmpeg describe them, when it probes', () => {
+    const { args, stdin } = command('rtsp://admin:hunter2@10.0.0.5/', { isProbe: true, hasPictures: false });
+    expect(stdin).not.toContain('allowed_media_types');
+    expect(valueOf(args, '-loglevel')).toBe('info');
+    expect(valueOf(command('rtsp://10.0.0.5/').args, '-loglevel')).toBe('error');
+  });
+
   it('lets no source reach a protocol that it has no use for', () => {
     expect(valueOf(command('rtsp://10.0.0.5/').args, '-protocol_whitelist')).not.toMatch(/file|http|concat/);
     expect(valueOf(command('rtsp://a:b@10.0.0.5/').args, '-protocol_whitelist')).not.toMatch(/file|http/);

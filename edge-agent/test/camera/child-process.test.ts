@@ -60,6 +60,15 @@ describe('ChildProcess', () => {
     expect(stderr.join()).not.toContain('hunter2');
   });
 
+  it('shows each line of it to who wants them, and keeps those that are not taken', async () => {
+    const shown: string[] = [];
+    const takeLogLine = (line: string): boolean => shown.push(line) > 0 && line.startsWith(' ');
+    const child = await shell('echo "  taken: rtsp://u:hunter2@cam/" >&2; echo kept >&2', { takeLogLine });
+    const { stderr } = await child.start();
+    expect(shown).toEqual(['  taken: rtsp://***@cam/', 'kept']);
+    expect(stderr).toEqual(['kept']);
+  });
+
   const long = 'x'.repeat(375);
   const password = 'SuperSecretPassword';
   it.each([

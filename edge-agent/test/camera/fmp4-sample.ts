@@ -6,6 +6,7 @@ export interface SampleFragment {
   decodeTime: number;
   duration: number;
   payload: Uint8Array;
+  compositionOffset?: number;
 }
 
 const NON_SYNC = 0x0101_0000;
@@ -59,14 +60,17 @@ export function initSegment({
 }
 
 /** Sample flags in tfhd and, for a keyframe, in trun's first-sample-flags, as ffmpeg writes them. */
-export function fragment({ isKeyframe, decodeTime, duration, payload }: SampleFragment): Buffer {
+export function fragment(sample: SampleFragment): Buffer {
+  const { isKeyframe, decodeTime, duration, payload, compositionOffset } = sample;
   const tfhd = box('tfhd', words(0x02_0038, 1, duration, payload.length, NON_SYNC));
   const tfdt = Buffer.alloc(12);
   tfdt.writeUInt8(1, 0);
   tfdt.writeBigUInt64BE(BigInt(decodeTime), 4);
-  const run = isKeyframe ? words(0x05, 1, 120, SYNC) : words(0x01, 1, 116);
+  const hasOffset = compositionOffset === undefined ? 0 : 0x800;
+  const run = isKeyframe ? words(0x05 + hasOffset, 1, 120, SYNC) : words(0x01 + hasOffset, 1, 116);
+  const offset = compositionOffset === undefined ? Buffer.alloc(0) : words(compositionOffset);
   return Buffer.concat([
-    box('moof', box('mfhd', words(0, 1)), box('traf', tfhd, box('tfdt', tfdt), box('trun', run))),
+    box('moof', box('mfhd', words(0, 1)), box('traf', tfhd, box('tfdt', tfdt), box('trun', run, offset))),
     box('mdat', payload),
   ]);
 }

@@ -52,6 +52,13 @@ describe('Fmp4Splitter', () => {
     ).toEqual(samples.map(({ isKeyframe, decodeTime, duration }) => ({ isKeyframe, decodeTime, duration })));
   });
 
+  it('tells how much later than it is decoded a picture is shown', () => {
+    const [first, second] = samples as [SampleFragment, SampleFragment];
+    const shown = [{ ...first, compositionOffset: 12_000 }, second];
+    const { fragments } = split([initSegment(), ...shown.map(fragment)]);
+    expect(fragments.map(({ compositionOffset }) => compositionOffset)).toEqual([12_000, 0]);
+  });
+
   it('gives the same bytes for whatever chunks they come in', () => {
     for (let round = 0; round < 200; round += 1) {
       const { inits, fragments } = split(randomChunks(stream));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseSource, resolveHost, rtspUrl, type RtspSource } from '../../src/camera/source.ts';
+import { parseSource, resolveHost, rtspUrl, withPassword, type RtspSource } from '../../src/camera/source.ts';
 import { thrownBy } from './thrown.ts';
 
 const url = (text: string): string => rtspUrl(parseSource(text) as RtspSource);
@@ -20,6 +20,13 @@ describe('parseSource', () => {
     expect(url("rtsp://admin:p@ss'w rd:1@cam/live")).toBe('rtsp://admin:p%40ss%27w%20rd%3A1@cam/live');
     expect(url('rtsp://admin:p%40ss@cam/live')).toBe('rtsp://admin:p%40ss@cam/live');
     expect(url('rtsp://admin:100%@cam/live')).toBe('rtsp://admin:100%25@cam/live');
+  });
+
+  it('takes a password that is given apart from the URL', () => {
+    for (const text of ['rtsp://admin@cam/live', 'rtsp://admin:old@cam/live']) {
+      const source = withPassword(parseSource(text) as RtspSource, "p@s:s'/#");
+      expect(rtspUrl(source)).toBe('rtsp://admin:p%40s%3As%27%2F%23@cam/live');
+    }
   });
 
   it('makes paths of files absolute', () => {

@@ -1,0 +1,37 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { askPassword } from '../../src/commands/ask-password.ts';
+
+function terminal(): { input: PassThrough & { isTTY: boolean }; output: PassThrough; shown: () => string } {
+  const input = Object.assign(new PassThrough(), { isTTY: true });
+  const output = new PassThrough().setEncoding('utf8');
+  let text = '';
+  output.on('data', (chunk: string) => (text += chunk));
+  return { input, output, shown: () => text };
+}
+
+describe('askPassword', () => {
+  it('shows the question and nothing of the answer', async () => {
+    const { input, output, shown } = terminal();
+    const asked = askPassword('Password of admin: ', input as never, output);
+    input.write('hunter2\r');
+    expect(await asked).toBe('hunter2');
+    expect(shown()).toBe('Password of admin: \n');
+  });
+
+  it('says what to set where nobody can be asked', async () => {
+    const { input, output } = terminal();
+    input.isTTY = false;
+    await expect(askPassword('?', input as never, output)).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringContaining('SITECAST_CAMERA_PASSWORD') as string,
+    });
+  });
+
+  it('ends when the terminal does', async () => {
+    const { input, output } = terminal();
+    const asked = askPassword('?', input as never, output);
+    input.end();
+    await expect(asked).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+});
