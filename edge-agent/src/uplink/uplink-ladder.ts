@@ -38,8 +38,12 @@ const USABLE_SHARE = 0.85;
 const LATE_MS = 700;
 const CALM_MS = 400;
 const LATE_LOOKS = 2;
-/** After a step down: encoders start anew, and what is queued has to drain. */
+/**
+ * After a step down encoders start anew, and what is queued has to drain, which on a line that has just become slow takes longer
+ * than the step itself: pictures count as late again once they were punctual, or after the longer time.
+ */
 export const SETTLE_MS = 4_000;
+const SETTLE_MAX_MS = 12_000;
 export const FIRST_WAIT_MS = 10_000;
 export const MAX_WAIT_MS = 600_000;
 /** Good pictures for so long halve the wait. */
@@ -65,7 +69,8 @@ export class UplinkLadder {
   readonly #recentBytesPerSecond: number[] = [];
   #level = 0;
   #lateLooks = 0;
-  #settlesUntilMs = -Infinity;
+  #steppedDownAtMs = -Infinity;
+  #isSettling = false;
   #calmSinceMs: number | undefined;
   #goodSinceMs: number | undefined;
   #stepsDown = 0;
@@ -93,17 +98,23 @@ export class UplinkLadder {
     const nowMs = this.#clock.monotonicMs();
     this.#recentBytesPerSecond.push(look.bytesPerSecond);
     if (this.#recentBytesPerSecond.length > REMEMBERED_MAX_LOOKS) this.#recentBytesPerSecond.shift();
-    if (nowMs < this.#settlesUntilMs) return false;
+    if (this.#isSettlingStill(look, nowMs)) return false;
     const isLate = look.highest !== undefined && (look.isLate || look.queueMs > LATE_MS);
     this.#lateLooks = isLate ? this.#lateLooks + 1 : 0;
     if (this.#lateLooks >= LATE_LOOKS) return this.#stepDown(look, nowMs);
-    this.#noteCalm(look, isLate, nowMs);
+    this.#noteCalm(look, nowMs);
     return this.#stepUpIfCalm(nowMs);
   }
 
-  #noteCalm({ highest, queueMs }: UplinkLook, isLate: boolean, nowMs: number): void {
-    // Nobody watches: nothing speaks against trying when somebody does.
-    const isCalm = highest === undefined || (!isLate && queueMs < CALM_MS);
+  #isSettlingStill(look: UplinkLook, nowMs: number): boolean {
+    const sinceMs = nowMs - this.#steppedDownAtMs;
+    this.#isSettling &&= sinceMs < SETTLE_MS || (sinceMs < SETTLE_MAX_MS && !isPunctual(look));
+    return this.#isSettling;
+  }
+
+  #noteCalm(look: UplinkLook, nowMs: number): void {
+    const { highest } = look;
+    const isCalm = isPunctual(look);
     this.#calmSinceMs = isCalm ? (this.#calmSinceMs ?? nowMs) : undefined;
     const isGood = isCalm && highest === this.rung.profile;
     this.#goodSinceMs = isGood ? (this.#goodSinceMs ?? nowMs) : undefined;
@@ -130,7 +141,8 @@ export class UplinkLadder {
     for (let level = this.#level; level < target; level += 1) {
       this.#waitsMs[level] = Math.min(MAX_WAIT_MS, 2 * (this.#waitsMs[level] ?? 0));
     }
-    this.#settlesUntilMs = nowMs + SETTLE_MS;
+    this.#steppedDownAtMs = nowMs;
+    this.#isSettling = true;
     this.#enter(target);
     this.#stepsDown += 1;
     return true;
@@ -153,4 +165,9 @@ export class UplinkLadder {
     this.#calmSinceMs = undefined;
     this.#goodSinceMs = undefined;
   }
+}
+
+/** Nobody watches: nothing speaks against trying when somebody does. */
+function isPunctual({ highest, isLate, queueMs }: UplinkLook): boolean {
+  return highest === undefined || (!isLate && queueMs < CALM_MS);
 }

@@ -59,12 +59,23 @@ describe('UplinkLadder', () => {
     const late: UplinkLook = { ...LATE, highest: 'low', bytesPerSecond: 10_000 };
     look(2, late);
     expect(ladder.rung.pace.maxBitsPerSecond).toBe(120_000);
-    look(SETTLE_MS / 1_000, late);
+    look(11, late);
     expect(ladder.rung.profile).toBe('low');
     look(2, late);
     expect(ladder.rung.profile).toBe('stills');
     look(60, { ...late, highest: undefined });
     expect(ladder.counters.stepsDown).toBe(2);
+  });
+
+  test('does not go further down for what was queued before, however long that drains, but for what is late anew', () => {
+    const draining: UplinkLook = { ...LATE, highest: 'low', isLate: true };
+    look(2, draining);
+    const { level } = ladder;
+    look(9, draining);
+    look(1, { ...CALM, highest: 'low' });
+    expect(ladder.level).toBe(level);
+    look(2, draining);
+    expect(ladder.level).toBeGreaterThan(level);
   });
 
   test('comes back up by single steps, each after a wait', () => {

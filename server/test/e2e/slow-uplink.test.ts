@@ -100,6 +100,41 @@ describe('a site with a slow uplink', () => {
     }
   }, 300_000);
 
+  it('makes low smaller on a line that is slower still, and larger again', async () => {
+    const viewer = new LiveViewer(session, 'yard/front', 'low');
+    const stepsUp = async (): Promise<number> => (await agentHealth())?.uplink.rung?.stepsUp ?? 0;
+    try {
+      await viewer.framesAfter(0, 2 * FPS);
+      const { epoch } = viewer.frames.at(-1)!.header;
+      line.bitsPerSecond = 250_000;
+      const smaller = await waitFor(
+        () => viewer.frames.find(({ header }) => header.epoch !== epoch),
+        30_000,
+        'another epoch',
+      );
+      const frames = await viewer.framesAfter(smaller.atMs, 25, 30_000);
+      const seconds = (frames.at(-1)!.header.capturedAtUs - frames[0]!.header.capturedAtUs) / 1_000_000;
+      expect((frames.length - 1) / seconds).toBeLessThan(FPS - 5);
+      const rung = await waitFor(
+        async () => {
+          const now = (await agentHealth())?.uplink.rung;
+          return (now?.level ?? 0) > 1 && now;
+        },
+        30_000,
+        'health that says so',
+      );
+      expect(rung.maxBitsPerSecond).toBeLessThan(400_000);
+      expect(viewer.message('error')).toBeUndefined();
+
+      const before = await stepsUp();
+      line.bitsPerSecond = FAST;
+      await waitFor(async () => (await stepsUp()) > before, 90_000, 'a step up');
+      expect(viewer.closeCode).toBeUndefined();
+    } finally {
+      viewer.close();
+    }
+  }, 240_000);
+
   async function startAgent(movie: string): Promise<() => Promise<void>> {
     const { secret } = await createDevice(session, 'slow-gateway', 'agent', 'yard');
     const [dataPort, mediaPort] = line.ports;
