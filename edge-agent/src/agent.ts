@@ -35,8 +35,12 @@ import { RetainedMessage } from './reporting/retained-message.ts';
 import { RuleEngine } from './rules/rule-engine.ts';
 import { DemoSensor } from './sensors/demo-sensor.ts';
 import { SiteBroker } from './sensors/site-broker.ts';
+import { openAdaptiveUplink, startAdaptiveUplink } from './uplink-parts.ts';
+import type { AckMeter } from './uplink/ack-meter.ts';
+import type { AdaptiveUplink } from './uplink/adaptive-uplink.ts';
 import { MqttConnection } from './uplink/connection.ts';
 import { GapTeller } from './uplink/gap-teller.ts';
+import type { Offer } from './uplink/offer.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
 import { Spool } from './uplink/spool.ts';
@@ -109,29 +113,39 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const spool = lifetime.own('spool', await openSpool(options));
   const { spooledAtMs } = spool;
   const outbox = new Outbox({ address, spool, log });
-  const data = lifetime.own('data connection', createDataConnection(options, status, notices.topic));
+  const uplink = lifetime.own('uplink', await openAdaptiveUplink({ config, outbox, logger, log }));
+  const data = lifetime.own(
+    'data connection',
+    createDataConnection(options, status, notices.topic, uplink.data),
+  );
   const media = lifetime.own('media connection', createMediaConnection(options));
   lifetime.onClose('goodbye', () => sayGoodbye(data, status));
   const { replayPercent } = config.spool;
   const sender = lifetime.own(
     'spool sender',
-    new SpoolSender({ spool, connection: data, replayPercent, logger }),
+    new SpoolSender({
+      spool,
+      connection: data,
+      replayPercent,
+      mayPass: (lane) => uplink.mayPass(lane),
+      logger,
+    }),
   );
   const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, data, log));
   const ffmpeg = await prepareFfmpeg(options);
   const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
   const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
-  const sources = encoders ? createSources(options, ffmpeg, cameras, encoders) : [];
+  const sources = encoders ? createSources(options, ffmpeg, cameras, encoders, uplink) : [];
   lifetime.onClose(
     'sub-streams',
     async () => void (await Promise.all(sources.map((source) => source.close()))),
   );
-  const live = lifetime.own('live publisher', createLivePublisher(options, sources, media));
+  const live = lifetime.own('live publisher', createLivePublisher(options, sources, media, uplink));
   const online = lifetime.own('status', createOnline(status, data, log));
   const inventory = lifetime.own('inventory', createInventory(address, sources, data, log));
   const maker = lifetime.own('snapshot maker', new SnapshotMaker());
   lifetime.onClose('cameras', async () => void (await Promise.all(cameras.map((camera) => camera.close()))));
-  const snapshots = createSnapshots(options, cameras, maker, outbox, log);
+  const snapshots = createSnapshots(options, cameras, maker, outbox, uplink, log);
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
   const openEvents = createOpenEvents(options, outbox, log);
   const rules = lifetime.own('rules', createRules(options, snapshots, openEvents, log));
@@ -156,6 +170,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     clockWatch,
     data,
     media,
+    uplink,
     live,
     encoders,
     cameras,
@@ -194,6 +209,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, gaps, health, live]) part.start();
   encoders?.start();
+  startAdaptiveUplink(uplink, { data, media, live, encoders, inventory, sender });
   for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
     part.start();
   siteBroker?.start();
@@ -208,6 +224,7 @@ function createDataConnection(
   { config, logger }: AgentOptions,
   status: AgentStatusMessage,
   noticesTopic: string,
+  acks: AckMeter,
 ): MqttConnection {
   return new MqttConnection({
     name: 'data',
@@ -218,6 +235,7 @@ function createDataConnection(
     password: config.secret,
     will: () => ({ topic: status.topic, payload: status.encode('offline') }),
     subscriptions: [topics.command(config), noticesTopic],
+    onAcked: (bytes, roundTripMs) => acks.acked(bytes, roundTripMs),
     logger,
   });
 }
@@ -239,9 +257,17 @@ function createLivePublisher(
   { config, logger }: AgentOptions,
   sources: LiveCamera[],
   media: MqttConnection,
+  uplink: AdaptiveUplink,
 ): LivePublisher {
-  const stillsEpoch = Math.floor(Date.now() / 1_000);
-  return new LivePublisher({ address: config, sources, media, stillsEpoch, logger });
+  return new LivePublisher({
+    address: config,
+    sources,
+    media,
+    stillsEpoch: Math.floor(Date.now() / 1_000),
+    stillsIntervalMs: () => uplink.offer.stillsIntervalMs,
+    onAcked: (bytes, roundTripMs) => uplink.media.acked(bytes, roundTripMs),
+    logger,
+  });
 }
 
 function createGapTeller(spool: Spool, outbox: Outbox, connection: MqttConnection, log: QuietLog): GapTeller {
@@ -281,6 +307,7 @@ function createSnapshots(
   cameras: Camera[],
   maker: SnapshotMaker,
   outbox: Outbox,
+  uplink: AdaptiveUplink,
   log: QuietLog,
 ): Map<string, CameraSnapshots> {
   const takers = cameras.map((camera, index) => {
@@ -288,6 +315,7 @@ function createSnapshots(
     return new CameraSnapshots({
       camera,
       intervalMs,
+      isHeld: () => !uplink.offer.hasSnapshots,
       make: (picture, reason) =>
         maker.make({ camera: camera.id, maskVersion: camera.masks.version, picture, reason }),
       keep: (envelope) => outbox.snapshot(envelope),
@@ -411,6 +439,7 @@ function createSources(
   ffmpeg: FfmpegBinary,
   cameras: Camera[],
   encoders: Encoders,
+  uplink: AdaptiveUplink,
 ): LiveCamera[] {
   const runDir = runDirOf(config);
   return cameras.map((camera, index) => {
@@ -419,7 +448,8 @@ function createSources(
     const shared = { id, name, transport, masks, ffmpeg, runDir, epochs, logger };
     const ofSubStream = { hasPictures: false, ringMaxBytes: SUB_STREAM_RING_MAX_BYTES };
     const createSubStream = subStream && (() => new Camera({ ...shared, ...ofSubStream, source: subStream }));
-    return new LiveCamera({ camera, encoders, createSubStream: createSubStream || undefined, logger });
+    const offer = (): Offer => uplink.offer;
+    return new LiveCamera({ camera, encoders, offer, createSubStream: createSubStream || undefined, logger });
   });
 }
 

@@ -158,6 +158,12 @@ const spool = z
     replayPercent,
   }));
 
+const budget = z.strictObject({
+  gigabytesPerMonth: z.number().min(0.1).max(1_000_000),
+  /** Every month has it. */
+  resetDay: z.int().min(1).max(28).default(1),
+});
+
 export const agentConfigSchema = z
   .strictObject({
     site: id,
@@ -169,6 +175,8 @@ export const agentConfigSchema = z
       mediaUrl: brokerUrl,
       secretFile: z.string().min(1).optional(),
       ca: z.string().min(1).optional(),
+      /** Absent: the volume of the line is not limited. */
+      budget: budget.optional(),
     }),
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),

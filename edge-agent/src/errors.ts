@@ -27,6 +27,7 @@ export const AGENT_ERRORS = {
   AGENT_OFFLINE: 'The media connection is down, so no live picture can be sent; it comes back by itself.',
   CAMERA_OFFLINE: 'The camera gives no picture at the moment.',
   PROFILE_UNSUPPORTED: 'The camera does not offer this profile.',
+  UPLINK_LIMITED: 'The uplink, or what is left of its monthly volume, does not carry this at the moment.',
   COMMAND_EXPIRED: 'The command came after its expiry; check the clock of the gateway.',
   NOT_SUPPORTED: 'This agent does not know the command.',
   BAD_REQUEST: 'The arguments of the command are not valid.',

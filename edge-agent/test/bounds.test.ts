@@ -34,11 +34,20 @@ import { MAX_TRACKS } from '../src/probe/stream-log.ts';
 import { MAX_ACTIONS, MAX_RULES } from '../src/rules/rule.ts';
 import { MAX_WAITING } from '../src/rules/rule-engine.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
+import { WITHDRAWN_MAX_MS } from '../src/live/live-publisher.ts';
 import { WAITING_MAX_BYTES as FRAGMENTS_WAITING_MAX_BYTES } from '../src/live/fragment-stream.ts';
 import { LIVE_SOCKET_MAX_BYTES, WAITING_MAX_BYTES, WAITING_MAX_MESSAGES } from '../src/uplink/connection.ts';
 import { SITE_LIMITS } from '../src/sensors/site-limits.ts';
 import { UNMAPPED_MAX_TOPICS } from '../src/sensors/unmapped-topics.ts';
+import { BASE_MAX_MINUTES } from '../src/uplink/ack-meter.ts';
 import { MAX_IN_FLIGHT_BYTES } from '../src/uplink/replay-pace.ts';
+import {
+  SAVE_AT_LEAST_EVERY_BYTES,
+  SAVE_EVERY_MS,
+  SAVE_MIN_INTERVAL_MS,
+} from '../src/uplink/traffic-ledger.ts';
+import { FORECAST_MAX_DAYS } from '../src/uplink/traffic-month.ts';
+import { FIRST_WAIT_MS, MAX_WAIT_MS, REMEMBERED_MAX_LOOKS } from '../src/uplink/uplink-ladder.ts';
 import { MAX_ACKED_RANGES } from '../src/uplink/spool-log.ts';
 import { SET_ASIDE_MAX_BYTES, SET_ASIDE_MAX_FILES } from '../src/uplink/spool-segment.ts';
 import {
@@ -60,6 +69,11 @@ const EXPECTED = {
   'live bytes un-acknowledged, a stream': `${WINDOW_MIN_BYTES / 1024} KiB to ${mib(WINDOW_MAX_BYTES)}, about 1 s`,
   'live fragments waiting, a stream': `${mib(FRAGMENTS_WAITING_MAX_BYTES)}, 1 s`,
   'live bytes in the socket': mib(LIVE_SOCKET_MAX_BYTES),
+  'lease of a stream that is not offered any more': `${WITHDRAWN_MAX_MS / 1_000} s`,
+  'wait before more is offered again': `${FIRST_WAIT_MS / 1_000} s to ${MAX_WAIT_MS / 60_000} min`,
+  'throughputs, and shortest round trips, of the uplink that are remembered': `${REMEMBERED_MAX_LOOKS} of a second; ${BASE_MAX_MINUTES} of a minute`,
+  'days of traffic for the forecast': `${FORECAST_MAX_DAYS}`,
+  'writes of the count of traffic': `one in ${SAVE_EVERY_MS / 1_000} s; after ${mib(SAVE_AT_LEAST_EVERY_BYTES)} one in ${SAVE_MIN_INTERVAL_MS / 1_000} s`,
   'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
   'GOP ring of a second stream': `${mib(SUB_STREAM_RING_MAX_BYTES)}, while \`low\` is leased`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),

@@ -139,6 +139,18 @@ cameras:
     expect(catchError(() => parseAgentYaml(`${minimal}spool: ${spool}`, 'x')).message).toContain(problem);
   });
 
+  test('takes a monthly volume, whose month begins on the first unless another day is named', () => {
+    const budgetOf = (budget: string): unknown =>
+      parseAgentYaml(`${minimal}  budget: ${budget}\n`, 'x').uplink.budget;
+    expect(budgetOf('{ gigabytesPerMonth: 2.5 }')).toEqual({ gigabytesPerMonth: 2.5, resetDay: 1 });
+    for (const budget of [
+      '{ gigabytesPerMonth: 0 }',
+      '{ gigabytesPerMonth: 5, resetDay: 29 }',
+      '{ resetDay: 3 }',
+    ])
+      expect(() => budgetOf(budget), budget).toThrow(/uplink.budget/);
+  });
+
   test('refuses aliases that would blow up in memory', () => {
     const bomb = Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}]\n`);
     const error = catchError(() => parseAgentYaml(`a0: &a0 [x]\n${bomb.join('')}`, 'agent.yaml'));

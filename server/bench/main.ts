@@ -9,6 +9,7 @@ import type { BenchOptions } from './options.ts';
 import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
 import { soak } from './soak/soak.ts';
+import { uplink } from './uplink/uplink.ts';
 
 interface Bench {
   says: string;
@@ -39,6 +40,10 @@ const BENCHES: Record<string, Bench> = {
   box: {
     says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; then the old design [--without-old] [--size 1080]; needs root',
     run: box,
+  },
+  uplink: {
+    says: 'a camera of 3 Mbit/s behind a line of 1 Mbit/s: status round trip, live latency, the step down, and the way back',
+    run: uplink,
   },
 };
 

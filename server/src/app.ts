@@ -279,6 +279,7 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
     }),
     limits: { ...RELAY_LIMITS, ...config.live },
     profilesOf: (camera) => fleet.camera(camera)?.report.profiles ?? [],
+    limitOf: (camera) => fleet.camera(camera)?.report.limitedBy,
     logger,
   });
   const presence = new Presence({

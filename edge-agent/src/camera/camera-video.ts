@@ -25,7 +25,7 @@ export interface VideoCamera extends FragmentSource {
 export interface CameraVideoOptions {
   camera: VideoCamera;
   profile: EncoderJob['profile'];
-  /** Whether it may be shown as the camera sends it. */
+  /** Whether it may be shown as the camera sends it; asked at keyframes. */
   isPassedThrough: (init: InitSegment) => boolean;
   encoders: { open(job: EncoderJob): Encoder };
   clock: Clock;
@@ -45,6 +45,8 @@ export class CameraVideo implements LiveVideo {
   readonly #waiters = new Set<Waiter>();
   #unsubscribe: (() => void) | undefined;
   #encoder: Encoder | undefined;
+  /** What was last decided, and of which run of the camera. */
+  #passed: { init: InitSegment; isPassed: boolean } | undefined;
   /** Why the camera's new codec cannot be encoded. */
   #refusal: AppError | undefined;
 
@@ -106,7 +108,12 @@ export class CameraVideo implements LiveVideo {
   }
 
   #take(fragment: Fragment): void {
-    if (this.#options.isPassedThrough(fragment.init)) this.#passThrough(fragment);
+    const { init, isKeyframe } = fragment;
+    // Between two keyframes a decoder of the other kind would have nothing to start with.
+    if (isKeyframe || this.#passed?.init !== init) {
+      this.#passed = { init, isPassed: this.#options.isPassedThrough(init) };
+    }
+    if (this.#passed.isPassed) this.#passThrough(fragment);
     else this.#encode(fragment);
   }
 

@@ -5,11 +5,13 @@ import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import { cameraOffline, type LiveSource, type LiveVideo } from '../live/live-source.ts';
+import { FULL_OFFER, type Offer } from '../uplink/offer.ts';
 import { isBrowserCodec } from './browser-codec.ts';
 import { CameraVideo, type CameraVideoOptions } from './camera-video.ts';
 import type { Camera } from './camera.ts';
 import { LOW_MAX_WIDTH } from './encoder/encoder-arguments.ts';
 import type { EncoderJob } from './encoder/encoder.ts';
+import { FULL_PACE } from './encoder/pace.ts';
 import type { InitSegment, KeyframePicture } from './fragment.ts';
 import { SubStreamVideo } from './sub-stream-video.ts';
 
@@ -19,7 +21,9 @@ const SUB_STREAM_REST_MS = 5 * 60_000;
 
 export interface LiveCameraOptions {
   camera: Camera;
-  encoders: CameraVideoOptions['encoders'];
+  encoders: CameraVideoOptions['encoders'] & { readonly hasRoom: boolean };
+  /** What the uplink carries of it now; all when absent. */
+  offer?: () => Offer;
   /** Where the camera has a second stream: a camera that reads it, not started, with the epochs of the first. */
   createSubStream?: (() => Camera) | undefined;
   logger: Logger;
@@ -30,6 +34,7 @@ export interface LiveCameraOptions {
 export class LiveCamera implements LiveSource {
   readonly #options: LiveCameraOptions;
   readonly #clock: Clock;
+  readonly #offer: () => Offer;
   #subStream: Camera | undefined;
   /** Sessions with the second stream that are being ended; `close()` waits for them. */
   readonly #ending = new Set<Promise<void>>();
@@ -40,6 +45,7 @@ export class LiveCamera implements LiveSource {
   constructor(options: LiveCameraOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#offer = options.offer ?? (() => FULL_OFFER);
   }
 
   get id(): string {
@@ -54,7 +60,9 @@ export class LiveCamera implements LiveSource {
   /** The camera's own report, and what is made of it for viewers. */
   report(): CameraReport {
     const report = this.#options.camera.report();
-    return { ...report, profiles: [...LIVE_PROFILES], encoded: this.#encoded(report) };
+    const { profiles, limitedBy } = this.#offer();
+    const encoded = this.#encoded(report).filter((profile) => profiles.includes(profile));
+    return { ...report, profiles: [...profiles], encoded, ...(limitedBy && { limitedBy }) };
   }
 
   latestPicture(): KeyframePicture | undefined {
@@ -84,7 +92,7 @@ export class LiveCamera implements LiveSource {
 
   #encoded({ codec }: CameraReport): Profile[] {
     const isMainEncoded = this.#isMasked || (codec !== null && !isBrowserCodec(codec));
-    const isSubStreamPassed = !this.#isMasked && !this.#isSubStreamEncoded;
+    const isSubStreamPassed = !this.#isMasked && !this.#isSubStreamEncoded && !this.#isSlowed;
     const isLowPassed = this.#options.createSubStream !== undefined && isSubStreamPassed;
     const isEncoded = { main: isMainEncoded, low: !isLowPassed, mpeg1: true, stills: false };
     return LIVE_PROFILES.filter((profile) => isEncoded[profile]);
@@ -102,10 +110,16 @@ export class LiveCamera implements LiveSource {
   }
 
   #openSubStream(subStream: Camera): LiveVideo {
-    const { camera, logger } = this.#options;
+    const { camera, encoders, logger } = this.#options;
+    let isSlowed = false;
+    // Once for as long as it is watched: with an encoder, `low` can get smaller and larger.
+    const isPassedThrough = (init: InitSegment): boolean => {
+      isSlowed ||= this.#isSlowed && encoders.hasRoom;
+      return this.#isSmallEnough(init) && !isSlowed;
+    };
     const video = new SubStreamVideo({
       camera: subStream,
-      video: this.#openVideo(subStream, 'low', (init) => this.#isSmallEnough(init)),
+      video: this.#openVideo(subStream, 'low', isPassedThrough),
       openInstead: () => this.#openVideo(camera, 'low', () => false),
       onGivenUp: () => {
         this.#subStreamRestsUntilMs = this.#clock.monotonicMs() + SUB_STREAM_REST_MS;
@@ -116,6 +130,11 @@ export class LiveCamera implements LiveSource {
     this.#subStream = subStream;
     video.start();
     return video;
+  }
+
+  /** `low` has to be smaller than usual; what a camera gives by itself cannot be. */
+  get #isSlowed(): boolean {
+    return this.#offer().pace !== FULL_PACE;
   }
 
   get #isMasked(): boolean {

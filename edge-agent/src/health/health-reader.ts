@@ -12,6 +12,7 @@ import type { DroppedNotices } from '../reporting/dropped-notices.ts';
 import type { RuleEngine } from '../rules/rule-engine.ts';
 import type { SiteBroker } from '../sensors/site-broker.ts';
 import type { MqttConnection } from '../uplink/connection.ts';
+import type { AdaptiveUplink } from '../uplink/adaptive-uplink.ts';
 import type { SpoolSender } from '../uplink/spool-sender.ts';
 import type { Spool } from '../uplink/spool.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -25,6 +26,7 @@ export interface HealthSources {
   clockWatch: Pick<ClockWatch, 'health'>;
   data: Pick<MqttConnection, 'counters' | 'inFlight'>;
   media: Pick<MqttConnection, 'counters'>;
+  uplink: Pick<AdaptiveUplink, 'health'>;
   live: Pick<LivePublisher, 'framesDropped'>;
   /** undefined on an agent without cameras. */
   encoders: Pick<Encoders, 'running' | 'chosen' | 'maxProcesses' | 'leasesRefused' | 'counters'> | undefined;
@@ -39,8 +41,9 @@ export interface HealthSources {
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
-  const { config, spool, sender, clockWatch, data, media, live, notices, rules, siteBroker, encoders } =
+  const { config, spool, sender, clockWatch, data, media, uplink, live, notices, rules, siteBroker } =
     sources;
+  const { encoders } = sources;
   const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
@@ -55,6 +58,7 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
       liveFramesDropped: live.framesDropped,
       noticesReceived: notices.noticesReceived,
       messagesRefused: data.counters.messagesRefused,
+      ...uplink.health,
     },
     cameras: readCameras(sources),
     processes: processes.read(processesOf(sources)),

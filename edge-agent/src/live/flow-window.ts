@@ -6,8 +6,8 @@
 import { KIB, MIB } from '@sitecast/shared/protocol/limits';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 
-export const WINDOW_START_BYTES = 256 * KIB;
-export const WINDOW_MIN_BYTES = 128 * KIB;
+export const WINDOW_START_BYTES = 128 * KIB;
+export const WINDOW_MIN_BYTES = 32 * KIB;
 export const WINDOW_MAX_BYTES = 4 * MIB;
 /** Frames remembered as un-acked. Policy: block, like the bytes. */
 export const WINDOW_MAX_FRAMES = 4_096;
@@ -20,7 +20,11 @@ const STALL_MS = 5_000;
 interface SentFrame {
   sequence: number;
   bytes: number;
+  sentAtMs: number;
 }
+
+/** So many bytes arrived; the newest of them was acknowledged so long after it had been sent. */
+export type OnAcked = (bytes: number, roundTripMs: number) => void;
 
 export class FlowWindow {
   readonly #clock: Clock;
@@ -29,9 +33,11 @@ export class FlowWindow {
   #maxBytes = WINDOW_START_BYTES;
   #sample = { startedAtMs: 0, ackedBytes: 0, wasLimited: false };
   #progressAtMs: number;
+  readonly #onAcked: OnAcked | undefined;
 
-  constructor(clock: Clock = systemClock) {
+  constructor(clock: Clock = systemClock, onAcked?: OnAcked) {
     this.#clock = clock;
+    this.#onAcked = onAcked;
     this.#progressAtMs = clock.monotonicMs();
   }
 
@@ -41,6 +47,12 @@ export class FlowWindow {
 
   get unackedBytes(): number {
     return this.#unackedBytes;
+  }
+
+  /** Of the oldest frame that is not acknowledged; 0 when all are. */
+  get oldestAgeMs(): number {
+    const [oldest] = this.#unacked;
+    return oldest ? this.#clock.monotonicMs() - oldest.sentAtMs : 0;
   }
 
   /** Whether one more frame, of any size, may go: a keyframe larger than the window must pass, too. */
@@ -55,7 +67,7 @@ export class FlowWindow {
       if (nowMs - this.#progressAtMs > SAMPLE_MS) this.#startSample(nowMs);
       this.#progressAtMs = nowMs;
     }
-    this.#unacked.push({ sequence, bytes });
+    this.#unacked.push({ sequence, bytes, sentAtMs: nowMs });
     this.#unackedBytes += bytes;
     if (!this.isOpen) this.#sample.wasLimited = true;
   }
@@ -65,10 +77,12 @@ export class FlowWindow {
     // From the newest back: after a change of epoch an old frame may have the same number.
     const index = this.#unacked.findLastIndex((frame) => frame.sequence === sequence);
     if (index < 0) return;
-    const arrived = this.#unacked.splice(0, index + 1).reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#unackedBytes -= arrived;
-    this.#sample.ackedBytes += arrived;
+    const arrived = this.#unacked.splice(0, index + 1);
+    const bytes = arrived.reduce((sum, frame) => sum + frame.bytes, 0);
+    this.#unackedBytes -= bytes;
+    this.#sample.ackedBytes += bytes;
     this.#progressAtMs = this.#clock.monotonicMs();
+    this.#onAcked?.(bytes, this.#progressAtMs - (arrived.at(-1)?.sentAtMs ?? this.#progressAtMs));
     this.#measure(this.#progressAtMs);
   }
 

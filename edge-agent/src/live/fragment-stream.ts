@@ -114,6 +114,7 @@ export class FragmentStream implements LiveStream {
    * itself, it alone stays: one picture a GOP is better than none.
    */
   #dropToKeyframe(): void {
+    this.#sender.wasLate();
     const keyframeAt = this.#waiting.findLastIndex(({ fragment }) => fragment.isKeyframe);
     const kept = keyframeAt > 0 ? this.#waiting.slice(keyframeAt) : this.#waiting.slice(0, keyframeAt + 1);
     const dropped = keyframeAt > 0 ? this.#waiting.slice(0, keyframeAt) : this.#waiting.slice(keyframeAt + 1);

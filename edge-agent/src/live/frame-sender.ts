@@ -18,6 +18,7 @@ export class FrameSender {
   #nextSequence = 0;
   #isGap = false;
   #framesDropped = 0;
+  #timesLate = 0;
 
   constructor({ window, send }: FrameSenderOptions) {
     this.window = window;
@@ -26,6 +27,11 @@ export class FrameSender {
 
   get framesDropped(): number {
     return this.#framesDropped;
+  }
+
+  /** How often frames were left out because they had waited too long. */
+  get timesLate(): number {
+    return this.#timesLate;
   }
 
   /** @returns false when the frame could not go now; nothing has changed then. */
@@ -52,6 +58,11 @@ export class FrameSender {
     this.#isGap = true;
     this.#framesDropped += frames;
     this.#count(frames);
+  }
+
+  /** What is dropped next waited too long for the uplink. */
+  wasLate(): void {
+    this.#timesLate += 1;
   }
 
   /** What went before is not known to have arrived; the next frame says so. */

@@ -6,12 +6,23 @@ import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
-import { FlowWindow } from './flow-window.ts';
+import { FULL_OFFER } from '../uplink/offer.ts';
+import type { LiveTraffic } from '../uplink/adaptive-uplink.ts';
+import { FlowWindow, type OnAcked } from './flow-window.ts';
 import { FragmentStream } from './fragment-stream.ts';
 import { FrameSender } from './frame-sender.ts';
 import { LeaseBook, type LeaseKey } from './lease-book.ts';
-import { cameraOffline, type LiveSource, type LiveStream, type LiveVideo } from './live-source.ts';
+import {
+  cameraOffline,
+  uplinkLimited,
+  type LiveSource,
+  type LiveStream,
+  type LiveVideo,
+} from './live-source.ts';
 import { StillsStream } from './stills-stream.ts';
+
+/** How long the lease of a stream that is offered no longer is kept, without a byte: its viewers are taken elsewhere meanwhile. */
+export const WITHDRAWN_MAX_MS = 10_000;
 
 /** The media connection, as far as it is needed here. */
 export interface MediaPort {
@@ -27,15 +38,23 @@ export interface LivePublisherOptions {
   media: MediaPort;
   /** Of stills; another one at each start of the agent. */
   stillsEpoch: number;
+  /** Between two stills at least. */
+  stillsIntervalMs?: () => number;
+  /** What the server acknowledged of any stream. */
+  onAcked?: OnAcked;
   logger: Logger;
   clock?: Clock;
 }
 
 interface ActiveStream {
+  key: LeaseKey;
+  sender: FrameSender;
   stream: LiveStream;
   video: LiveVideo | undefined;
   /** What the last lease was told; a renewal while the camera is away gets the same. */
   result: LeaseResult | undefined;
+  /** Since it is not offered any more. */
+  withdrawnAtMs: number | undefined;
 }
 
 /** Borrows cameras and the media connection; owns the leases and the streams. Bound: a stream for each camera and profile. */
@@ -61,6 +80,32 @@ export class LivePublisher {
     return dropped;
   }
 
+  traffic(): LiveTraffic {
+    const traffic: LiveTraffic = { highest: undefined, streams: 0, lagMs: 0, timesLate: 0 };
+    for (const sender of this.#senders.values()) traffic.timesLate += sender.timesLate;
+    for (const { key, sender, withdrawnAtMs } of this.#active.values()) {
+      // Stills leave out by themselves what the uplink has no room for.
+      if (key.profile === 'stills' || withdrawnAtMs !== undefined) continue;
+      traffic.streams += 1;
+      if (key.profile === 'main') traffic.highest = 'main';
+      traffic.highest ??= 'low';
+      traffic.lagMs = Math.max(traffic.lagMs, sender.window.oldestAgeMs);
+    }
+    return traffic;
+  }
+
+  /** Ends what cameras do not offer any more, at once: it takes what something smaller needs. */
+  offersChanged(): void {
+    for (const [name, active] of this.#active) {
+      const report = this.#sources.get(active.key.camera)?.report();
+      if (active.withdrawnAtMs !== undefined || report?.profiles.includes(active.key.profile)) continue;
+      active.withdrawnAtMs = this.#clock.monotonicMs();
+      active.stream.close();
+      active.video?.close();
+      this.#options.logger.info({ stream: name, limitedBy: report?.limitedBy }, 'live stream withdrawn');
+    }
+  }
+
   start(): void {
     const { media, address } = this.#options;
     const ackTopic = topics.liveAck(address);
@@ -77,13 +122,14 @@ export class LivePublisher {
   /**
    * Starts the stream, or prolongs its lease.
    * @returns when there is a picture: what is encoded takes a moment.
-   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE,
+   * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED, UPLINK_LIMITED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE,
    * ENCODER_LIMIT; ENCODER_FAILED.
    */
   async lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult> {
     const source = this.#sources.get(key.camera);
     if (!source) throw new AppError('NOT_FOUND', `there is no camera "${key.camera}"`);
     const running = this.#active.get(streamName(key.camera, key.profile));
+    if (running?.withdrawnAtMs !== undefined) return this.#renewWithdrawn(key, running, ttlMs);
     const active = running ?? this.#start(key, source);
     this.#leases.grant(key, ttlMs);
     try {
@@ -105,14 +151,30 @@ export class LivePublisher {
     this.#leases.releaseAll();
   }
 
+  #renewWithdrawn(key: LeaseKey, { withdrawnAtMs = 0, result }: ActiveStream, ttlMs: number): LeaseResult {
+    if (!result || this.#clock.monotonicMs() - withdrawnAtMs > WITHDRAWN_MAX_MS) {
+      this.release(key);
+      throw uplinkLimited(key.camera, key.profile);
+    }
+    this.#leases.grant(key, ttlMs);
+    return result;
+  }
+
   #start(key: LeaseKey, source: LiveSource): ActiveStream {
     this.#expectStartable(key, source);
     const video = key.profile === 'stills' ? undefined : source.open(key.profile);
     const sender = this.#senderOf(key);
     const stream = video
       ? new FragmentStream({ source: video, sender, clock: this.#clock })
-      : new StillsStream({ source, sender, epoch: this.#options.stillsEpoch, clock: this.#clock });
-    const active: ActiveStream = { stream, video, result: undefined };
+      : this.#stillsStream(source, sender);
+    const active: ActiveStream = {
+      key,
+      sender,
+      stream,
+      video,
+      result: undefined,
+      withdrawnAtMs: undefined,
+    };
     const name = streamName(key.camera, key.profile);
     this.#active.set(name, active);
     this.#options.logger.info({ stream: name }, 'live stream starts');
@@ -120,8 +182,15 @@ export class LivePublisher {
     return active;
   }
 
+  #stillsStream(source: LiveSource, sender: FrameSender): StillsStream {
+    const { stillsEpoch: epoch, stillsIntervalMs: minIntervalMs = () => FULL_OFFER.stillsIntervalMs } =
+      this.#options;
+    return new StillsStream({ source, sender, epoch, minIntervalMs, clock: this.#clock });
+  }
+
   #expectStartable({ profile }: LeaseKey, source: LiveSource): void {
     const report = source.report();
+    if (report.limitedBy && !report.profiles.includes(profile)) throw uplinkLimited(source.id, profile);
     if (!report.profiles.includes(profile))
       throw new AppError('PROFILE_UNSUPPORTED', `"${source.id}" is not offered as ${profile}`);
     if (report.state !== 'live') throw cameraOffline(report);
@@ -151,8 +220,10 @@ export class LivePublisher {
   #stop({ camera, profile }: LeaseKey): void {
     const name = streamName(camera, profile);
     const active = this.#active.get(name);
-    active?.stream.close();
-    active?.video?.close();
+    if (active?.withdrawnAtMs === undefined) {
+      active?.stream.close();
+      active?.video?.close();
+    }
     this.#active.delete(name);
     this.#options.logger.info({ stream: name }, 'live stream ends');
   }
@@ -161,10 +232,10 @@ export class LivePublisher {
     const name = streamName(camera, profile);
     const known = this.#senders.get(name);
     if (known) return known;
-    const { media, address } = this.#options;
+    const { media, address, onAcked } = this.#options;
     const topic = topics.live(address, camera, profile);
     const sender = new FrameSender({
-      window: new FlowWindow(this.#clock),
+      window: new FlowWindow(this.#clock, onAcked),
       send: (bytes) => media.send(topic, bytes),
     });
     this.#senders.set(name, sender);

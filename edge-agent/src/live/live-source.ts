@@ -33,6 +33,12 @@ export function cameraOffline({ id, state, detail }: CameraReport): AppError<Age
   return new AppError('CAMERA_OFFLINE', `"${id}" gives no picture: ${detail ?? state}`, { retryable: true });
 }
 
+/** Retryable: the line gets faster, or the month ends. */
+export function uplinkLimited(camera: string, what: string): AppError<AgentErrorCode> {
+  const message = `the uplink does not carry ${what} of "${camera}" at the moment`;
+  return new AppError('UPLINK_LIMITED', message, { retryable: true });
+}
+
 /** One leased stream; a new connection or lease gets a new one. */
 export interface LiveStream {
   start(): void;

@@ -6,14 +6,13 @@ import type { KeyframePicture } from '../camera/fragment.ts';
 import type { FrameSender } from './frame-sender.ts';
 import type { LiveSource, LiveStream } from './live-source.ts';
 
-/** A little under a second: keyframes that come every second, give or take, shall all go. */
-const MIN_INTERVAL_MS = 900;
-
 export interface StillsStreamOptions {
   source: Pick<LiveSource, 'latestPicture' | 'onPicture'>;
   sender: FrameSender;
   /** Stills need no init segment, so one epoch serves as long as the agent runs. */
   epoch: number;
+  /** Between two stills at least; asked each time. */
+  minIntervalMs: () => number;
   clock?: Clock;
 }
 
@@ -46,9 +45,9 @@ export class StillsStream implements LiveStream {
   }
 
   #offer({ jpeg, capturedAtMs }: KeyframePicture): void {
-    const { sender, epoch } = this.#options;
+    const { sender, epoch, minIntervalMs } = this.#options;
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#sentAtMs < MIN_INTERVAL_MS) return;
+    if (nowMs - this.#sentAtMs < minIntervalMs()) return;
     sender.window.forgiveStall();
     const header = {
       kind: FrameKind.jpegStill,

@@ -6,6 +6,7 @@ import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-er
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { KeyframePicture } from '../camera/fragment.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
+import { uplinkLimited } from '../live/live-source.ts';
 
 /** An older picture is not "now": cameras send a keyframe at least every ten seconds or so. */
 const FRESH_MS = 30_000;
@@ -19,6 +20,8 @@ export interface CameraSnapshotsOptions {
   };
   /** 0: only when asked. */
   intervalMs: number;
+  /** Whether none may be taken at the moment: nobody would get it. */
+  isHeld?: () => boolean;
   make: (picture: KeyframePicture, reason: SnapshotReason) => Promise<SnapshotEnvelope>;
   /** Resolves when the snapshot is durable. */
   keep: (envelope: SnapshotEnvelope) => Promise<void>;
@@ -65,10 +68,11 @@ export class CameraSnapshots {
 
   /**
    * @returns the id of the snapshot, once it is durable.
-   * @throws {AppError} CAMERA_OFFLINE when there is no picture of now.
+   * @throws {AppError} CAMERA_OFFLINE when there is no picture of now; UPLINK_LIMITED.
    */
   async take(reason: SnapshotReason): Promise<string> {
-    const { camera, make, keep } = this.#options;
+    const { camera, make, keep, isHeld } = this.#options;
+    if (isHeld?.()) throw uplinkLimited(camera.id, 'snapshots');
     const picture = camera.latestPicture();
     if (
       !picture ||
@@ -91,7 +95,7 @@ export class CameraSnapshots {
     // The same picture again would be a second record of one moment.
     if (this.#options.camera.latestPicture()?.capturedAtMs === this.#lastPictureAtMs) return;
     this.take('interval').catch((error: unknown) => {
-      if (isAppError(error, 'CAMERA_OFFLINE')) return;
+      if (isAppError(error, 'CAMERA_OFFLINE') || isAppError(error, 'UPLINK_LIMITED')) return;
       const fields = { camera: this.cameraId, reason: messageOf(error) };
       this.#options.log.warn('SNAPSHOT', fields, 'a snapshot was not taken');
     });

@@ -34,6 +34,8 @@ export interface ConnectionOptions {
   /** Made anew for each try, so that it can carry the time. */
   will?: () => Will;
   subscriptions: string[];
+  /** A PUBACK came for so many bytes of payload, so long after they were given to the socket. */
+  onAcked?: (bytes: number, roundTripMs: number) => void;
   logger: Logger;
   clock?: Clock;
   random?: () => number;
@@ -52,6 +54,11 @@ export interface ConnectionCounters {
 /** `offline` (a retry is due or under way), `online` (CONNACK and all SUBACKs are in), `closed` (for good). */
 export type ConnectionState = 'offline' | 'online' | 'closed';
 
+interface InFlight {
+  deadline: Timer;
+  sentAtMs: number;
+}
+
 interface Publication {
   topic: string;
   payload: Uint8Array;
@@ -68,7 +75,7 @@ export class MqttConnection {
   readonly #logger: Logger;
   readonly #failureLog: QuietLog;
   readonly #backoff: Backoff;
-  readonly #inFlight = new Map<Publication, Timer>();
+  readonly #inFlight = new Map<Publication, InFlight>();
   readonly #waiting = new BoundedQueue<Publication>({
     maxItems: WAITING_MAX_MESSAGES,
     maxBytes: WAITING_MAX_BYTES,
@@ -80,6 +87,8 @@ export class MqttConnection {
   readonly #onMessage: Listeners<{ topic: string; payload: Uint8Array }>;
   #state: ConnectionState = 'offline';
   #session: MqttSession | undefined;
+  /** Of sessions that have ended. */
+  #bytesOfEarlier = 0;
   /** The next try while offline, the proof of stability while online. */
   #timer: Timer | undefined;
 
@@ -103,6 +112,11 @@ export class MqttConnection {
 
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** On the sockets, both ways, since the start. */
+  get bytesMoved(): number {
+    return this.#bytesOfEarlier + (this.#session?.bytesMoved ?? 0);
   }
 
   start(): void {
@@ -160,7 +174,7 @@ export class MqttConnection {
   async close(): Promise<void> {
     this.#timer?.cancel();
     const session = this.#session;
-    this.#session = undefined;
+    this.#forgetSession();
     this.#leaveOnline();
     this.#state = 'closed';
     await session?.close();
@@ -200,7 +214,7 @@ export class MqttConnection {
 
   #ended(reason: AppError<AgentErrorCode>): void {
     this.#timer?.cancel();
-    this.#session = undefined;
+    this.#forgetSession();
     this.#leaveOnline();
     const delayMs = this.#backoff.nextDelayMs();
     const { name, url } = this.#options;
@@ -209,12 +223,17 @@ export class MqttConnection {
     this.#timer = this.#clock.after(delayMs, () => this.#connect());
   }
 
+  #forgetSession(): void {
+    this.#bytesOfEarlier = this.bytesMoved;
+    this.#session = undefined;
+  }
+
   #leaveOnline(): void {
     if (!this.isOnline) return;
     this.#state = 'offline';
     const unsent = [...this.#inFlight.keys()];
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) unsent.push(next);
-    for (const timer of this.#inFlight.values()) timer.cancel();
+    for (const { deadline } of this.#inFlight.values()) deadline.cancel();
     this.#inFlight.clear();
     for (const { topic, reject } of unsent) reject(offline(topic));
     this.#onOffline.emit();
@@ -228,16 +247,18 @@ export class MqttConnection {
       const message = `no PUBACK for ${topic} within ${ACK_TIMEOUT_MS} ms`;
       session?.abort(new AppError('UPLINK_OFFLINE', message, { retryable: true }));
     });
-    this.#inFlight.set(publication, deadline);
+    this.#inFlight.set(publication, { deadline, sentAtMs: this.#clock.monotonicMs() });
     session?.publish(topic, payload, retain, () => this.#acked(publication));
   }
 
   #acked(publication: Publication): void {
-    const deadline = this.#inFlight.get(publication);
-    if (!deadline) return;
-    deadline.cancel();
+    const inFlight = this.#inFlight.get(publication);
+    if (!inFlight) return;
+    inFlight.deadline.cancel();
     this.#inFlight.delete(publication);
     this.counters.acked += 1;
+    const roundTripMs = this.#clock.monotonicMs() - inFlight.sentAtMs;
+    this.#options.onAcked?.(publication.payload.length, roundTripMs);
     const next = this.#waiting.shift();
     if (next) this.#transmit(next);
     publication.resolve();

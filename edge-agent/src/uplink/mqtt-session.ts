@@ -88,6 +88,11 @@ export class MqttSession {
     return this.#socket?.writableLength ?? 0;
   }
 
+  /** Both ways since the start; stays when the session has ended. */
+  get bytesMoved(): number {
+    return (this.#socket?.bytesRead ?? 0) + (this.#socket?.bytesWritten ?? 0);
+  }
+
   /** QoS 1. `onAck` may never come: the owner watches `onEnd` and the time. */
   publish(topic: string, payload: Uint8Array, retain: boolean, onAck: () => void): void {
     this.#client?.publish(topic, asBuffer(payload), { qos: 1, retain }, (error) => {

@@ -40,6 +40,8 @@ export interface SpoolSenderOptions {
   connection: MqttConnection;
   /** Of the uplink, for the backlog: above 0, at most 100. */
   replayPercent: number;
+  /** Asked before each message; `wake` when the answer may have changed. All lanes when absent. */
+  mayPass?: (lane: Lane) => boolean;
   logger: Logger;
   clock?: Clock;
 }
@@ -90,6 +92,11 @@ export class SpoolSender {
       spool.onPut(() => this.#pump()),
     );
     if (connection.isOnline) resume();
+  }
+
+  /** A lane that was held may pass. */
+  wake(): void {
+    this.#pump();
   }
 
   /** Takes nothing new, and gives what is under way a second to be acknowledged; the rest stays in the spool. */
@@ -148,6 +155,7 @@ export class SpoolSender {
     const { size } = this.#inFlight;
     if (this.#isClosed || !this.#options.connection.isOnline || size >= MAX_SPOOL_IN_FLIGHT) return false;
     if (lane === 'alarms') return true;
+    if (this.#options.mayPass?.(lane) === false) return false;
     if (size >= MAX_BELOW_ALARMS_IN_FLIGHT || this.#inFlightBytes() >= MAX_IN_FLIGHT_BYTES) return false;
     if (lane === 'snapshots' && this.#snapshotsInFlight() >= MAX_SNAPSHOTS_IN_FLIGHT) return false;
     return part === 'fresh' || this.#pace.mayStart();

@@ -49,7 +49,10 @@ beforeEach(() => {
   taken = [];
 });
 
-function open(more: Partial<EncodersOptions> = {}): {
+function open(
+  more: Partial<EncodersOptions> = {},
+  isPassedThrough: (init: InitSegment) => boolean = ({ codec }) => isBrowserCodec(codec),
+): {
   video: CameraVideo;
   runs: ScriptedRun[];
   fill: () => void;
@@ -60,7 +63,7 @@ function open(more: Partial<EncodersOptions> = {}): {
   const video = new CameraVideo({
     camera,
     profile: 'main',
-    isPassedThrough: ({ codec }) => isBrowserCodec(codec),
+    isPassedThrough,
     encoders,
     clock,
     logger: silentLogger,
@@ -95,6 +98,23 @@ describe('CameraVideo', () => {
     camera.restart('Kp', initOf('avc1.64001f', 3));
     expect(runs[0]!.isClosed).toBe(true);
     expect(taken.at(-1)!.init.epoch).toBe(3);
+  });
+
+  it('changes from passing through to encoding at a keyframe, and shows the old until then', async () => {
+    const h264 = initOf();
+    camera.emit('Kp', h264);
+    let isPassed = true;
+    const { video, runs } = open({}, () => isPassed);
+    video.start();
+    camera.emit('p', h264);
+    isPassed = false;
+    camera.emit('p', h264);
+    expect([taken.length, runs.length]).toEqual([2, 0]);
+    camera.emit('K', h264);
+    await settled();
+    expect([taken.length, runs.length]).toEqual([2, 1]);
+    runs[0]!.encode(0);
+    expect(taken.at(-1)).toMatchObject({ isKeyframe: true, isDiscontinuity: true });
   });
 
   it('starts nothing when no encoder is left, and says why', () => {

@@ -390,6 +390,52 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     180_000,
   );
 
+  test('with a monthly volume that earlier runs used up sends events and readings and no picture, and says so', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const folder = await temporaryFolder();
+    const path = await writeConfig(folder, mosquitto.url);
+    const budget = 'uplink: { budget: { gigabytesPerMonth: 0.1 }, ';
+    await writeFile(path, readFileSync(path, 'utf8').replace('uplink: { ', budget));
+    await mkdir(join(folder, 'data'));
+    const now = new Date();
+    const fromMs = new Date(now.getFullYear(), now.getMonth(), 1).getTime();
+    const month = { fromMs, usedBytes: 99_000_000, sinceMs: fromMs, days: [] };
+    await writeFile(join(folder, 'data/uplink-month.json'), JSON.stringify(month));
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    const agent = launch(['run', '--config', path], env);
+
+    const camera = await waitFor(
+      () => {
+        const payload = server.of(topics.cameras(address)).at(-1);
+        const report = payload && decodeMessage(cameraInventory, payload).cameras[0];
+        return report?.state === 'live' && report;
+      },
+      'the camera to be live',
+      30_000,
+    );
+    expect(camera).toMatchObject({ profiles: [], limitedBy: 'data-budget' });
+    for (const profile of ['main', 'low', 'stills']) {
+      const lease = await server.command('live.lease', { camera: 'front', profile, ttlMs: 15_000 });
+      expect(lease).toMatchObject({ ok: false, error: { code: 'UPLINK_LIMITED' } });
+    }
+    expect(await server.command('snapshot', { camera: 'front' })).toMatchObject({
+      ok: false,
+      error: { code: 'UPLINK_LIMITED' },
+    });
+    await waitFor(() => server.of(topics.agentTelemetry(address, 'climate')).length > 2, 'readings');
+    await waitFor(() => server.of(topics.event(address, 'front')).length > 0, 'the event that it is online');
+    expect(server.of(topics.snapshot(address, 'front'))).toEqual([]);
+    const health = decodeMessage(agentHealth, await server.first(topics.health(address)));
+    expect(health.uplink.budget).toMatchObject({ budgetBytes: 100_000_000, stage: 'events' });
+
+    agent.child.kill('SIGTERM');
+    await agent.exit;
+    const kept = JSON.parse(readFileSync(join(folder, 'data/uplink-month.json'), 'utf8')) as typeof month;
+    expect(kept.usedBytes).toBeGreaterThan(99_001_000);
+    expect(kept.usedBytes).toBeLessThan(99_500_000);
+  }, 120_000);
+
   test('restarts when it is told to, after it has said so', async () => {
     const mosquitto = await startMosquitto();
     const server = new FakeServer(mosquitto);

@@ -12,6 +12,7 @@ import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
 import type { PrivacyMasks } from '../../src/camera/privacy-masks.ts';
 import { LiveCamera } from '../../src/camera/live-camera.ts';
 import type { LiveSource, LiveVideo } from '../../src/live/live-source.ts';
+import type { Offer } from '../../src/uplink/offer.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { runningCaptures, type RunningCapture } from './ffmpegs.ts';
 import { startCamera, type TestCamera } from './test-camera.ts';
@@ -24,7 +25,12 @@ export interface EncodedCamera extends TestCamera {
 export async function startEncodedCamera(
   ffmpeg: FfmpegBinary,
   source: string,
-  { subStream, masks, ...more }: Partial<EncodersOptions> & { subStream?: string; masks?: PrivacyMasks } = {},
+  {
+    subStream,
+    masks,
+    offer,
+    ...more
+  }: Partial<EncodersOptions> & { subStream?: string; masks?: PrivacyMasks; offer?: () => Offer } = {},
 ): Promise<EncodedCamera> {
   const started = await startCamera(ffmpeg, source, 'Front door', masks);
   const encoders = new Encoders({
@@ -54,6 +60,7 @@ export async function startEncodedCamera(
   const live = new LiveCamera({
     camera: started.camera,
     encoders,
+    ...(offer && { offer }),
     createSubStream: subStream
       ? () => new Camera({ ...ofSubStream, source: subStream, logger: silentLogger })
       : undefined,

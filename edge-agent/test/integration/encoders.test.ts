@@ -14,6 +14,8 @@ import {
   startEncodedCamera,
   watch,
 } from './encoded-camera.ts';
+import type { Fragment } from '../../src/camera/fragment.ts';
+import { FULL_OFFER } from '../../src/uplink/offer.ts';
 import { ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 
 const PATIENCE_MS = 40_000;
@@ -179,6 +181,54 @@ describe.skipIf(!hasProbe)('Encoders', () => {
     const again = watch(live, 'low');
     const { epoch } = await firstInit(again);
     expect(epoch).toBeGreaterThan(fragments[0]!.init.epoch);
+  });
+
+  it('take another pace with a keyframe of the camera: fewer bits, fewer pictures, and no time goes back', async () => {
+    const { live, encoders } = await startEncodedCamera(ffmpeg, `file:${await recording('a.mp4', ...H264)}`);
+    const { video, fragments } = watch(live, 'low');
+    await firstInit({ video });
+    await waitFor(() => fragments.length >= 30, 'two seconds', PATIENCE_MS);
+    encoders.setPace({ maxBitsPerSecond: 120_000, maxFps: 5 });
+    const slowed = (): Fragment[] => fragments.filter(({ init }) => init.epoch !== fragments[0]!.init.epoch);
+    await waitFor(() => slowed().length >= 30, 'six seconds', PATIENCE_MS);
+    const slow = slowed();
+    const fps = (slow.length - 1) / (slow.at(-1)!.decodeTimeS - slow[0]!.decodeTimeS);
+    expect(fps).toBeGreaterThan(3.5);
+    expect(fps).toBeLessThan(5.5);
+    expect(bitsPerSecond(slow)).toBeLessThan(140_000);
+    for (const intervalS of keyframeIntervalsS(slow)) expect(intervalS).toBeLessThanOrEqual(1.3);
+    expect(await probe(slow)).toMatchObject({
+      width: 640,
+      height: 360,
+      pictures: expect.stringMatching(/^[IP]+$/),
+    });
+    const times = fragments.map(({ capturedAtUs }) => capturedAtUs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(encoders.counters).toMatchObject({ restarts: 0, recycled: 0 });
+  });
+
+  it('encode a second stream that was passed through, once it has to be smaller', async () => {
+    const [source, small] = await Promise.all([
+      recording('a.mp4', ...H264),
+      recording('s.mp4', ...SMALL_H264),
+    ]);
+    let offer = FULL_OFFER;
+    const { live, encoders } = await startEncodedCamera(ffmpeg, `file:${source}`, {
+      subStream: `file:${small}`,
+      offer: () => offer,
+    });
+    const { video, fragments } = watch(live, 'low');
+    await firstInit({ video });
+    expect(encoders.running).toHaveLength(0);
+    offer = { ...FULL_OFFER, pace: { maxBitsPerSecond: 120_000, maxFps: 5 } };
+    encoders.setPace(offer.pace);
+    await waitFor(
+      () => new Set(fragments.map(({ init }) => init.epoch)).size === 2,
+      'the encoder',
+      PATIENCE_MS,
+    );
+    expect(encoders.running).toHaveLength(1);
+    expect(live.report().encoded).toEqual(['low', 'mpeg1']);
   });
 
   it('encode a second stream that is not small enough', async () => {

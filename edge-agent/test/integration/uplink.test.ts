@@ -15,12 +15,13 @@ import {
   MAX_SNAPSHOTS_IN_FLIGHT,
   MAX_SPOOL_IN_FLIGHT,
   SpoolSender,
+  type SpoolSenderOptions,
 } from '../../src/uplink/spool-sender.ts';
 import { Spool } from '../../src/uplink/spool.ts';
 import { QuietLog } from '../../src/health/quiet-log.ts';
 import { GapTeller } from '../../src/uplink/gap-teller.ts';
 import { Outbox } from '../../src/uplink/outbox.ts';
-import { laneLimits } from '../../src/uplink/lanes.ts';
+import { laneLimits, type Lane } from '../../src/uplink/lanes.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { RawBroker, startMosquitto } from './brokers.ts';
 
@@ -58,8 +59,12 @@ async function openSpool(folder?: string): Promise<Spool> {
   return spool;
 }
 
-function startSender(spool: Spool, connection: MqttConnection): SpoolSender {
-  const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger });
+function startSender(
+  spool: Spool,
+  connection: MqttConnection,
+  more: Partial<SpoolSenderOptions> = {},
+): SpoolSender {
+  const sender = new SpoolSender({ spool, connection, replayPercent: 50, logger: silentLogger, ...more });
   onTestFinished(() => sender.close());
   sender.start();
   return sender;
@@ -165,6 +170,26 @@ describe('MqttConnection', () => {
     expect(sent).toBeLessThan(100);
   });
 
+  test('says how long each PUBACK took, and counts the bytes of both ways over all its connections', async () => {
+    const broker = await RawBroker.open();
+    const shown: { bytes: number; roundTripMs: number }[] = [];
+    const onAcked = (bytes: number, roundTripMs: number): void => void shown.push({ bytes, roundTripMs });
+    const connection = connect(broker.url, { onAcked });
+    await online(connection);
+    await connection.publish(readingTopic, Buffer.alloc(5_000));
+    expect(shown).toEqual([{ bytes: 5_000, roundTripMs: expect.any(Number) as number }]);
+    expect(shown[0]!.roundTripMs).toBeGreaterThanOrEqual(0);
+    const moved = connection.bytesMoved;
+    expect(moved).toBeGreaterThan(5_000);
+    expect(moved).toBeLessThan(6_000);
+    broker.disconnectAll();
+    await waitFor(() => connection.counters.connects === 2, 'the connection to come back');
+    await connection.publish(readingTopic, Buffer.alloc(5_000));
+    expect(connection.bytesMoved).toBeGreaterThan(moved + 5_000);
+    await connection.close();
+    expect(connection.bytesMoved).toBeGreaterThan(moved + 5_000);
+  });
+
   test('ends at once although nothing was acknowledged', async () => {
     const broker = await RawBroker.open();
     broker.isAcking = false;
@@ -179,6 +204,24 @@ describe('MqttConnection', () => {
 });
 
 describe('SpoolSender', () => {
+  test('holds a lane that may not pass, sends the others, and goes on when it is woken', async () => {
+    const broker = await RawBroker.open();
+    const spool = await openSpool();
+    const connection = connect(broker.url);
+    let isHeld = true;
+    const mayPass = (lane: Lane): boolean => !isHeld || lane !== 'snapshots';
+    const sender = startSender(spool, connection, { mayPass });
+    await online(connection);
+    await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.alloc(1_000));
+    await putReadings(spool, 0, 3);
+    await spool.put('alarms', topics.event(agent, 'front'), Buffer.from('alarm'));
+    await waitFor(() => spool.stats().messages === 1, 'all but the snapshot to be acknowledged');
+    expect(broker.published.map(({ topic }) => topic)).not.toContain(topics.snapshot(agent, 'front'));
+    isHeld = false;
+    sender.wake();
+    await waitFor(() => spool.stats().messages === 0, 'the snapshot');
+  });
+
   test('leaves places for control messages, for readings among snapshots, and for an alarm', async () => {
     const broker = await RawBroker.open();
     broker.isAcking = false;

@@ -48,6 +48,20 @@ describe('FlowWindow', () => {
     expect(window.unackedBytes).toBe(100);
   });
 
+  test('tells what each acknowledgement shows: bytes, and the round trip of the newest frame', () => {
+    const shown: [number, number][] = [];
+    const told = new FlowWindow(clock, (bytes, roundTripMs) => shown.push([bytes, roundTripMs]));
+    told.sent(0, 100);
+    clock.advance(40);
+    told.sent(1, 200);
+    clock.advance(60);
+    expect(told.oldestAgeMs).toBe(100);
+    told.acked(1);
+    told.acked(1);
+    expect(shown).toEqual([[300, 60]]);
+    expect(told.oldestAgeMs).toBe(0);
+  });
+
   test('becomes about one second of a faster uplink', () => {
     run(1_000_000, 20);
     expect(window.maxBytes).toBeGreaterThan(800_000);

@@ -3,7 +3,7 @@ import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shar
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { WINDOW_START_BYTES } from '../../src/live/flow-window.ts';
-import { LivePublisher, type MediaPort } from '../../src/live/live-publisher.ts';
+import { LivePublisher, WITHDRAWN_MAX_MS, type MediaPort } from '../../src/live/live-publisher.ts';
 import type { LeaseKey } from '../../src/live/lease-book.ts';
 import { ManualClock, silentLogger } from '../support.ts';
 import { ScriptedCamera } from './scripted-camera.ts';
@@ -280,6 +280,48 @@ describe('LivePublisher', () => {
     camera.restartCapture(2);
     camera.emit('I2');
     expect(media.taken().slice(-2)).toEqual(['init 2', 'I2']);
+  });
+
+  test('ends what the uplink does not carry any more at once, but keeps its lease for a moment', async () => {
+    camera.emit('I1');
+    camera.emitPicture(1);
+    const first = await publisher.lease(main, 15_000);
+    await publisher.lease({ camera: 'front', profile: 'stills' }, 60_000);
+    media.taken();
+    Object.assign(camera, { offered: ['stills'], limitedBy: 'uplink-slow' });
+    publisher.offersChanged();
+    camera.emit('P1');
+    expect(media.taken()).toEqual([]);
+    expect(publisher.traffic()).toMatchObject({ highest: undefined, streams: 0 });
+    clock.advance(WITHDRAWN_MAX_MS);
+    expect(await publisher.lease(main, 15_000)).toEqual(first);
+    clock.advance(1);
+    await expect(publisher.lease(main, 15_000)).rejects.toMatchObject({ code: 'UPLINK_LIMITED' });
+    await expect(publisher.lease(main, 15_000)).rejects.toMatchObject({ code: 'UPLINK_LIMITED' });
+    camera.emitPicture(2);
+    expect(media.taken()).toEqual(['jpeg 2']);
+    Object.assign(camera, { offered: ['main', 'stills'], limitedBy: undefined });
+    camera.emit('I2');
+    await publisher.lease(main, 15_000);
+    expect(media.taken()).toEqual(['init 1', 'I2']);
+    publisher.close();
+    expect(camera.listeners).toBe(0);
+  });
+
+  test('tells what its videos do to the uplink, and that stills do nothing', async () => {
+    camera.emitPicture(1);
+    await publisher.lease({ camera: 'front', profile: 'stills' }, 60_000);
+    expect(publisher.traffic()).toEqual({ highest: undefined, streams: 0, lagMs: 0, timesLate: 0 });
+    camera.emit('I1');
+    await publisher.lease(main, 60_000);
+    camera.emit('P1', { bytes: WINDOW_START_BYTES });
+    camera.emit('I2');
+    clock.advance(1_100);
+    expect(publisher.traffic()).toEqual({ highest: 'main', streams: 1, lagMs: 1_100, timesLate: 0 });
+    camera.emit('P2');
+    expect(publisher.traffic()).toMatchObject({ timesLate: 1 });
+    media.ack();
+    expect(publisher.traffic().lagMs).toBe(0);
   });
 
   test('leaves no listener behind when it is closed', () => {

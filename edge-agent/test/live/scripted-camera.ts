@@ -24,6 +24,8 @@ export class ScriptedCamera implements LiveSource {
   readonly id = 'front';
   readonly ring = new GopRing();
   state: CameraReport['state'] = 'live';
+  offered: Profile[] = ['main', 'stills'];
+  limitedBy: CameraReport['limitedBy'];
   picture: KeyframePicture | undefined;
   #fragments = new Set<(fragment: Fragment) => void>();
   #pictures = new Set<(picture: KeyframePicture) => void>();
@@ -42,7 +44,8 @@ export class ScriptedCamera implements LiveSource {
       width: null,
       height: null,
       fps: null,
-      profiles: ['main', 'stills'],
+      profiles: this.offered,
+      limitedBy: this.limitedBy,
     };
   }
 

@@ -12,6 +12,7 @@ let picture: KeyframePicture | undefined;
 let state: CameraReport['state'];
 let listeners: Set<(picture: KeyframePicture) => void>;
 let kept: string[];
+let isHeld: boolean;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -19,6 +20,7 @@ beforeEach(() => {
   state = 'live';
   listeners = new Set();
   kept = [];
+  isHeld = false;
 });
 
 function taker(intervalMs: number): CameraSnapshots {
@@ -33,6 +35,7 @@ function taker(intervalMs: number): CameraSnapshots {
       },
     },
     intervalMs,
+    isHeld: () => isHeld,
     make: async (_, reason) => ({ header: { id: ulid(), reason } }) as SnapshotEnvelope,
     keep: async ({ header }) => void kept.push(header.reason),
     log: new QuietLog(silentLogger, clock),
@@ -96,6 +99,23 @@ describe('CameraSnapshots', () => {
     state = 'live';
     clock.advance(31_000);
     await expect(snapshots.take('command')).rejects.toMatchObject({ code: 'CAMERA_OFFLINE' });
+  });
+
+  test('takes none while the uplink has nothing left for pictures, and goes on by itself', async () => {
+    const snapshots = taker(10_000);
+    isHeld = true;
+    show();
+    await settle();
+    await expect(snapshots.take('command')).rejects.toMatchObject({
+      code: 'UPLINK_LIMITED',
+      retryable: true,
+    });
+    expect(kept).toEqual([]);
+    isHeld = false;
+    clock.advance(10_000);
+    await settle();
+    expect(kept).toEqual(['interval']);
+    snapshots.close();
   });
 
   test('leaves no timer and no listener behind', () => {

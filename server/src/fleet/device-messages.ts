@@ -12,6 +12,7 @@ import {
   agentStatus,
   cameraInventory,
   type AgentHealth,
+  type CameraInventory,
 } from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
@@ -42,7 +43,10 @@ export interface DeviceMessagesOptions {
     insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
   };
   readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
-  live: { acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void };
+  live: {
+    acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void;
+    offersChanged(site: string): void;
+  };
 }
 
 export class DeviceMessages {
@@ -80,7 +84,7 @@ export class DeviceMessages {
       case 'status':
         return fleet.applyStatus(topic, decodeMessage(agentStatus, payload));
       case 'cameras':
-        return fleet.applyInventory(topic, decodeMessage(cameraInventory, payload));
+        return this.#acceptInventory(topic, decodeMessage(cameraInventory, payload));
       case 'health':
         return this.#acceptHealth(topic, decodeMessage(agentHealth, payload), receivedAtMs);
       case 'reply':
@@ -108,6 +112,13 @@ export class DeviceMessages {
       case 'sensor-errors':
         throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
     }
+  }
+
+  async #acceptInventory(from: AgentAddress, inventory: CameraInventory): Promise<void> {
+    // Cameras of another agent refuse the message, but not those that are this agent's own.
+    await this.#options.fleet
+      .applyInventory(from, inventory)
+      .finally(() => this.#options.live.offersChanged(from.site));
   }
 
   #acceptHealth(from: AgentAddress, health: AgentHealth, nowMs: number): Promise<void> {

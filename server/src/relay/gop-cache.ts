@@ -72,6 +72,13 @@ export class GopCache {
     return keyframe.ordinal > ordinal ? keyframe : this.#gop[ordinal + 1 - keyframe.ordinal];
   }
 
+  /** Forgets all but the count: nothing can be started from it until the next init segment. */
+  clear(): void {
+    this.#init = undefined;
+    this.#newest = undefined;
+    this.#clearGop();
+  }
+
   #clearGop(): void {
     this.#gop = [];
     this.#gopBytes = 0;

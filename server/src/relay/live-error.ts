@@ -15,6 +15,7 @@ const CLOSE_CODES: Partial<Record<string, number>> = {
   AGENT_OFFLINE: CloseCode.cameraUnavailable,
   CAMERA_OFFLINE: CloseCode.cameraUnavailable,
   PROFILE_UNSUPPORTED: CloseCode.cameraUnavailable,
+  UPLINK_LIMITED: CloseCode.cameraUnavailable,
   ENCODER_FAILED: CloseCode.cameraUnavailable,
   COMMAND_TIMEOUT: CloseCode.cameraUnavailable,
   NOT_FOUND: CloseCode.cameraUnavailable,

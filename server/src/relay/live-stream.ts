@@ -65,6 +65,7 @@ export class LiveStream implements ViewerSource {
   #initPayload: Buffer | undefined;
   #receivedBytes = 0;
   #isAckDue = false;
+  #isWithdrawn = false;
 
   constructor(options: LiveStreamOptions) {
     const { camera, profile, agents, limits, clock } = options;
@@ -89,6 +90,17 @@ export class LiveStream implements ViewerSource {
 
   get viewers(): number {
     return this.#viewers.size;
+  }
+
+  /** The agent does not offer it any more, and sends nothing: it takes no slot, and holds no picture. */
+  get isWithdrawn(): boolean {
+    return this.#isWithdrawn;
+  }
+
+  withdraw(): void {
+    this.#isWithdrawn = true;
+    this.cache.clear();
+    this.#initPayload = undefined;
   }
 
   /**
@@ -127,6 +139,8 @@ export class LiveStream implements ViewerSource {
     }
     const header = asShown(received);
     this.#receive(header, bytes.length);
+    // What was on its way is acknowledged, and that is all.
+    if (this.#isWithdrawn) return;
     if (!this.#isDecodable(header)) {
       counters.framesUndecodable += 1;
       return;

@@ -73,6 +73,8 @@ export interface RelayCounters {
   viewersStalled: number;
   /** Because the server was under pressure, not because they were slow. */
   viewersSteppedDownByPressure: number;
+  /** Because their site's uplink does not carry more, or its volume is nearly used up. */
+  viewersSteppedDownByUplink: number;
   joinsRefused: number;
   /** Of them, those of a user or an address that had its share. */
   joinsRefusedOfOwn: number;

@@ -3,6 +3,7 @@
 
 import { decodeFrame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
+import type { UplinkLimit } from '@sitecast/shared/protocol/status';
 import { CloseCode, type LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
@@ -20,6 +21,8 @@ export interface StreamHubOptions {
   logger: Logger;
   /** What the camera offers now; decides where a slow viewer can step down to. */
   profilesOf?: (camera: Address) => readonly Profile[];
+  /** Why those are fewer than the camera could give; undefined when they are not. */
+  limitOf?: (camera: Address) => UplinkLimit | undefined;
 }
 
 /** From the most to the least demanding; a slow viewer goes to the next that its camera offers. */
@@ -27,7 +30,9 @@ const LADDER: readonly Profile[] = ['main', 'low', 'stills'];
 /** Without word from the camera: every agent has these. */
 const USUAL_PROFILES: readonly Profile[] = ['main', 'stills'];
 
-type StepReason = 'viewer-slow' | 'server-busy';
+type StepReason = 'viewer-slow' | 'server-busy' | UplinkLimit;
+
+type Watched = Pick<LiveStream, 'camera' | 'profile'>;
 
 interface Watching {
   stream: LiveStream;
@@ -57,6 +62,7 @@ export class StreamHub {
     viewersSteppedDown: 0,
     viewersStalled: 0,
     viewersSteppedDownByPressure: 0,
+    viewersSteppedDownByUplink: 0,
     joinsRefused: 0,
     joinsRefusedOfOwn: 0,
     leasesLost: 0,
@@ -67,6 +73,7 @@ export class StreamHub {
       limits: RELAY_LIMITS,
       clock: systemClock,
       profilesOf: () => USUAL_PROFILES,
+      limitOf: () => undefined,
       ...options,
     };
     const { limits, clock } = this.#options;
@@ -116,9 +123,20 @@ export class StreamHub {
     }
   }
 
+  /** What the cameras of a site offer has changed: who watches what their uplink does not carry any more is taken lower. */
+  offersChanged(site: string): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.camera.site === site && this.#limitOf(stream)) stream.withdraw();
+    }
+    for (const [viewer, { stream }] of this.#viewers) {
+      const limit = this.#limitOf(stream);
+      if (stream.camera.site === site && limit) void this.#stepDown(viewer, limit);
+    }
+  }
+
   async #letIn(request: JoinRequest): Promise<ViewerHandle> {
     const { camera, profile: asked, codecs, userId, address, socket, closed } = request;
-    const profile = this.#isSteppedDown && this.#isTooLarge(camera, asked) ? 'low' : asked;
+    const { profile, reason } = this.#given(camera, asked);
     const viewer = new Viewer({
       socket,
       limits: this.#options.limits,
@@ -135,7 +153,7 @@ export class StreamHub {
       if (closed?.aborted) viewer.onClose();
       expectPlayable(await stream.open(), codecs);
       if (this.#isClosing) throw shuttingDown();
-      if (profile !== asked) this.#noteStep(viewer, profile, 'server-busy');
+      if (reason) this.#noteStep(viewer, profile, reason);
       stream.show(viewer);
     } catch (error) {
       this.#forget(viewer);
@@ -166,7 +184,7 @@ export class StreamHub {
     return {
       max: maxStreams,
       active: streams.map((stream) => stream.snapshot()),
-      slotsTaken: streams.filter(({ profile }) => profile !== 'stills').length,
+      slotsTaken: streams.filter(({ profile, isWithdrawn }) => profile !== 'stills' && !isWithdrawn).length,
       maxStills: maxStillsStreams,
       viewers: this.#viewers.size,
       maxViewers,
@@ -239,12 +257,29 @@ export class StreamHub {
   #makeRoom(isStills: boolean): void {
     const { maxStreams, maxStillsStreams, retryAfterMs } = this.#options.limits;
     const limit = isStills ? maxStillsStreams : maxStreams;
-    const rivals = [...this.#streams.values()].filter(({ profile }) => (profile === 'stills') === isStills);
+    const rivals = [...this.#streams.values()].filter(
+      ({ profile, isWithdrawn }) => (profile === 'stills') === isStills && !isWithdrawn,
+    );
     if (rivals.length < limit) return;
     // A stream that is only kept for the grace time gives way.
     const idle = rivals.find((stream) => stream.isIdle);
     if (!idle) throw atLimit('STREAM_LIMIT', { limit, active: rivals.length, retryAfterMs });
     idle.close();
+  }
+
+  /** Who asks for more than there is gets what is next below. */
+  #given(camera: Address, asked: Profile): { profile: Profile; reason?: StepReason } {
+    const limit = this.#limitOf({ camera, profile: asked });
+    const [lower] = limit ? this.#lowerProfiles({ camera, profile: asked }) : [];
+    if (lower) return { profile: lower, reason: limit };
+    if (!this.#isSteppedDown || !this.#isTooLarge(camera, asked)) return { profile: asked };
+    return { profile: 'low', reason: 'server-busy' };
+  }
+
+  /** Why the agent does not offer this profile now, although the camera has it. */
+  #limitOf({ camera, profile }: Watched): UplinkLimit | undefined {
+    const limit = this.#options.limitOf(camera);
+    return this.#options.profilesOf(camera).includes(profile) ? undefined : limit;
   }
 
   #isTooLarge(camera: Address, profile: Profile): boolean {
@@ -254,9 +289,8 @@ export class StreamHub {
   async #stepDown(viewer: Viewer, reason: StepReason): Promise<void> {
     const watching = this.#viewers.get(viewer);
     if (!watching || watching.steppingTo) return;
-    // A gateway may have no encoder left for the next rung. Only who is too slow goes further down, to stills.
-    const [next, ...further] = this.#lowerProfiles(watching.stream);
-    const rungs = next === undefined ? [] : reason === 'viewer-slow' ? [next, ...further] : [next];
+    // A gateway may have no encoder left for the next rung. Where the server is busy, one then stays rather than going to stills.
+    const rungs = this.#lowerProfiles(watching.stream).slice(0, reason === 'server-busy' ? 1 : undefined);
     for (const profile of rungs) if (await this.#stepTo(viewer, watching, profile, reason)) return;
   }
 
@@ -289,11 +323,12 @@ export class StreamHub {
 
   #noteStep(viewer: Viewer, profile: Profile, reason: StepReason): void {
     if (reason === 'server-busy') this.counters.viewersSteppedDownByPressure += 1;
-    else this.counters.viewersSteppedDown += 1;
+    else if (reason === 'viewer-slow') this.counters.viewersSteppedDown += 1;
+    else this.counters.viewersSteppedDownByUplink += 1;
     viewer.tell({ type: 'profile', profile, reason });
   }
 
-  #lowerProfiles({ camera, profile }: LiveStream): Profile[] {
+  #lowerProfiles({ camera, profile }: Watched): Profile[] {
     const offered = this.#options.profilesOf(camera);
     const rung = LADDER.indexOf(profile === 'mpeg1' ? 'low' : profile);
     return LADDER.slice(rung + 1).filter((lower) => offered.includes(lower));

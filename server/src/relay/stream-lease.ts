@@ -5,6 +5,9 @@ import { isAppError } from '@sitecast/shared/runtime/app-error';
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { RelayLimits } from './limits.ts';
 
+/** Asking again does not help, or not soon. */
+const FINAL = ['PROFILE_UNSUPPORTED', 'UPLINK_LIMITED', 'NOT_FOUND'];
+
 export interface StreamLeaseOptions {
   ask: () => Promise<LeaseResult>;
   limits: RelayLimits;
@@ -64,7 +67,7 @@ export class StreamLease {
       onRenewed(result);
     } catch (error) {
       if (this.#isOver) return;
-      const isFinal = isAppError(error, 'PROFILE_UNSUPPORTED') || isAppError(error, 'NOT_FOUND');
+      const isFinal = FINAL.some((code) => isAppError(error, code));
       const patienceMs = isAppError(error, 'AGENT_OFFLINE') ? limits.agentOfflineMs : limits.leaseLostMs;
       if (isFinal || clock.monotonicMs() - this.#heldAtMs > patienceMs) onLost(error);
     }

@@ -157,6 +157,13 @@ describe('DeviceMessages', () => {
     expect(messages.liveCounters).toEqual({ framesReceived: 1, bytesReceived: 100, framesOfOthers: 1 });
   });
 
+  it('has the relay look at what cameras offer once their inventory is in force', async () => {
+    const { messages, calls } = wired();
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/cameras', encodeJson({ cameras: [] })));
+    expect(calls.map(([name]) => name)).toEqual(['inventory', 'offers']);
+    expect(calls[1]).toEqual(['offers', 'yard']);
+  });
+
   it('hands live frames on without a copy', () => {
     const { messages, calls } = wired();
     const topic = parseTopic('sitecast/v1/yard/gateway/cam/front/live/stills');
@@ -194,7 +201,7 @@ function wired({ mayPublish = true } = {}) {
     snapshots: { accept: note('snapshot') },
     events: { insert: note('event'), insertOfAgent: note('agent-event') },
     readings: { add: note('readings') },
-    live: { acceptFrame: note('frame') },
+    live: { acceptFrame: note('frame'), offersChanged: note('offers') },
   };
   return { calls, messages: new DeviceMessages(options as unknown as DeviceMessagesOptions) };
 }

@@ -11,6 +11,7 @@ import {
   type Profile,
 } from '@sitecast/shared/protocol/frame-header';
 import type { Address } from '@sitecast/shared/protocol/ids';
+import type { UplinkLimit } from '@sitecast/shared/protocol/status';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { RELAY_LIMITS, type RelayLimits } from '../../src/relay/limits.ts';
 import type { AgentPort, ViewerHandle, ViewerSocket } from '../../src/relay/ports.ts';
@@ -90,14 +91,22 @@ export class FakeBrowser implements ViewerSocket {
   }
 }
 
+export interface Offers {
+  profiles: Profile[];
+  limit: UplinkLimit | undefined;
+}
+
 export function createHub(limits: Partial<RelayLimits> = {}, profiles: Profile[] = ['main', 'stills']) {
+  /** What every camera offers; a test may change it. */
+  const offers: Offers = { profiles, limit: undefined };
   const clock = new ManualClock();
   const agents = new FakeAgents();
   const hub = new StreamHub({
     agents,
     clock,
     limits: { ...RELAY_LIMITS, ...limits },
-    profilesOf: () => profiles,
+    profilesOf: () => offers.profiles,
+    limitOf: () => offers.limit,
     logger: createLogger({ name: 'test', level: 'silent' }),
   });
   const join = async (
@@ -117,7 +126,7 @@ export function createHub(limits: Partial<RelayLimits> = {}, profiles: Profile[]
     });
     return { browser, handle };
   };
-  return { clock, agents, hub, join };
+  return { clock, agents, hub, join, offers };
 }
 
 /** Sends frames as an agent does: numbered within an epoch, the init segment counted. */

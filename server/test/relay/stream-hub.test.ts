@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { FrameKind, PROFILES } from '@sitecast/shared/protocol/frame-header';
+import { FrameKind, PROFILES, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { createHub, FakeBrowser, FakeCamera, FRONT, settle } from './relay-harness.ts';
 
 describe('admission', () => {
@@ -722,5 +722,89 @@ describe('under pressure', () => {
     hub.stepDownMain(true);
     await settle();
     expect(browser.texted('profile')).toEqual([]);
+  });
+});
+
+describe('A hub whose site has a slow uplink', () => {
+  const all: Profile[] = ['main', 'low', 'mpeg1', 'stills'];
+
+  it('takes viewers of what is not offered any more to the next lower profile, and says why', async () => {
+    const { hub, join, offers, agents } = createHub({}, all);
+    const { browser } = await join();
+    const { browser: ofLow } = await join(FRONT, 'low');
+    Object.assign(offers, { profiles: ['low', 'mpeg1', 'stills'], limit: 'uplink-slow' });
+    hub.offersChanged('demo');
+    await settle();
+    expect(browser.texted('profile')).toEqual([{ type: 'profile', profile: 'low', reason: 'uplink-slow' }]);
+    expect(browser.texted('ready').at(-1)).toMatchObject({ profile: 'low' });
+    expect(ofLow.texted('profile')).toEqual([]);
+    expect(agents.leases).toEqual(['front/main', 'front/low']);
+    expect(hub.snapshot().counters).toMatchObject({ viewersSteppedDownByUplink: 1, viewersSteppedDown: 0 });
+  });
+
+  it('gives who asks for more what is offered, at once', async () => {
+    const { join, offers, agents } = createHub({}, all);
+    Object.assign(offers, { profiles: ['stills'], limit: 'data-budget' });
+    const { browser } = await join();
+    const { browser: ofMpeg1 } = await join(FRONT, 'mpeg1');
+    for (const { texts } of [browser, ofMpeg1]) {
+      expect(texts).toMatchObject([
+        { type: 'profile', profile: 'stills', reason: 'data-budget' },
+        { type: 'ready', profile: 'stills' },
+      ]);
+    }
+    expect(agents.leases).toEqual(['front/stills']);
+  });
+
+  it('asks the agent, and passes its answer on, where nothing is offered', async () => {
+    const { join, offers, agents } = createHub({}, all);
+    Object.assign(offers, { profiles: [], limit: 'data-budget' });
+    agents.answer = async () => {
+      throw new AppError('UPLINK_LIMITED', 'nothing is left', { retryable: true });
+    };
+    await expect(join()).rejects.toMatchObject({ code: 'UPLINK_LIMITED' });
+  });
+
+  it('leaves other sites, and cameras that lack a profile for another reason, alone', async () => {
+    const { hub, join, offers } = createHub({}, all);
+    const { browser } = await join();
+    Object.assign(offers, { profiles: ['low', 'stills'], limit: 'uplink-slow' });
+    hub.offersChanged('elsewhere');
+    offers.limit = undefined;
+    hub.offersChanged('demo');
+    await settle();
+    expect(browser.texted('profile')).toEqual([]);
+  });
+
+  it('counts no slot, and holds no picture, for what is not sent any more', async () => {
+    const { hub, clock, join, offers } = createHub({ maxStreams: 1 }, all);
+    const { browser } = await join();
+    const camera = new FakeCamera(hub);
+    camera.init();
+    camera.keyframe(10_000);
+    Object.assign(offers, { profiles: ['low', 'stills'], limit: 'uplink-slow' });
+    hub.offersChanged('demo');
+    await settle();
+    expect(browser.texted('ready').at(-1)).toMatchObject({ profile: 'low' });
+    camera.keyframe(10_000);
+    expect(hub.snapshot().cachedBytes).toBe(0);
+    clock.advance(6_000);
+    expect(hub.snapshot().active.map(({ profile }) => profile)).toEqual(['low']);
+  });
+
+  it('tells a viewer that it could not take lower when the agent gives its lease up', async () => {
+    const { hub, clock, join, offers, agents } = createHub({ maxStillsStreams: 0 }, ['main', 'stills']);
+    const { browser } = await join();
+    Object.assign(offers, { profiles: ['stills'], limit: 'uplink-slow' });
+    hub.offersChanged('demo');
+    await settle();
+    expect(browser.texted('profile')).toEqual([]);
+    agents.answer = async () => {
+      throw new AppError('UPLINK_LIMITED', 'too slow', { retryable: true });
+    };
+    clock.advance(5_200);
+    await settle();
+    expect(browser.texted('error')).toMatchObject([{ code: 'UPLINK_LIMITED' }]);
+    expect(browser.closed?.code).toBe(4001);
   });
 });

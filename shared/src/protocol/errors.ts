@@ -37,6 +37,10 @@ export const WIRE_ERRORS = {
   AGENT_OFFLINE: ['The site is not connected.', '현장이 연결되어 있지 않습니다.'],
   CAMERA_OFFLINE: ['The camera gives no picture at the moment.', '카메라 영상을 받을 수 없습니다.'],
   PROFILE_UNSUPPORTED: ['The camera does not offer this profile.', '카메라가 이 화질을 지원하지 않습니다.'],
+  UPLINK_LIMITED: [
+    'The line of the site, or what is left of its monthly volume, does not carry this at the moment.',
+    '현장의 회선 속도 또는 남은 월 데이터로는 지금 전송할 수 없습니다.',
+  ],
   ENCODER_LIMIT: [
     'The gateway encodes as many streams as it may. Please close another view and try again.',
     '현장 장치의 인코딩 한도에 도달했습니다. 다른 화면을 닫고 다시 시도해주세요.',

@@ -19,6 +19,10 @@ export type AgentStatus = z.output<typeof agentStatus>;
 const cameraState = z.enum(['connecting', 'live', 'waiting', 'failed', 'stopped']);
 export type CameraState = z.output<typeof cameraState>;
 
+/** Why a camera is offered in fewer profiles than it could be. */
+const uplinkLimit = z.enum(['uplink-slow', 'data-budget']);
+export type UplinkLimit = z.output<typeof uplinkLimit>;
+
 export const cameraReport = z.object({
   id: z.string().regex(ID_PATTERN),
   name: z.string().min(1).max(120),
@@ -36,6 +40,8 @@ export const cameraReport = z.object({
   profiles: z.array(z.enum(PROFILES)).max(PROFILES.length),
   /** Those of them that the gateway encodes while somebody watches; the camera's own video is passed through as the others. */
   encoded: z.array(z.enum(PROFILES)).max(PROFILES.length).optional(),
+  /** Absent where `profiles` are all that there are. */
+  limitedBy: uplinkLimit.optional(),
 });
 export type CameraReport = z.output<typeof cameraReport>;
 
@@ -129,6 +135,33 @@ const clockHealth = z.object({
   messagesAcrossStep: count,
 });
 
+/** What live pictures may take of the uplink at most. */
+const rungHealth = z.object({
+  /** 0 is the best. */
+  level: count,
+  /** The most demanding profile that the uplink carries. */
+  profile: z.enum(PROFILES),
+  /** Of `low`. */
+  maxBitsPerSecond: count,
+  /** Of `low`; null: as many as the camera gives. */
+  maxFps: z.number().min(0).nullable(),
+  since: isoTime,
+  stepsDown: count,
+  stepsUp: count,
+});
+
+/** The volume of the line in a month, both ways together. */
+const budgetHealth = z.object({
+  budgetBytes: count,
+  usedBytes: count,
+  /** At the end of the month, when it goes on as in the last days. */
+  forecastBytes: count,
+  /** What still goes: all, `low` at most, stills at most, nothing but events. */
+  stage: z.enum(['all', 'low', 'stills', 'events']),
+  from: isoTime,
+  until: isoTime,
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -170,6 +203,15 @@ export const agentHealth = z.object({
     messagesRefused: count.default(0),
     /** Messages that the server acknowledged and dropped, as it told. */
     noticesReceived: count.default(0),
+    /** What the last second's acknowledgements showed. */
+    ackedBytesPerSecond: count.default(0),
+    /** From a message to its PUBACK, the shortest of the last second that had any; null until then. */
+    roundTripMs: count.nullable().default(null),
+    /** From a live frame to its acknowledgement; the server waits up to 200 ms with that. */
+    liveRoundTripMs: count.nullable().default(null),
+    rung: rungHealth.nullable().default(null),
+    /** null: the volume is not limited. */
+    budget: budgetHealth.nullable().default(null),
   }),
   cameras: z
     .array(

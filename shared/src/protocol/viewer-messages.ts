@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ID_PATTERN } from './ids.ts';
 import { PROFILES, type Profile } from './frame-header.ts';
 import type { WireErrorCode } from './errors.ts';
-import type { CameraReport, AgentStatus } from './status.ts';
+import type { CameraReport, AgentStatus, UplinkLimit } from './status.ts';
 
 export const viewerMessage = z.discriminatedUnion('type', [
   z.object({
@@ -38,7 +38,7 @@ export type LiveMessage =
   /** Not let in yet because the server is busy; 1 is next. */
   | { type: 'waiting'; place: number }
   | { type: 'dropped'; frames: number; reason: 'viewer-slow' | 'uplink-slow' }
-  | { type: 'profile'; profile: Profile; reason: 'viewer-slow' | 'server-busy' }
+  | { type: 'profile'; profile: Profile; reason: 'viewer-slow' | 'server-busy' | UplinkLimit }
   | ({ type: 'error' } & LiveError)
   | { type: 'ended'; reason: string };
 

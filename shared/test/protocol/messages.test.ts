@@ -55,15 +55,24 @@ const health = {
     roundTripMs: 41,
     lastStep: { at: AT, byMs: -3_600_000 },
   },
-  uplink: zeros(
-    'connects',
-    'inFlight',
-    'acked',
-    'liveBytesSent',
-    'liveFramesDropped',
-    'messagesRefused',
-    'noticesReceived',
-  ),
+  uplink: {
+    ...zeros('connects', 'inFlight', 'acked', 'liveBytesSent', 'liveFramesDropped', 'messagesRefused'),
+    ...zeros('noticesReceived', 'ackedBytesPerSecond'),
+    roundTripMs: 41,
+    liveRoundTripMs: null,
+    rung: {
+      ...zeros('level', 'maxBitsPerSecond', 'stepsDown', 'stepsUp'),
+      profile: 'main',
+      maxFps: null,
+      since: AT,
+    },
+    budget: {
+      ...zeros('budgetBytes', 'usedBytes', 'forecastBytes'),
+      stage: 'all',
+      from: AT,
+      until: AT,
+    },
+  },
   cameras: [
     {
       id: 'front',

@@ -27,7 +27,7 @@ export const liveMessage = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('profile'),
     profile: z.enum(PROFILES),
-    reason: z.enum(['viewer-slow', 'server-busy']),
+    reason: z.enum(['viewer-slow', 'server-busy', 'uplink-slow', 'data-budget']),
   }),
   z.strictObject({
     type: z.literal('error'),

@@ -5,17 +5,18 @@ import ffmpeg from 'fluent-ffmpeg';
 import { GLOBAL_OPTIONS, MUX_FRAGMENTS } from '../capture-arguments.ts';
 import type { FfmpegBinary } from '../ffmpeg-binary.ts';
 import { maskFilters, NO_MASKS, type PrivacyMasks } from '../privacy-masks.ts';
+import { FULL_PACE, type Pace } from './pace.ts';
 import { ENCODER_OPTIONS, type VideoEncoder } from './video-encoders.ts';
 
 export const LOW_MAX_WIDTH = 640;
-const LOW_BITS_PER_SECOND = 500_000;
-const MPEG1_BITS_PER_SECOND = 1_000_000;
+/** MPEG-1 needs twice the bits of H.264 for the same picture. */
+const MPEG1_FACTOR = 2;
 /** Of a camera whose codec no browser plays; a wider picture costs more than a gateway has. */
 const MAIN_MAX_WIDTH = 1920;
 const MAIN_BITS_PER_PIXEL_SECOND = 2;
 /** What the encoder aims at, of what it may use at most. */
 const AIM = 0.85;
-/** Hardware that does not know forced keyframes makes one a second of a camera with this rate. */
+/** Hardware that does not know forced keyframes makes one a second of a camera with this rate, one in two where there are fewer. */
 const USUAL_FPS = 25;
 
 // Since the last one, not since the start: after a gap in the camera's time nothing is made up for.
@@ -31,21 +32,25 @@ export interface Size {
 export interface Target extends Size {
   masks: PrivacyMasks;
   maxBitsPerSecond: number;
+  /** null: as many as come. */
+  maxFps: number | null;
 }
 
-export function lowTarget(source: Size, masks = NO_MASKS): Target {
-  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: LOW_BITS_PER_SECOND };
+export function lowTarget(source: Size, masks = NO_MASKS, pace: Pace = FULL_PACE): Target {
+  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), ...pace };
 }
 
 export function mainTarget(source: Size, masks = NO_MASKS): Target {
   const size = scaledDown(source, MAIN_MAX_WIDTH);
   const bits = size.width * size.height * MAIN_BITS_PER_PIXEL_SECOND;
-  return { masks, ...size, maxBitsPerSecond: Math.max(LOW_BITS_PER_SECOND, bits) };
+  const maxBitsPerSecond = Math.max(FULL_PACE.maxBitsPerSecond, bits);
+  return { masks, ...size, maxBitsPerSecond, maxFps: null };
 }
 
-/** MPEG-1 needs twice the bits of H.264 for the same picture. */
-export function mpeg1Target(source: Size, masks = NO_MASKS): Target {
-  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond: MPEG1_BITS_PER_SECOND };
+/** MPEG-1 knows no low frame rates (ISO/IEC 11172-2, picture_rate). */
+export function mpeg1Target(source: Size, masks = NO_MASKS, pace: Pace = FULL_PACE): Target {
+  const maxBitsPerSecond = MPEG1_FACTOR * pace.maxBitsPerSecond;
+  return { masks, ...scaledDown(source, LOW_MAX_WIDTH), maxBitsPerSecond, maxFps: null };
 }
 
 // Even, because a chroma plane of 4:2:0 has half of each side.
@@ -96,15 +101,27 @@ export function mpeg1Options({ width, height, maxBitsPerSecond, masks }: Target)
   };
 }
 
+/**
+ * Leaves pictures out, and doubles none of a camera that gives fewer. A little less than the interval, because times tremble; `lt`:
+ * a camera's clock may be set back.
+ */
+function fewerPictures(maxFps: number | null): string[] {
+  if (maxFps === null) return [];
+  const intervalS = (0.95 / maxFps).toFixed(4);
+  return [`select='isnan(prev_selected_t)+gte(t-prev_selected_t,${intervalS})+lt(t,prev_selected_t)'`];
+}
+
 function encodingOptions({ ffmpeg: binary, encoder, target }: EncoderCommandOptions): string[] {
-  const { width, height, maxBitsPerSecond, masks } = target;
+  const { width, height, maxBitsPerSecond, maxFps, masks } = target;
   const { filter, output } = ENCODER_OPTIONS[encoder];
   const rate = (share: number): string => String(Math.round(maxBitsPerSecond * share));
-  const filters = [`scale=${width}:${height},setsar=1`, ...maskFilters(masks), filter].join();
+  const maxGop = Math.min(USUAL_FPS, 2 * (maxFps ?? USUAL_FPS));
+  const scaled = `scale=${width}:${height},setsar=1`;
+  const filters = [...fewerPictures(maxFps), scaled, ...maskFilters(masks), filter].join();
   return [
     ...['-vf', filters, '-c:v', encoder, ...output],
     ...['-b:v', rate(AIM), '-maxrate', rate(1), '-bufsize', rate(1)],
-    ...['-g', String(USUAL_FPS), '-force_key_frames', KEYFRAME_A_SECOND, '-threads', '1'],
+    ...['-g', String(maxGop), '-force_key_frames', KEYFRAME_A_SECOND, '-threads', '1'],
     ...binary.passthroughOptions,
   ];
 }

@@ -11,6 +11,7 @@ import type { PrivacyMasks } from '../privacy-masks.ts';
 import { CaptureTimes } from './capture-times.ts';
 import type { EncoderChoice } from './encoder-choice.ts';
 import type { EncodedInit, EncoderRunOptions, EncodingRun } from './encoder-run.ts';
+import type { Pace } from './pace.ts';
 import type { VideoEncoder } from './video-encoders.ts';
 
 const RETRY_FIRST_MS = 1_000;
@@ -39,11 +40,15 @@ export interface EncoderJob {
   onFragment: (fragment: Fragment) => void;
 }
 
-export type RunJob = Pick<EncoderRunOptions, 'encoder' | 'input' | 'onInit' | 'onFragment' | 'onWrite'>;
+export type RunJob = Pick<EncoderRunOptions, 'encoder' | 'input' | 'onInit' | 'onFragment' | 'onWrite'> & {
+  pace: Pace;
+};
 
 export interface EncoderOptions extends EncoderJob {
   choice: Promise<EncoderChoice>;
   openRun: (job: RunJob) => EncodingRun;
+  /** Of now; the same object for as long as it is the same. */
+  pace: () => Pace;
   maxRssBytes: number;
   rssBytesOf: (pid: number) => number;
   /** Of all encoders together. */
@@ -57,6 +62,7 @@ interface Running {
   run: EncodingRun;
   input: InitSegment;
   encoder: VideoEncoder;
+  pace: Pace;
   times: CaptureTimes;
   startedAtMs: number;
   init: (InitSegment & { timescale: number }) | undefined;
@@ -118,7 +124,7 @@ export class Encoder {
 
   /** What the camera has just put into its ring. */
   push(fragment: Fragment): void {
-    if (this.#running && this.#running.input !== fragment.init) this.#endRun();
+    if (this.#running && this.#isOver(this.#running, fragment)) this.#endRun();
     if (this.#running) this.#running.run.write(fragment, true);
     else if (!this.#retryTimer) this.#startRun();
   }
@@ -139,6 +145,11 @@ export class Encoder {
     await Promise.all(this.#ending);
   }
 
+  /** A new pace begins with a keyframe of the camera: nothing is encoded twice. */
+  #isOver({ input, pace }: Running, { init, isKeyframe }: Fragment): boolean {
+    return input !== init || (isKeyframe && pace !== this.#options.pace());
+  }
+
   #startRun(): void {
     const { ring } = this.#options.source;
     const backlog = ring.fromLastKeyframe();
@@ -155,15 +166,18 @@ export class Encoder {
   #open(encoder: VideoEncoder, input: InitSegment): Running {
     const { openRun, clock } = this.#options;
     const times = new CaptureTimes();
+    const pace = this.#options.pace();
     const run = openRun({
       encoder,
       input,
+      pace,
       onInit: (init) => this.#takeInit(running, init),
       onFragment: (encoded) => this.#takeEncoded(running, encoded),
       onWrite: (fragment) => times.note(fragment),
     });
     const startedAtMs = clock.monotonicMs();
-    const running: Running = { run, input, encoder, times, startedAtMs, init: undefined, sequence: 0 };
+    const parts = { run, input, encoder, pace, times, startedAtMs };
+    const running: Running = { ...parts, init: undefined, sequence: 0 };
     return running;
   }
 

@@ -10,6 +10,7 @@ import { chooseEncoder, type EncoderChoice } from './encoder-choice.ts';
 import { EncoderRun, type EncodingRun } from './encoder-run.ts';
 import { Encoder, type EncoderCounters, type EncoderJob, type RunJob } from './encoder.ts';
 import { Mpeg1Run } from './mpeg1-run.ts';
+import { FULL_PACE, type Pace } from './pace.ts';
 import type { EncoderSetting } from './video-encoders.ts';
 
 export interface EncodersOptions {
@@ -36,6 +37,7 @@ export class Encoders {
   #chosen: EncoderChoice | undefined;
   readonly #counters: EncoderCounters = { restarts: 0, recycled: 0, fragmentsDropped: 0 };
   #leasesRefused = 0;
+  #pace = FULL_PACE;
 
   constructor(options: EncodersOptions) {
     this.#options = options;
@@ -57,6 +59,15 @@ export class Encoders {
     return this.#leasesRefused;
   }
 
+  get hasRoom(): boolean {
+    return this.#active.size < this.#options.maxProcesses;
+  }
+
+  /** Of `low` and `mpeg1` from the next keyframe of each camera on. */
+  setPace(pace: Pace): void {
+    this.#pace = pace;
+  }
+
   /** undefined while it is being found out. */
   get chosen(): EncoderChoice | undefined {
     return this.#chosen;
@@ -76,8 +87,8 @@ export class Encoders {
    * @throws {AppError} ENCODER_LIMIT
    */
   open(job: EncoderJob): Encoder {
-    const { maxProcesses, maxRssBytes, logger } = this.#options;
-    if (this.#active.size >= maxProcesses) {
+    const { maxRssBytes, logger } = this.#options;
+    if (!this.hasRoom) {
       this.#leasesRefused += 1;
       throw new AppError('ENCODER_LIMIT', this.#refusal(), { retryable: true });
     }
@@ -85,6 +96,7 @@ export class Encoders {
       ...job,
       choice: this.#choose(),
       openRun: (run) => (this.#options.openRun ?? this.#openRun)(job, run),
+      pace: () => (job.profile === 'main' ? FULL_PACE : this.#pace),
       maxRssBytes,
       rssBytesOf: this.#options.rssBytesOf ?? rssBytesOf,
       counters: this.#counters,
@@ -129,9 +141,10 @@ export class Encoders {
 
   readonly #openRun = ({ profile, masks }: EncoderJob, job: RunJob): EncodingRun => {
     const { ffmpeg, runDir } = this.#options;
+    const { input, pace } = job;
     const shared = { ...job, ffmpeg, runDir, clock: this.#clock };
-    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(job.input, masks) });
-    const target = profile === 'main' ? mainTarget(job.input, masks) : lowTarget(job.input, masks);
+    if (profile === 'mpeg1') return new Mpeg1Run({ ...shared, target: mpeg1Target(input, masks, pace) });
+    const target = profile === 'main' ? mainTarget(input, masks) : lowTarget(input, masks, pace);
     return new EncoderRun({ ...shared, target });
   };
 }

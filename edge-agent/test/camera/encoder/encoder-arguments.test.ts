@@ -3,9 +3,12 @@ import {
   encoderArguments,
   lowTarget,
   mainTarget,
+  mpeg1Options,
+  mpeg1Target,
   trialArguments,
 } from '../../../src/camera/encoder/encoder-arguments.ts';
 import { HARDWARE_ENCODERS } from '../../../src/camera/encoder/video-encoders.ts';
+import { privacyMasks } from '../../../src/camera/privacy-masks.ts';
 import { modernFfmpeg } from './samples.ts';
 
 const valueOf = (args: string[], option: string): string | undefined => args[args.indexOf(option) + 1];
@@ -30,6 +33,21 @@ describe('encoderArguments', () => {
     expect(valueOf(args, '-vf')).toBe('scale=640:360,setsar=1,format=yuv420p');
     expect(valueOf(args, '-force_key_frames')).toContain('prev_forced_t+1');
     expect(valueOf(args, '-fps_mode')).toBe('passthrough');
+  });
+
+  it('leaves pictures out before anything is done with them, and paints masks all the same, at a slower pace', () => {
+    const masks = privacyMasks([{ x: 0, y: 0, width: 0.5, height: 0.5 }]);
+    const pace = { maxBitsPerSecond: 220_000, maxFps: 10 };
+    const target = lowTarget(hd, masks, pace);
+    const args = encoderArguments({ ffmpeg: modernFfmpeg, encoder: 'libx264', target });
+    expect(valueOf(args, '-maxrate')).toBe('220000');
+    const filters = valueOf(args, '-vf') ?? '';
+    expect(filters).toMatch(/^select='[^']*0\.0950[^']*',scale=640:360/);
+    expect(filters).toContain('drawbox');
+    expect(valueOf(args, '-g')).toBe('20');
+    const ofMpeg1 = mpeg1Options(mpeg1Target(hd, masks, pace));
+    expect(ofMpeg1).toMatchObject({ '-b:v': '440000', '-r': '25' });
+    expect(ofMpeg1['-vf']).toContain('drawbox');
   });
 
   it.each(HARDWARE_ENCODERS)(

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Encoder, type EncoderJob } from '../../../src/camera/encoder/encoder.ts';
+import { FULL_PACE, type Pace } from '../../../src/camera/encoder/pace.ts';
 import { Epochs } from '../../../src/camera/epochs.ts';
 import type { Fragment } from '../../../src/camera/fragment.ts';
 import { NO_MASKS } from '../../../src/camera/privacy-masks.ts';
@@ -104,6 +105,7 @@ describe('An encoder', () => {
         runs.push(new ScriptedRun(run));
         return runs.at(-1)!;
       },
+      pace: () => FULL_PACE,
       maxRssBytes: Infinity,
       rssBytesOf: () => 0,
       counters: { restarts: 0, recycled: 0, fragmentsDropped: 0 },
@@ -133,6 +135,41 @@ describe('An encoder', () => {
     clock.advance(5_000);
     expect(runs.map(({ isClosed }) => isClosed)).toEqual([true, false]);
     expect(encoders.counters).toMatchObject({ recycled: 1, restarts: 0 });
+  });
+
+  it('takes another pace at the next keyframe of the camera, as another epoch, and encodes nothing twice', async () => {
+    const slow: Pace = { maxBitsPerSecond: 220_000, maxFps: 10 };
+    const { encoders, runs } = scriptedEncoders(clock);
+    const encoder = encoders.open(job);
+    await settled();
+    const fragments = fragmentsOf('KppKpKp');
+    emit(encoder, fragments.slice(0, 2));
+    runs[0]!.encode(0);
+    encoders.setPace(slow);
+    emit(encoder, fragments.slice(2, 5));
+    expect(runs.map(({ job: { pace } }) => pace)).toEqual([FULL_PACE, slow]);
+    expect(runs.map(({ written }) => written.map(({ sequence }) => sequence))).toEqual([
+      [0, 1, 2],
+      [3, 4],
+    ]);
+    runs[1]!.encode(0);
+    expect(taken[1]).toMatchObject({ isKeyframe: true, isDiscontinuity: true, sequence: 0 });
+    expect(taken[1]!.init.epoch).toBeGreaterThan(taken[0]!.init.epoch);
+    // There and back before the next keyframe: nothing has to change.
+    encoders.setPace(FULL_PACE);
+    encoders.setPace(slow);
+    emit(encoder, fragments.slice(5));
+    expect(runs).toHaveLength(2);
+    expect(encoders.counters).toMatchObject({ restarts: 0, recycled: 0 });
+  });
+
+  it('keeps its pace as `main`: that cannot be made smaller', async () => {
+    const { encoders, runs } = scriptedEncoders(clock);
+    const encoder = encoders.open({ ...job, profile: 'main' });
+    await settled();
+    encoders.setPace({ maxBitsPerSecond: 120_000, maxFps: 5 });
+    emit(encoder, fragmentsOf('KpKp'));
+    expect(runs).toHaveLength(1);
   });
 
   it('counts what a slow process was not given, while it runs and afterwards', async () => {

@@ -1,6 +1,6 @@
 // What the HTTP API answers, as far as the page uses it. Fields that an older or newer server may leave out are optional.
 
-import type { CameraState, AgentHealth } from '@sitecast/shared/protocol/status';
+import type { CameraState, AgentHealth, UplinkLimit } from '@sitecast/shared/protocol/status';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 
 export type Role = 'viewer' | 'operator' | 'admin';
@@ -40,6 +40,8 @@ export interface Camera {
   profiles: Profile[];
   /** Those of them that the gateway encodes. */
   encoded?: Profile[];
+  /** Why they are fewer than the camera could give. */
+  limitedBy?: UplinkLimit;
   /** The gateway of the camera is connected. */
   online: boolean;
   lastSnapshot: { id: string; capturedAt: string } | null;

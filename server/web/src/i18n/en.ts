@@ -90,6 +90,8 @@ export const en = {
   'live.dropped.uplink': 'The site’s uplink was slow: {n} pictures left out.',
   'live.steppedDown': 'Your connection is slow: showing {profile}.',
   'live.steppedDownBusy': 'The server is busy: showing {profile}.',
+  'live.steppedDownUplink': 'The site’s uplink is slow: showing {profile}.',
+  'live.steppedDownBudget': 'The site’s monthly data is nearly used up: showing {profile}.',
   'live.waiting': 'The server is busy. Your place in line: {place}.',
   'live.queued': 'Stills until a slot is free.',
   'live.codecFallback': 'This browser cannot play the video format: showing stills.',
@@ -102,6 +104,9 @@ export const en = {
   'live.detail.agent': 'Gateway',
   'live.detail.since': 'In this state for',
   'live.detail.profiles': 'Offered',
+  'live.detail.limitedBy': 'Limited by',
+  'live.limitedBy.uplink-slow': 'slow uplink of the site',
+  'live.limitedBy.data-budget': 'monthly data of the site',
   'live.detail.buffer': 'Buffered',
 
   'why.title': 'No picture',

@@ -92,6 +92,8 @@ export const ko: Record<TextKey, string> = {
   'live.dropped.uplink': '현장 업로드가 느려 화면 {n}장을 건너뛰었습니다.',
   'live.steppedDown': '연결이 느려 {profile}(으)로 표시합니다.',
   'live.steppedDownBusy': '서버가 혼잡하여 {profile}(으)로 표시합니다.',
+  'live.steppedDownUplink': '현장 업로드가 느려 {profile}(으)로 표시합니다.',
+  'live.steppedDownBudget': '현장의 월 데이터가 거의 소진되어 {profile}(으)로 표시합니다.',
   'live.waiting': '서버가 혼잡합니다. 대기 순서: {place}번째',
   'live.queued': '자리가 날 때까지 정지 화면을 표시합니다.',
   'live.codecFallback': '이 브라우저가 영상 형식을 재생할 수 없어 정지 화면을 표시합니다.',
@@ -104,6 +106,9 @@ export const ko: Record<TextKey, string> = {
   'live.detail.agent': '게이트웨이',
   'live.detail.since': '현재 상태 유지',
   'live.detail.profiles': '제공 방식',
+  'live.detail.limitedBy': '제한 사유',
+  'live.limitedBy.uplink-slow': '현장의 느린 업로드',
+  'live.limitedBy.data-budget': '현장의 월 데이터 한도',
   'live.detail.buffer': '버퍼',
 
   'why.title': '영상이 없습니다',

@@ -117,6 +117,7 @@ function Details({ camera, state }: { camera: Camera; state: StreamState }) {
     [t('live.detail.fps'), camera.fps === null ? undefined : Math.round(camera.fps * 10) / 10],
     [t('live.detail.codec'), camera.codec],
     [t('live.detail.profiles'), camera.profiles.map(offered).join(', ')],
+    [t('live.detail.limitedBy'), camera.limitedBy && t(`live.limitedBy.${camera.limitedBy}`)],
     [t('live.detail.agent'), camera.agent],
     [
       t('live.detail.since'),

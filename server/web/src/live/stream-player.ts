@@ -126,8 +126,7 @@ export class StreamPlayer {
         this.#note({ kind: 'dropped', frames: message.frames, reason: message.reason });
         break;
       case 'profile':
-        this.#set({ profile: message.profile, notice: steppedDown(message) });
-        this.#askAgainAfter(STREAM_TIMES.stepUpAfterMs);
+        this.#steppedDown(channel, message);
         break;
       case 'error':
         this.#refused(channel, message);
@@ -137,6 +136,16 @@ export class StreamPlayer {
         break;
       default:
     }
+  }
+
+  #steppedDown(channel: LiveChannel, message: Extract<LiveMessage, { type: 'profile' }>): void {
+    // Asked for more, and would get what is shown already: that goes on without a break.
+    if (channel === this.#asking && message.profile === this.#options.state.get().profile) {
+      channel.close();
+      this.#asking = undefined;
+    }
+    this.#set({ profile: message.profile, notice: steppedDown(message) });
+    this.#askAgainAfter(STREAM_TIMES.stepUpAfterMs);
   }
 
   #ready(channel: LiveChannel, { profile, mime }: Extract<LiveMessage, { type: 'ready' }>): void {
@@ -243,7 +252,6 @@ export class StreamPlayer {
       this.#backoff.succeeded();
       this.#set({
         phase: 'playing',
-        profile: shown.kind === 'still' ? 'stills' : this.#current?.profile,
         delay: shown.delay,
         bufferedMs: shown.bufferedMs,
       });

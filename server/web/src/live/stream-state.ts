@@ -1,7 +1,7 @@
 // What a tile shows of its stream, and what to do when the server refuses. Pure.
 
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
-import type { LiveError } from '@sitecast/shared/protocol/viewer-messages';
+import type { LiveError, LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import type { Delay } from './clock-gauge.ts';
 
 export const STREAM_TIMES = {
@@ -14,9 +14,11 @@ export const STREAM_TIMES = {
   silenceMs: 20_000,
 } as const;
 
+type StepReason = Extract<LiveMessage, { type: 'profile' }>['reason'];
+
 export type StreamNotice =
   | { kind: 'dropped'; frames: number; reason: 'viewer-slow' | 'uplink-slow' }
-  | { kind: 'stepped-down'; profile: Profile; reason: 'viewer-slow' | 'server-busy' }
+  | { kind: 'stepped-down'; profile: Profile; reason: StepReason }
   /** Not let in yet; 1 is next. */
   | { kind: 'waiting'; place: number }
   /** A refusal in the server's words; stills are shown meanwhile. */

@@ -163,6 +163,13 @@ function WhyBlack({ black, camera, onRetry }: { black: BlackReason; camera: Came
   );
 }
 
+const STEPPED_DOWN = {
+  'viewer-slow': 'live.steppedDown',
+  'server-busy': 'live.steppedDownBusy',
+  'uplink-slow': 'live.steppedDownUplink',
+  'data-budget': 'live.steppedDownBudget',
+} as const;
+
 function Notice({ notice, t }: { notice: StreamNotice | undefined; t: Translate }) {
   const language = useLanguage();
   if (notice === undefined) return null;
@@ -175,7 +182,7 @@ function Notice({ notice, t }: { notice: StreamNotice | undefined; t: Translate 
           n: notice.frames,
         });
       case 'stepped-down':
-        return t(notice.reason === 'server-busy' ? 'live.steppedDownBusy' : 'live.steppedDown', {
+        return t(STEPPED_DOWN[notice.reason], {
           profile: t(`live.profile.${notice.profile}`),
         });
       case 'waiting':
