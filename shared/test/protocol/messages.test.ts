@@ -104,11 +104,6 @@ const good: [what: string, schema: z.ZodType, message: object][] = [
     command,
     { id: ULID, expiresAt: AT, op: 'live.release', args: { camera: 'front', profile: 'main' } },
   ],
-  [
-    'end of a clip',
-    cameraEvent,
-    { id: ULID, kind: 'clip', at: AT, until: AT, detail: null, snapshotId: null, clipId: ULID },
-  ],
   ['clip command', command, { id: ULID, expiresAt: AT, op: 'clip', args: { camera: 'front', upload: true } }],
   ['clip upload', command, { id: ULID, expiresAt: AT, op: 'clip.upload', args: { clipId: ULID } }],
   ['snapshot command', command, { id: ULID, expiresAt: AT, op: 'snapshot', args: { camera: 'front' } }],
@@ -196,6 +191,23 @@ describe('inventory', () => {
     );
     const twice = encodeJson({ cameras: [camera, camera] });
     expect(appErrorOf(() => decodeMessage(cameraInventory, twice)).message).toMatch(/twice/);
+  });
+});
+
+describe('events', () => {
+  const event = { id: ULID, kind: 'clip', at: AT, until: AT, detail: null, snapshotId: null };
+
+  it('name a clip where there is one, and nothing where there is none', () => {
+    const withClip = { ...event, clipId: ULID };
+    expect(decodeMessage(cameraEvent, encodeJson(withClip))).toEqual(withClip);
+    expect(decodeMessage(cameraEvent, encodeJson(event))).toEqual(event);
+  });
+
+  it('with something else in the place of its id are refused', () => {
+    for (const clipId of [null, '../x', 7])
+      expect(appErrorOf(() => decodeMessage(cameraEvent, encodeJson({ ...event, clipId }))).code).toBe(
+        'FRAME_MALFORMED',
+      );
   });
 });
 
