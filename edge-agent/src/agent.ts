@@ -8,6 +8,7 @@ import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact, type Logger } from '@sitecast/shared/node/logger';
+import { openClips } from './agent-clips.ts';
 import { Camera } from './camera/camera.ts';
 import { Encoders } from './camera/encoder/encoders.ts';
 import { findFfmpeg, type FfmpegBinary } from './camera/ffmpeg-binary.ts';
@@ -15,6 +16,7 @@ import { GOP_RING_MAX_BYTES } from './camera/gop-ring.ts';
 import { LiveCamera } from './camera/live-camera.ts';
 import { privacyMasks } from './camera/privacy-masks.ts';
 import { sweepOrphans } from './camera/process-record.ts';
+import type { Clips } from './clips/clips.ts';
 import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
 import { operationsOf } from './control/operations.ts';
@@ -107,7 +109,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const status = new AgentStatusMessage({ address, version, bootId });
   const notices = new DroppedNotices(address, log);
 
-  // Owned in this order, and closed in the opposite one: commands, site broker, sensors, cameras, live, spool sender, goodbye, uplink, disk.
+  // Owned in this order, and closed in the opposite one: commands, site broker, sensors, rules, clips, cameras, live, spool sender, goodbye, uplink, disk.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
@@ -148,12 +150,15 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const snapshots = createSnapshots(options, cameras, maker, outbox, uplink, log);
   for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
   const openEvents = createOpenEvents(options, outbox, log);
-  const rules = lifetime.own('rules', createRules(options, snapshots, openEvents, log));
+  const tell = openEvents.tell.bind(openEvents);
+  const clips = await openClips({ config, cameras, encoders, spool, outbox, notices, tell, logger, log });
+  if (clips) lifetime.own('clips', clips);
+  const rules = lifetime.own('rules', createRules(options, snapshots, clips, tell, log));
   const senses = createSenses(config.cameras, cameras, {
     snapshots,
     tell: (camera, event) => {
       rules.seeEvent(camera, event);
-      return openEvents.tell(camera, event);
+      return tell(camera, event);
     },
     log,
   });
@@ -180,6 +185,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     notices,
     rules,
     siteBroker,
+    clips,
   });
   const health = lifetime.own(
     'health',
@@ -187,7 +193,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   );
 
   const publish = data.publish.bind(data);
-  const operations = operationsOf({ cameras: sources, snapshots, clock: clockWatch, live });
+  const operations = operationsOf({ cameras: sources, snapshots, clips, clock: clockWatch, live });
   const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
@@ -210,6 +216,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   for (const part of [online, inventory, sender, gaps, health, live]) part.start();
   encoders?.start();
   startAdaptiveUplink(uplink, { data, media, live, encoders, inventory, sender });
+  clips?.start();
   for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
     part.start();
   siteBroker?.start();
@@ -333,14 +340,16 @@ function createOpenEvents({ config }: AgentOptions, outbox: Outbox, log: QuietLo
 function createRules(
   { config }: AgentOptions,
   snapshots: ReadonlyMap<string, CameraSnapshots>,
-  openEvents: OpenEvents,
+  clips: Clips | undefined,
+  tell: OpenEvents['tell'],
   log: QuietLog,
 ): RuleEngine {
   return new RuleEngine({
     rules: config.rules,
-    // The configuration was checked: there are no rules with other cameras.
+    // The configuration was checked: there are no rules with other cameras, and none with clips where there are none.
     takeSnapshot: (camera) => snapshots.get(camera)!.take('rule'),
-    tell: openEvents.tell.bind(openEvents),
+    recordClip: (camera, request) => clips!.record(camera, request),
+    tell,
     log,
   });
 }
@@ -417,6 +426,7 @@ async function prepareFfmpeg({
 
 function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Camera[] {
   const runDir = runDirOf(config);
+  const ringKeepMs = (config.clips?.preRollSeconds ?? 0) * 1_000;
   const ringMaxBytes = Math.min(GOP_RING_MAX_BYTES, Math.floor(ALL_RINGS_MAX_BYTES / config.cameras.length));
   return config.cameras.map(
     ({ id, name = id, source, transport, masks: areas }) =>
@@ -429,6 +439,7 @@ function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): 
         ffmpeg,
         runDir,
         ringMaxBytes,
+        ringKeepMs,
         logger,
       }),
   );

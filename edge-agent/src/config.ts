@@ -6,6 +6,7 @@ import { MAX_CAMERAS_PER_AGENT } from '@sitecast/shared/protocol/limits';
 import { mappingRulesSettings, topicPatternSettings } from '@sitecast/shared/protocol/mapping/rule-settings';
 import * as z from 'zod';
 import { ENCODER_SETTINGS } from './camera/encoder/video-encoders.ts';
+import { clipSettings } from './clips/clip-settings.ts';
 import { isSource } from './camera/source.ts';
 import { isReadingCondition, MAX_RULES, ruleSettings, type Rule } from './rules/rule.ts';
 import { FULL_POLICIES, LANE_MIN_BYTES, laneLimits, LANES } from './uplink/lanes.ts';
@@ -137,6 +138,7 @@ const spool = z
         events: spoolLane,
         telemetry: spoolLane,
         snapshots: spoolLane,
+        clips: spoolLane,
       })
       .prefault({}),
     replayPercent: z.int().min(5).max(100).default(50),
@@ -181,6 +183,7 @@ export const agentConfigSchema = z
     cameras: z.array(camera).max(MAX_CAMERAS_PER_AGENT).default([]),
     sensors: z.array(sensor).max(MAX_SENSORS).default([]),
     rules: z.array(ruleSettings).max(MAX_RULES).default([]),
+    clips: clipSettings.optional(),
     siteBroker: siteBroker.optional(),
     encoder: z.enum(ENCODER_SETTINGS).default('auto'),
     encoders: z
@@ -210,6 +213,9 @@ export const agentConfigSchema = z
       }
     }
     const cameras = new Set(config.cameras.map(({ id }) => id));
+    for (const path of config.clips ? [] : clipsOfRules(config.rules)) {
+      context.addIssue({ code: 'custom', path, message: 'needs "clips", without which none is recorded' });
+    }
     for (const { path, camera } of camerasOfRules(config.rules)) {
       if (cameras.has(camera)) continue;
       context.addIssue({ code: 'custom', path, message: `there is no camera "${camera}"` });
@@ -242,9 +248,16 @@ function* camerasOfRules(rules: Rule[]): Generator<{ path: (string | number)[]; 
     for (const [action, what] of then.entries()) {
       const path = ['rules', rule, 'then', action];
       if ('snapshot' in what) yield { path: [...path, 'snapshot'], camera: what.snapshot };
+      else if ('clip' in what) yield { path: [...path, 'clip', 'camera'], camera: what.clip.camera };
       else yield { path: [...path, 'event', 'camera'], camera: what.event.camera };
     }
   }
+}
+
+function clipsOfRules(rules: Rule[]): (string | number)[][] {
+  return rules.flatMap(({ then }, rule) =>
+    then.flatMap((what, action) => ('clip' in what ? [['rules', rule, 'then', action, 'clip']] : [])),
+  );
 }
 
 function isBrokerUrl(text: string): boolean {

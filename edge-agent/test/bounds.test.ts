@@ -13,6 +13,13 @@ import { MAX_TS_UNIT_BYTES } from '../src/camera/encoder/mpeg-ts-splitter.ts';
 import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
+import {
+  MAX_CLIP_PICTURES,
+  UNWRITTEN_MAX_BYTES as UNWRITTEN_CLIP_BYTES,
+} from '../src/clips/clip-recorder.ts';
+import { MAX_CLIPS } from '../src/clips/clip-store.ts';
+import { MAX_CHUNKS_IN_LANE } from '../src/clips/clip-uploader.ts';
+import { MAX_RECORDINGS } from '../src/clips/clips.ts';
 import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
 import {
   MAX_ANSWER_BYTES,
@@ -52,6 +59,7 @@ import { MAX_ACKED_RANGES } from '../src/uplink/spool-log.ts';
 import { SET_ASIDE_MAX_BYTES, SET_ASIDE_MAX_FILES } from '../src/uplink/spool-segment.ts';
 import {
   MAX_BELOW_ALARMS_IN_FLIGHT,
+  MAX_CLIP_CHUNKS_IN_FLIGHT,
   MAX_SNAPSHOTS_IN_FLIGHT,
   MAX_SPOOL_IN_FLIGHT,
 } from '../src/uplink/spool-sender.ts';
@@ -62,7 +70,7 @@ const count = (number: number): string => number.toLocaleString('en');
 
 const EXPECTED = {
   'put and not yet on disk': `${count(UNWRITTEN_MAX_MESSAGES)} messages, ${mib(UNWRITTEN_MAX_BYTES)}`,
-  'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, ${MAX_BELOW_ALARMS_IN_FLIGHT} of them other than alarms, ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots`,
+  'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, ${MAX_BELOW_ALARMS_IN_FLIGHT} of them other than alarms, ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots, ${MAX_CLIP_CHUNKS_IN_FLIGHT} pieces of clips`,
   'pieces of what is acknowledged, a lane': `${MAX_ACKED_RANGES}`,
   'damaged parts set aside': `${SET_ASIDE_MAX_FILES} files of ${mib(SET_ASIDE_MAX_BYTES)} a lane`,
   'waiting for a place among them': `${WAITING_MAX_MESSAGES} messages, ${mib(WAITING_MAX_BYTES)}`,
@@ -74,8 +82,13 @@ const EXPECTED = {
   'throughputs, and shortest round trips, of the uplink that are remembered': `${REMEMBERED_MAX_LOOKS} of a second; ${BASE_MAX_MINUTES} of a minute`,
   'days of traffic for the forecast': `${FORECAST_MAX_DAYS}`,
   'writes of the count of traffic': `one in ${SAVE_EVERY_MS / 1_000} s; after ${mib(SAVE_AT_LEAST_EVERY_BYTES)} one in ${SAVE_MIN_INTERVAL_MS / 1_000} s`,
-  'GOP rings': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
+  'GOP rings: the newest GOP, and `clips.preRollSeconds`': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
   'GOP ring of a second stream': `${mib(SUB_STREAM_RING_MAX_BYTES)}, while \`low\` is leased`,
+  'clips being recorded': `${MAX_RECORDINGS}, one a camera`,
+  'a clip': `\`clips.maxSeconds\`, 60; \`clips.maxBytes\`, 32 MiB; ${count(MAX_CLIP_PICTURES)} pictures`,
+  'fragments of a clip waiting for the disk': `${mib(UNWRITTEN_CLIP_BYTES)} beside the pre-roll`,
+  'clips on the gateway': `\`clips.quotaBytes\`, 1 GiB; ${count(MAX_CLIPS)} clips`,
+  'pieces of clips in the spool': `${MAX_CHUNKS_IN_LANE}`,
   'snapshots waiting to be made': count(MAX_SNAPSHOTS_QUEUED),
   'standard error of a capture or an encoder': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
   'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,

@@ -71,6 +71,7 @@ describe('agent.example.yaml', () => {
       maxSensors,
       maxSeries,
     });
+    expect(example.clips).toEqual(parseAgentYaml(`${minimal}clips: {}`, 'bare').clips);
     expect(example.dataDir).toBe(bare.dataDir);
     expect(example.cameras[0]).toMatchObject({
       transport: bare.cameras[0]?.transport,
@@ -149,6 +150,36 @@ cameras:
       '{ resetDay: 3 }',
     ])
       expect(() => budgetOf(budget), budget).toThrow(/uplink.budget/);
+  });
+
+  test('has no clips unless they are wanted, and needs them for a rule that records one', () => {
+    const rule = 'rules: [{ id: x, when: { event: motion }, then: [{ clip: { camera: a } }] }]';
+    const camera = "cameras: [{ id: a, source: 'demo:a' }]";
+    expect(parseAgentYaml(minimal, 'x').clips).toBeUndefined();
+    const { message } = catchError(() => parseAgentYaml(`${minimal}${camera}\n${rule}`, 'x'));
+    expect(message).toContain('"rules.0.then.0.clip" is wrong: needs "clips"');
+    expect(parseAgentYaml(`${minimal}${camera}\n${rule}\nclips: {}`, 'x').clips).toMatchObject({
+      preRollSeconds: 5,
+      upload: 'on-request',
+    });
+    const other = catchError(() => parseAgentYaml(`${minimal}${rule}\nclips: {}`, 'x'));
+    expect(other.message).toContain('"rules.0.then.0.clip.camera" is wrong: there is no camera "a"');
+  });
+
+  test.each([
+    [
+      '{ preRollSeconds: 10, postRollSeconds: 60 }',
+      'maxSeconds',
+      'is 60, less than 10 s before and 60 s after',
+    ],
+    ['{ maxBytes: 8388608, quotaBytes: 8388608 }', 'quotaBytes', 'less than twice maxBytes'],
+    ['{ maxBytes: 134217728 }', 'maxBytes', ''],
+    ['{ upload: never }', 'upload', ''],
+    ['{ preRollSeconds: 0.5 }', 'preRollSeconds', ''],
+  ])('refuses clips of %s', (clips, key, problem) => {
+    const { message } = catchError(() => parseAgentYaml(`${minimal}clips: ${clips}`, 'x'));
+    expect(message).toContain(`"clips.${key}"`);
+    expect(message).toContain(problem);
   });
 
   test('refuses aliases that would blow up in memory', () => {

@@ -1,6 +1,7 @@
 // What the guard watches, and what it sheds in which order: the one place where both are listed.
 
 import {
+  MAX_CLIP_CHUNK_MESSAGE_BYTES,
   MAX_FRAME_BYTES,
   MAX_SNAPSHOT_ENVELOPE_BYTES,
   MAX_SNAPSHOT_HEADER_BYTES,
@@ -15,6 +16,7 @@ import type { DiskWatch } from './guard/disk-watch.ts';
 import { SheddingEvents } from './guard/shedding-events.ts';
 import { guardSignals } from './guard/signals.ts';
 import type { Vitals } from './guard/vitals.ts';
+import type { ClipIntake } from './ingest/clip-intake.ts';
 import type { EventStore } from './ingest/event-store.ts';
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, type PictureUploads } from './ingest/picture-uploads.ts';
 import type { SnapshotWorker } from './ingest/snapshot-worker.ts';
@@ -38,6 +40,7 @@ interface GuardNeeds {
   broker: DeviceBroker;
   readings: ReadingBatcher;
   intake: SnapshotIntake;
+  clipIntake: ClipIntake;
   uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
   reports: Reports;
@@ -88,6 +91,7 @@ function openLedger(
     broker,
     readings,
     intake,
+    clipIntake,
     uploads,
     worker,
     exports,
@@ -121,8 +125,8 @@ function openLedger(
         MAX_SNAPSHOT_ENVELOPE_BYTES,
     },
     filing: {
-      heldBytes: () => worker.heldBytes,
-      maxBytes: images.concurrency * MAX_SNAPSHOT_ENVELOPE_BYTES,
+      heldBytes: () => worker.heldBytes + clipIntake.heldBytes,
+      maxBytes: images.concurrency * MAX_SNAPSHOT_ENVELOPE_BYTES + MAX_CLIP_CHUNK_MESSAGE_BYTES,
     },
     csvStreams: {
       heldBytes: () => (exports.active + (reports.isRunning ? 1 : 0)) * CSV_STREAM_BYTES,

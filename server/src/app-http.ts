@@ -2,8 +2,16 @@
 
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { snapshotResult, type SnapshotResult } from '@sitecast/shared/protocol/commands';
+import {
+  clipResult,
+  clipUploadResult,
+  snapshotResult,
+  type ClipResult,
+  type ClipUploadResult,
+  type SnapshotResult,
+} from '@sitecast/shared/protocol/commands';
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
+import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { LoginLimiter } from './auth/login-limiter.ts';
@@ -15,6 +23,8 @@ import { UpdateHub } from './fleet/updates.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
 import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
+import { ClipDownloads } from './ingest/clip-downloads.ts';
+import { ClipStore } from './ingest/clip-store.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
@@ -90,6 +100,8 @@ type HttpNeeds = SystemNeeds &
     queries: TelemetryQueries;
     reports: Reports;
     snapshots: SnapshotStore;
+    clips: ClipStore;
+    clipDownloads: ClipDownloads;
     events: EventStore;
     commands: AgentCommands;
     broker: DeviceBroker;
@@ -119,6 +131,8 @@ export async function openHttp(
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),
+      recordClip: (camera, upload) => recordClip(camera, upload, fleet, commands),
+      uploadClip: (camera, clipId) => uploadClip(camera, clipId, fleet, commands),
       authenticateDevice: (id, secret) => needs.devices.authenticate(id, secret),
       join: (request) => relay.join(request),
       readSystem: () => system.read(),
@@ -164,9 +178,35 @@ async function closeHttp(app: FastifyInstance): Promise<void> {
 }
 
 async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentCommands): Promise<SnapshotResult> {
+  const agent = agentOf(camera, fleet);
+  return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
+}
+
+async function recordClip(
+  camera: Address,
+  upload: boolean,
+  fleet: Fleet,
+  commands: AgentCommands,
+): Promise<ClipResult> {
+  const agent = agentOf(camera, fleet);
+  return clipResult.parse(await commands.request(agent, 'clip', { camera: camera.id, upload }));
+}
+
+async function uploadClip(
+  camera: Address,
+  clipId: string,
+  fleet: Fleet,
+  commands: AgentCommands,
+): Promise<ClipUploadResult> {
+  const agent = agentOf(camera, fleet);
+  return clipUploadResult.parse(await commands.request(agent, 'clip.upload', { clipId }));
+}
+
+/** @throws {AppError} NOT_FOUND; PROFILE_UNSUPPORTED where nobody can be asked. */
+function agentOf(camera: Address, fleet: Fleet): AgentAddress {
   const agent = fleet.agentOf(camera);
   if (!agent) throw new AppError('NOT_FOUND', `camera ${formatAddress(camera)} does not exist`);
   if (!fleet.hasAgent(camera))
     throw new AppError('PROFILE_UNSUPPORTED', `camera ${formatAddress(camera)} only uploads pictures`);
-  return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
+  return agent;
 }

@@ -24,9 +24,12 @@ import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
-import { DiskWatch } from './guard/disk-watch.ts';
+import { DiskWatch, hasRoom } from './guard/disk-watch.ts';
 import { Readiness } from './guard/readiness.ts';
 import { Vitals } from './guard/vitals.ts';
+import { ClipDownloads } from './ingest/clip-downloads.ts';
+import { ClipIntake } from './ingest/clip-intake.ts';
+import { ClipStore } from './ingest/clip-store.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { PictureUploads } from './ingest/picture-uploads.ts';
 import { SnapshotIntake, type SnapshotJob } from './ingest/snapshot-intake.ts';
@@ -34,6 +37,8 @@ import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
 import { brokerLimits } from './broker/limits.ts';
 import { checkFit, limitRows, sumOf } from './limits.ts';
+import { ClipFiles } from './media-store/clip-files.ts';
+import { ClipParts } from './media-store/clip-parts.ts';
 import { MediaStore } from './media-store/media-store.ts';
 import { Staging } from './media-store/staging.ts';
 import { migrate } from './postgres/migrate.ts';
@@ -107,11 +112,22 @@ export class App {
     const fleet = await openFleet(opening, database);
     const notices = new AgentNotices();
     const ingest = await openIngest(opening, database, { ...fleet, notices });
+    const clips = await openClips(opening, database, self);
     const telemetry = await openTelemetry(opening, database, fleet);
     const reports = await openReports(opening, database);
-    const live = await openLive(opening, { ...fleet, ...ingest, ...telemetry });
+    const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry });
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
-    const parts = { ...self, ...identity, ...fleet, ...ingest, ...telemetry, ...reports, ...live, database };
+    const parts = {
+      ...self,
+      ...identity,
+      ...fleet,
+      ...ingest,
+      ...clips,
+      ...telemetry,
+      ...reports,
+      ...live,
+      database,
+    };
     const guarded = { ...parts, ...(await openGuard(opening, parts)) };
     const readiness = new Readiness({ ...guarded, clock: systemClock });
     const system = openSystem(opening, { ...guarded, readiness });
@@ -212,6 +228,29 @@ async function openIngest(
   return { mediaStore, queue, snapshots, worker, intake, uploads, events: new EventStore(database) };
 }
 
+async function openClips(
+  { config, lifetime, logger }: Opening,
+  database: Database,
+  { disk }: { disk: DiskWatch },
+) {
+  const files = await ClipFiles.open(join(config.dataDir, 'clips/files'));
+  const clips = new ClipStore(database);
+  const clipIntake = new ClipIntake({
+    parts: await ClipParts.open(join(config.dataDir, 'clips/parts')),
+    files,
+    clips,
+    maxStoredBytes: config.clips.maxBytes,
+    hasRoomFor: async (bytes) => {
+      const reading = await disk.read();
+      return hasRoom({ ...reading, freeBytes: reading.freeBytes - bytes });
+    },
+    logger,
+  });
+  lifetime.own('clip intake', clipIntake);
+  await clipIntake.start();
+  return { clips, clipIntake, clipDownloads: new ClipDownloads(files) };
+}
+
 async function openTelemetry(
   { lifetime, logger }: Opening,
   database: Database,
@@ -255,6 +294,7 @@ interface LiveNeeds {
   updates: UpdateHub;
   devices: Devices;
   intake: SnapshotIntake;
+  clipIntake: ClipIntake;
   events: EventStore;
   readings: ReadingBatcher;
 }
@@ -289,7 +329,8 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
     onAgentGone: (agent) => commands.agentGone(agent),
     logger,
   });
-  const messages = new DeviceMessages({ ...needs, commands, snapshots: needs.intake, live: relay });
+  const { intake: snapshots, clipIntake: clips } = needs;
+  const messages = new DeviceMessages({ ...needs, commands, snapshots, clips, live: relay });
   let letIn: () => void = () => undefined;
   const isWired = new Promise<void>((resolve) => (letIn = resolve));
   const broker: DeviceBroker = await DeviceBroker.open({

@@ -15,10 +15,6 @@ const OWN_ERRORS = {
     'The request comes from another website. Open the dashboard at its own address.',
     '다른 웹사이트에서 보낸 요청입니다. 대시보드를 원래 주소로 여십시오.',
   ],
-  LIMIT_REACHED: [
-    'There are as many of these as there may be. Remove one first.',
-    '허용된 최대 개수에 도달했습니다. 먼저 하나를 삭제하십시오.',
-  ],
   EXPORT_LIMIT: [
     'The maximum number of exports is running. Please try again shortly.',
     '최대 동시 내보내기 수를 초과했습니다. 잠시 후 다시 시도해주세요.',
@@ -45,6 +41,15 @@ const OWN_ERRORS = {
   REPORT_TOO_LARGE: [
     'The report would be too large. Choose a shorter period.',
     '보고서가 너무 큽니다. 더 짧은 기간을 선택하십시오.',
+  ],
+  CLIP_FAILED: ['The gateway could not record the clip.', '현장 장치에서 영상 클립을 녹화할 수 없습니다.'],
+  CLIP_MASKS: [
+    'The clip shows what the privacy masks of its camera hide now. It stays on the gateway.',
+    '카메라의 사생활 보호 영역이 보이는 영상이므로 현장 장치에서 전송하지 않습니다.',
+  ],
+  NOT_SUPPORTED: [
+    'The gateway does not do this. Look into its configuration.',
+    '현장 장치에서 지원하지 않는 기능입니다. 장치 설정을 확인하십시오.',
   ],
   CONFIG_INVALID: ['The settings are not valid.', '설정이 올바르지 않습니다.'],
   LIMITS_DO_NOT_FIT: [
@@ -75,6 +80,9 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   PROFILE_UNSUPPORTED: 409,
   UPLINK_LIMITED: 409,
   ENCODER_FAILED: 409,
+  CLIP_FAILED: 409,
+  CLIP_MASKS: 409,
+  NOT_SUPPORTED: 409,
   PAYLOAD_TOO_LARGE: 413,
   UPLOAD_TOO_SLOW: 408,
   MEDIA_TYPE_UNSUPPORTED: 415,

@@ -2,8 +2,11 @@
 // costs at the worst. `sitecast-server limits` prints it, LIMITS.md repeats it, GET system carries it.
 
 import {
+  CLIP_UPLOAD_IDLE_MS,
   KIB,
   MAX_CAMERAS_PER_AGENT,
+  MAX_CLIP_BYTES,
+  MAX_CLIP_CHUNK_MESSAGE_BYTES,
   MAX_FRAME_BYTES,
   MAX_SNAPSHOT_ENVELOPE_BYTES,
   MIB,
@@ -22,6 +25,8 @@ import { MAX_SENSORS_PER_SITE } from './fleet/fleet.ts';
 import { MAX_SITES } from './fleet/sites.ts';
 import { MAX_PENDING_KEYS, MAX_PENDING_VALUES, MAX_SOCKET_QUEUED_BYTES } from './fleet/updates.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
+import { CLIP_DOWNLOAD_BYTES, CLIP_DOWNLOADS_MAX } from './ingest/clip-downloads.ts';
+import { CLIP_UPLOADS_MAX, CLIP_UPLOADS_PER_DEVICE_MAX } from './ingest/clip-intake.ts';
 import { MULTIPART_LIMITS } from './ingest/multipart-picture.ts';
 import { MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE } from './ingest/picture-header.ts';
 import {
@@ -98,6 +103,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...relayRows(config),
     ...ingestRows(config),
     ...uploadRows(config),
+    ...clipRows(config),
     ...telemetryRows(config),
     ...reportRows(),
     ...databaseRows(config),
@@ -294,6 +300,36 @@ function uploadRows({ images }: ServerConfig): LimitRow[] {
     }),
     row('cameras of one device', MAX_CAMERAS_PER_AGENT, 'cameras', 'reject', {
       counter: 'fleet_cameras_refused',
+    }),
+  ];
+}
+
+function clipRows({ clips }: ServerConfig): LimitRow[] {
+  return [
+    // Their chunks are on disk, at most as many bytes as so many of the largest clips have.
+    row('clip uploads at once', CLIP_UPLOADS_MAX, 'uploads', 'reject', {
+      counter: 'clips_uploads_refused',
+      bytes: CLIP_UPLOADS_MAX * 2 * KIB,
+    }),
+    row('clip uploads of one device', CLIP_UPLOADS_PER_DEVICE_MAX, 'uploads', 'drop-oldest', {
+      counter: 'clips_uploads_replaced',
+    }),
+    row('clip upload of which nothing comes', CLIP_UPLOAD_IDLE_MS, 'ms', 'drop-oldest', {
+      counter: 'clips_uploads_expired',
+    }),
+    row('one clip', MAX_CLIP_BYTES, 'bytes', 'reject', { counter: 'clips_refused' }),
+    row('clips filed at once', 1, 'clip', 'block', {
+      counter: 'clips_filings_held_up',
+      // A chunk that is read, and the one before that is written.
+      bytes: 2 * MAX_CLIP_CHUNK_MESSAGE_BYTES,
+    }),
+    row('clips stored', clips.maxBytes, 'bytes', 'reject', {
+      env: 'CLIPS_MAX_BYTES',
+      counter: 'clips_store_full',
+    }),
+    row('clips read at once', CLIP_DOWNLOADS_MAX, 'downloads', 'reject', {
+      counter: 'clips_downloads_refused',
+      bytes: CLIP_DOWNLOADS_MAX * CLIP_DOWNLOAD_BYTES,
     }),
   ];
 }

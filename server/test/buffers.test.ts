@@ -34,6 +34,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'fleet/updates.ts #values': 'updates before a flush',
   'guard/guard.ts #changes': 'remembered changes of pressure',
   'guard/shedding-events.ts #pending': 'events of shedding that wait',
+  'ingest/clip-intake.ts #uploads': 'clip uploads at once',
   'ingest/slot-gate.ts #waiters': 'snapshots waiting to be staged',
   'ingest/snapshot-intake.ts #staged': 'snapshots staged',
   'ingest/upload-gate.ts #devices': 'uploads at once',

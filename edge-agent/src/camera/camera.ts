@@ -47,6 +47,8 @@ export interface CameraOptions {
   clock?: Clock;
   logger: Logger;
   ringMaxBytes?: number;
+  /** How far back clips may begin. */
+  ringKeepMs?: number;
   /** Shared with whatever else sends on the topics of this camera. */
   epochs?: Epochs;
   /** False where nobody looks at keyframe pictures: nothing is decoded then. */
@@ -113,7 +115,7 @@ export class Camera {
     this.#source = parseSource(options.source);
     this.#backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, ...(random && { random }) });
     this.epochs = options.epochs ?? new Epochs();
-    this.ring = new GopRing(ringMaxBytes === undefined ? {} : { maxBytes: ringMaxBytes });
+    this.ring = new GopRing({ maxBytes: ringMaxBytes, keepMs: options.ringKeepMs, clock });
     const onError = (error: unknown): void => this.#countListenerError(error);
     this.#reports = new Listeners(onError);
     this.#fragments = new Listeners(onError);

@@ -30,7 +30,7 @@ export interface MovieFragment {
   compositionOffset: number;
 }
 
-interface Box {
+export interface Box {
   type: string;
   body: DataView;
 }
@@ -69,7 +69,7 @@ export function readMovieFragment(moof: Uint8Array, defaults: Movie): MovieFragm
   });
 }
 
-function isVideo(hdlr: DataView): boolean {
+export function isVideo(hdlr: DataView): boolean {
   return fourCharacters(hdlr, 8) === 'vide';
 }
 
@@ -163,7 +163,7 @@ function readDecodeTime(tfdt: DataView): number {
   return tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4);
 }
 
-function children(body: DataView): Box[] {
+export function children(body: DataView): Box[] {
   const boxes: Box[] = [];
   for (let at = 0; at < body.byteLength;) {
     const size = body.getUint32(at);
@@ -178,7 +178,7 @@ function children(body: DataView): Box[] {
   return boxes;
 }
 
-function need(boxes: Box[], type: string): DataView {
+export function need(boxes: Box[], type: string): DataView {
   const box = boxes.find((candidate) => candidate.type === type);
   if (!box) throw malformed(`${type} is missing`);
   return box.body;
@@ -197,12 +197,12 @@ function tail(view: DataView, from: number): DataView {
   return new DataView(view.buffer, view.byteOffset + from, view.byteLength - from);
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 // A read beyond the end of a view is how a truncated box shows itself.
-function guarded<T>(read: () => T): T {
+export function guarded<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {

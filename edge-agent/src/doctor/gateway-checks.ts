@@ -18,7 +18,7 @@ const SYNCHRONIZED = ['/run/systemd/timesync/synchronized', '/run/chrony/chronyd
 /** Room for the system's own logs and updates. */
 const SPARE_BYTES = 256 * MIB;
 
-type Config = Pick<AgentConfig, 'dataDir' | 'ffmpegPath' | 'spool' | 'cameras'>;
+type Config = Pick<AgentConfig, 'dataDir' | 'ffmpegPath' | 'spool' | 'clips' | 'cameras'>;
 
 export async function checkNode(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0]);
@@ -40,7 +40,7 @@ export async function checkFfmpeg({ ffmpegPath, dataDir, cameras }: Config, sear
   }
 }
 
-export async function checkDisk({ dataDir, spool }: Config): Promise<Finding> {
+export async function checkDisk({ dataDir, spool, clips }: Config): Promise<Finding> {
   const probe = join(dataDir, `.doctor-${process.pid}`);
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -52,12 +52,16 @@ export async function checkDisk({ dataDir, spool }: Config): Promise<Finding> {
   }
   const { bsize, bavail } = await statfs(dataDir);
   const freeBytes = bsize * bavail;
-  const neededBytes = Math.max(0, spool.maxBytes - (await spoolSize(dataDir)).bytes) + SPARE_BYTES;
+  const ofSpool = Math.max(0, spool.maxBytes - (await spoolSize(dataDir)).bytes);
+  const ofClips = Math.max(0, (clips?.quotaBytes ?? 0) - (await clipBytes(dataDir)));
+  const neededBytes = ofSpool + ofClips + SPARE_BYTES;
   const text = `${inMib(freeBytes)} free in ${dataDir}`;
   if (freeBytes >= neededBytes) return ok(text);
   return warning(
     text,
-    `the spool may still need ${inMib(neededBytes)}: make room, or lower "spool.maxBytes"`,
+    clips
+      ? `spool and clips may still need ${inMib(neededBytes)}: make room, or lower "spool.maxBytes" or "clips.quotaBytes"`
+      : `the spool may still need ${inMib(neededBytes)}: make room, or lower "spool.maxBytes"`,
   );
 }
 
@@ -102,6 +106,20 @@ async function spoolSize(dataDir: string): Promise<{ bytes: number; oldestMs: nu
     oldestMs = Math.min(oldestMs ?? Infinity, file.birthtimeMs || file.mtimeMs);
   }
   return { bytes, oldestMs };
+}
+
+async function clipBytes(dataDir: string): Promise<number> {
+  const folder = join(dataDir, 'clips');
+  const names = await readdir(folder).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 const inMib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;

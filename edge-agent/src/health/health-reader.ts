@@ -5,6 +5,7 @@ import type { Camera } from '../camera/camera.ts';
 import type { Encoders } from '../camera/encoder/encoders.ts';
 import { rssBytesOf } from '../camera/process-usage.ts';
 import type { LiveCamera } from '../camera/live-camera.ts';
+import type { Clips } from '../clips/clips.ts';
 import type { LivePublisher } from '../live/live-publisher.ts';
 import type { CameraSense } from '../reporting/camera-sense.ts';
 import type { CameraSnapshots } from '../reporting/camera-snapshots.ts';
@@ -37,13 +38,14 @@ export interface HealthSources {
   notices: Pick<DroppedNotices, 'noticesReceived'>;
   rules: Pick<RuleEngine, 'health'>;
   siteBroker: Pick<SiteBroker, 'health'> | undefined;
+  clips: Pick<Clips, 'health'> | undefined;
 }
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
   const { config, spool, sender, clockWatch, data, media, uplink, live, notices, rules, siteBroker } =
     sources;
-  const { encoders } = sources;
+  const { clips, encoders } = sources;
   const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
@@ -65,6 +67,7 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
     encoders: encoders ? readEncoders(encoders) : null,
     rules: rules.health(),
     ...(siteBroker && { siteBroker: siteBroker.health() }),
+    ...(clips && { clips: clips.health() }),
   });
 }
 

@@ -1,20 +1,25 @@
-// The rules of a site, judged on the gateway: they work without the server. Readings and events in, snapshots and events out.
+// The rules of a site, judged on the gateway: they work without the server. Readings and events in, snapshots, clips and events out.
 //
 // An event that a rule makes fires no rule, so that two of them cannot keep each other going.
 
 import { ulid } from 'ulid';
+import type { ClipReason } from '@sitecast/shared/protocol/clip-chunk';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
-import { isReadingCondition, type Action, type Rule } from './rule.ts';
+import { isReadingCondition, type Action, type ClipAction, type Rule } from './rule.ts';
 import { Threshold } from './threshold.ts';
 
 export interface RuleEngineOptions {
   rules: readonly Rule[];
   takeSnapshot: (camera: string) => Promise<string>;
+  recordClip: (
+    camera: string,
+    request: { reason: ClipReason; upload: ClipAction['upload'] },
+  ) => Promise<string>;
   /** Resolves when the event is durable. */
   tell: (camera: string, event: CameraEvent) => Promise<void>;
   log: QuietLog;
@@ -130,6 +135,7 @@ export class RuleEngine {
   async #act(state: RuleState, action: Action, why: string, lasts: boolean, nowMs: number): Promise<void> {
     const { takeSnapshot, tell } = this.#options;
     if ('snapshot' in action) return void (await takeSnapshot(action.snapshot));
+    if ('clip' in action) return this.#recordClip(state.rule, action.clip);
     const { kind, camera, detail = why } = action.event;
     const at = new Date(nowMs).toISOString();
     const event: CameraEvent = {
@@ -142,6 +148,11 @@ export class RuleEngine {
     };
     if (lasts) state.open.push({ camera, event });
     await tell(camera, event);
+  }
+
+  async #recordClip({ when }: Rule, { camera, upload }: ClipAction): Promise<void> {
+    const reason = !isReadingCondition(when) && when.event === 'motion' ? 'motion' : 'rule';
+    await this.#options.recordClip(camera, { reason, upload });
   }
 
   #endEvents(state: RuleState): void {

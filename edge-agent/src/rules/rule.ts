@@ -6,6 +6,8 @@ import * as z from 'zod';
 
 export const MAX_RULES = 64;
 export const MAX_ACTIONS = 8;
+/** Whether a clip goes to the server by itself, or when somebody asks for it. */
+export const CLIP_UPLOADS = ['on-request', 'always'] as const;
 /** A condition has to hold for at most a day. */
 const MAX_FOR_SECONDS = 86_400;
 
@@ -31,6 +33,10 @@ const readingCondition = z
 const eventCondition = z.strictObject({ event: eventKind, camera: id.optional() });
 
 const snapshotAction = z.strictObject({ snapshot: id });
+/** Uploaded as it says, else as the settings of clips do. */
+const clipAction = z.strictObject({
+  clip: z.strictObject({ camera: id, upload: z.enum(CLIP_UPLOADS).optional() }),
+});
 const eventAction = z.strictObject({
   event: z.strictObject({ kind: eventKind, camera: id, detail: z.string().min(1).max(500).optional() }),
 });
@@ -41,7 +47,11 @@ export const ruleSettings = z.strictObject({
     error: 'must be {sensor, metric, above or below, ...} or {event, camera}',
   }),
   then: z
-    .array(z.union([snapshotAction, eventAction], { error: 'must be {snapshot: CAMERA} or {event: {...}}' }))
+    .array(
+      z.union([snapshotAction, clipAction, eventAction], {
+        error: 'must be {snapshot: CAMERA}, {clip: {camera, upload}} or {event: {...}}',
+      }),
+    )
     .min(1)
     .max(MAX_ACTIONS),
   /** Once it has fired, it does not fire again for so long. */
@@ -51,6 +61,7 @@ export const ruleSettings = z.strictObject({
 export type Rule = z.output<typeof ruleSettings>;
 export type ReadingCondition = z.output<typeof readingCondition>;
 export type Action = Rule['then'][number];
+export type ClipAction = z.output<typeof clipAction>['clip'];
 
 export function isReadingCondition(when: Rule['when']): when is ReadingCondition {
   return 'sensor' in when;

@@ -1,6 +1,7 @@
 // The lanes of the spool: what goes first, how much of the disk each may have, and what happens when it has that.
 
 import {
+  MAX_CLIP_CHUNK_MESSAGE_BYTES,
   MAX_JSON_MESSAGE_BYTES,
   MAX_SNAPSHOT_ENVELOPE_BYTES,
   MAX_TELEMETRY_PAYLOAD_BYTES,
@@ -8,7 +9,7 @@ import {
 } from '@sitecast/shared/protocol/limits';
 
 /** Most important first: sent in this order. */
-export const LANES = ['alarms', 'events', 'telemetry', 'snapshots'] as const;
+export const LANES = ['alarms', 'events', 'telemetry', 'snapshots', 'clips'] as const;
 export type Lane = (typeof LANES)[number];
 
 /** `drop-oldest` makes room, a segment at a time; `reject-new` refuses what is put. */
@@ -28,13 +29,14 @@ export type LaneSettings = Partial<Record<Lane, { maxBytes?: number | undefined;
 export const LANE_MIN_BYTES = 1 * MIB;
 
 /** Sixteenths of `spool.maxBytes`. */
-const SHARES: Record<Lane, number> = { alarms: 1, events: 1, telemetry: 7, snapshots: 7 };
+const SHARES: Record<Lane, number> = { alarms: 1, events: 1, telemetry: 7, snapshots: 6, clips: 1 };
 
 export const MAX_PAYLOAD_BYTES: Record<Lane, number> = {
   alarms: MAX_JSON_MESSAGE_BYTES,
   events: MAX_JSON_MESSAGE_BYTES,
   telemetry: MAX_TELEMETRY_PAYLOAD_BYTES,
   snapshots: MAX_SNAPSHOT_ENVELOPE_BYTES,
+  clips: MAX_CLIP_CHUNK_MESSAGE_BYTES,
 };
 
 /** Lanes without a cap of their own share what the others leave of `maxBytes`; a lane that is not named drops its oldest. */
@@ -51,5 +53,6 @@ export function laneLimits(maxBytes: number, settings: LaneSettings = {}): LaneL
     events: limitOf('events'),
     telemetry: limitOf('telemetry'),
     snapshots: limitOf('snapshots'),
+    clips: limitOf('clips'),
   };
 }

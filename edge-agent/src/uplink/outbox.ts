@@ -1,5 +1,6 @@
 // What the agent tells the server for keeps, in the form of the wire, on its way into the spool.
 
+import { encodeClipChunk, type ClipChunk } from '@sitecast/shared/protocol/clip-chunk';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { MAX_TELEMETRY_PAYLOAD_BYTES } from '@sitecast/shared/protocol/limits';
 import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
@@ -60,6 +61,12 @@ export class Outbox {
   snapshot(envelope: SnapshotEnvelope): Promise<void> {
     const topic = topics.snapshot(this.#options.address, envelope.header.camera);
     return this.#put('snapshots', topic, encodeSnapshotEnvelope(envelope));
+  }
+
+  /** Whoever uploads it gives it again when it is refused. */
+  clipChunk(chunk: ClipChunk): Promise<void> {
+    const topic = topics.clip(this.#options.address, chunk.header.camera);
+    return this.#put('clips', topic, encodeClipChunk(chunk), { isRetried: true });
   }
 
   async #put(lane: Lane, topic: string, payload: Uint8Array, options: PutOptions = {}): Promise<void> {

@@ -17,6 +17,8 @@ export const MAX_SPOOL_IN_FLIGHT = MAX_UPLINK_IN_FLIGHT - 2;
 export const MAX_BELOW_ALARMS_IN_FLIGHT = MAX_SPOOL_IN_FLIGHT - 1;
 /** A server with a backlog of pictures withholds their PUBACKs; readings must find a place all the same. */
 export const MAX_SNAPSHOTS_IN_FLIGHT = 4;
+/** Whatever else there is goes first, and waits for no more than these. */
+export const MAX_CLIP_CHUNKS_IN_FLIGHT = 2;
 const RETRY_AFTER_MS = 1_000;
 const DRAIN_MS = 1_000;
 
@@ -31,9 +33,11 @@ const URGENT = [fresh('alarms'), backlog('alarms'), fresh('events')];
 const FRESH = [fresh('telemetry'), fresh('snapshots')];
 /** As fast as `ReplayPace` lets it. */
 const REPLAY = [backlog('events'), backlog('telemetry'), backlog('snapshots')];
-const FRESH_FIRST = [...URGENT, ...FRESH, ...REPLAY];
+/** At the end of every order, new ones too: they are large, and nobody waits for them. */
+const CLIPS = [backlog('clips'), fresh('clips')];
+const FRESH_FIRST = [...URGENT, ...FRESH, ...REPLAY, ...CLIPS];
 /** When nothing of the backlog is on its way: fresh pictures that fill the uplink would leave it none of its share. */
-const REPLAY_FIRST = [...URGENT, ...REPLAY, ...FRESH];
+const REPLAY_FIRST = [...URGENT, ...REPLAY, ...FRESH, ...CLIPS];
 
 export interface SpoolSenderOptions {
   spool: Spool;
@@ -157,8 +161,9 @@ export class SpoolSender {
     if (lane === 'alarms') return true;
     if (this.#options.mayPass?.(lane) === false) return false;
     if (size >= MAX_BELOW_ALARMS_IN_FLIGHT || this.#inFlightBytes() >= MAX_IN_FLIGHT_BYTES) return false;
-    if (lane === 'snapshots' && this.#snapshotsInFlight() >= MAX_SNAPSHOTS_IN_FLIGHT) return false;
-    return part === 'fresh' || this.#pace.mayStart();
+    if (lane === 'snapshots' && this.#countInFlight(lane) >= MAX_SNAPSHOTS_IN_FLIGHT) return false;
+    if (lane === 'clips' && this.#countInFlight(lane) >= MAX_CLIP_CHUNKS_IN_FLIGHT) return false;
+    return !isPaced({ lane, part }) || this.#pace.mayStart();
   }
 
   #send(sent: InFlight): void {
@@ -204,13 +209,13 @@ export class SpoolSender {
     return bytes;
   }
 
-  #snapshotsInFlight(): number {
+  #countInFlight(of: Lane): number {
     let count = 0;
-    for (const { lane } of this.#inFlight) if (lane === 'snapshots') count += 1;
+    for (const { lane } of this.#inFlight) if (lane === of) count += 1;
     return count;
   }
 }
 
 function isPaced({ lane, part }: Place): boolean {
-  return part === 'backlog' && lane !== 'alarms';
+  return lane === 'clips' || (part === 'backlog' && lane !== 'alarms');
 }

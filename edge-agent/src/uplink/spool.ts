@@ -66,6 +66,7 @@ export class Spool {
   readonly #lostUnopened = new Map<Lane, Loss>();
   #triedToOpenAtMs = -Infinity;
   readonly #onPut: Listeners<Lane>;
+  readonly #onAck: Listeners<{ lane: Lane; payload: Uint8Array }>;
   readonly #lossLog: QuietLog;
   readonly #unwritten = new BoundedQueue<Unwritten>({
     maxItems: UNWRITTEN_MAX_MESSAGES,
@@ -81,9 +82,10 @@ export class Spool {
     this.#clock = options.clock ?? systemClock;
     this.#disk = new DiskState(options.logger, this.#clock);
     this.#lossLog = new QuietLog(options.logger);
-    this.#onPut = new Listeners((error) =>
-      options.logger.error({ err: error }, 'a listener of the spool failed'),
-    );
+    const onError = (error: unknown): void =>
+      options.logger.error({ err: error }, 'a listener of the spool failed');
+    this.#onPut = new Listeners(onError);
+    this.#onAck = new Listeners(onError);
   }
 
   /** A disk that takes nothing is no failure: all is refused and counted, and the disk is tried again. */
@@ -125,6 +127,17 @@ export class Spool {
 
   ack(lane: Lane, message: SpoolMessage): void {
     this.#logs?.[lane].ack(message);
+    this.#onAck.emit({ lane, payload: message.payload });
+  }
+
+  /** Called when a message was acknowledged; twice for one that was sent twice. */
+  onAck(listener: (acked: { lane: Lane; payload: Uint8Array }) => void): () => void {
+    return this.#onAck.add(listener);
+  }
+
+  /** Of one lane, neither acknowledged nor lost. */
+  pendingMessages(lane: Lane): number {
+    return this.#logs?.[lane].pendingMessages ?? 0;
   }
 
   /** What this lane lost since the last one was told; it grows no more, and comes again until `gapTold`. */
@@ -351,6 +364,7 @@ async function openLogs({ folder, lanes, logger, clock = systemClock }: SpoolOpt
       events: await openLog('events'),
       telemetry: await openLog('telemetry'),
       snapshots: await openLog('snapshots'),
+      clips: await openLog('clips'),
     };
   } catch (error) {
     for (const log of opened) await log.close();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fragment, InitSegment } from '../../src/camera/fragment.ts';
 import { GopRing } from '../../src/camera/gop-ring.ts';
+import { ManualClock } from '../support.ts';
 
 const init: InitSegment = {
   epoch: 1,
@@ -25,7 +26,7 @@ function fragments(pattern: string, bytes = 10, from = 0): Fragment[] {
 }
 
 function ringOf(pattern: string, maxBytes: number): GopRing {
-  const ring = new GopRing({ maxBytes });
+  const ring = new GopRing({ maxBytes, keepMs: 60_000 });
   for (const fragment of fragments(pattern)) ring.push(fragment);
   return ring;
 }
@@ -69,7 +70,7 @@ describe('GopRing', () => {
   });
 
   it('never holds more than its bound, whatever comes', () => {
-    const ring = new GopRing({ maxBytes: 100 });
+    const ring = new GopRing({ maxBytes: 100, keepMs: 60_000 });
     for (let round = 0; round < 2_000; round += 1) {
       const [fragment] = fragments(round % 7 === 0 ? 'K' : 'p', 1 + ((round * 37) % 45));
       ring.push(fragment!);
@@ -77,6 +78,29 @@ describe('GopRing', () => {
       const held = ring.fromLastKeyframe();
       expect(held.every(({ isKeyframe }, index) => isKeyframe === (index === 0))).toBe(true);
     }
+  });
+
+  it('holds the newest GOP only, unless more has to be kept', () => {
+    const ring = new GopRing();
+    for (const fragment of fragments('KppKpp')) ring.push(fragment);
+    expect([ring.bytes, sequences(ring), ring.counters.gopsDropped]).toEqual([30, [3, 4, 5], 0]);
+    expect(ring.fromBefore(60_000)).toHaveLength(3);
+  });
+
+  it('keeps as many GOPs as it takes to begin so long ago, by a clock that no camera can set', () => {
+    const clock = new ManualClock();
+    const ring = new GopRing({ keepMs: 5_000, clock });
+    for (let second = 0; second < 20; second += 1) {
+      for (const fragment of fragments('Kp', 10, second * 2)) ring.push(fragment);
+      clock.advance(1_000);
+    }
+    // The newest GOP began a second ago, the one that covers five seconds five.
+    expect(ring.fromBefore(5_000).map(({ sequence }) => sequence)).toEqual([
+      30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
+    ]);
+    expect(ring.fromBefore(2_500).map(({ sequence }) => sequence)).toEqual([34, 35, 36, 37, 38, 39]);
+    expect(ring.fromBefore(60_000).length).toBeLessThanOrEqual(14);
+    expect(ring.bytes).toBeLessThanOrEqual(140);
   });
 
   it('forgets everything when the capture ends', () => {

@@ -11,12 +11,16 @@ import {
 import { operationsOf } from '../../src/control/operations.ts';
 import { ManualClock, silentLogger, waitFor } from '../support.ts';
 
+const CLIP = '01K6ZK3W5T8Q2V7N4J9XGH0RCP';
+
 let clock: ManualClock;
 let replies: Reply[];
 let snapshotsTaken: number;
 let takeSnapshot: () => Promise<string>;
 let onRestart: ReturnType<typeof vi.fn<() => void>>;
 let desk: CommandDesk;
+let clipsAsked: unknown[];
+let clips: Parameters<typeof operationsOf>[0]['clips'];
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -24,6 +28,21 @@ beforeEach(() => {
   snapshotsTaken = 0;
   takeSnapshot = async () => ulid();
   onRestart = vi.fn<() => void>();
+  clipsAsked = [];
+  clips = {
+    record: async (...asked) => {
+      clipsAsked.push(asked);
+      return CLIP;
+    },
+    requestUpload: async (id) => {
+      clipsAsked.push(id);
+      return { bytes: 5 };
+    },
+  };
+  openDesk();
+});
+
+function openDesk(): void {
   const take = (): Promise<string> => {
     snapshotsTaken += 1;
     return takeSnapshot();
@@ -38,6 +57,7 @@ beforeEach(() => {
       clock: { answered: () => {} },
       cameras: [],
       snapshots: new Map([['front', { take }]]),
+      clips,
       live: {
         lease: () => {
           throw new AppError('CAMERA_OFFLINE', 'no picture');
@@ -49,7 +69,7 @@ beforeEach(() => {
     logger: silentLogger,
     clock,
   });
-});
+}
 
 function send(op: string, args: unknown = {}, { id = ulid(), inMs = 5_000 } = {}): string {
   desk.receive(encodeJson({ id, op, args, expiresAt: new Date(clock.nowMs() + inMs).toISOString() }));
@@ -72,6 +92,29 @@ describe('CommandDesk', () => {
     await waitFor(() => replies.length === 2, 'the second reply');
     expect(replies[1]).toEqual(replies[0]);
     expect(snapshotsTaken).toBe(1);
+  });
+
+  test('records a clip, uploaded as it says or as the settings do, and uploads one on request', async () => {
+    const plain = await replyTo(send('clip', { camera: 'front' }));
+    expect(plain).toMatchObject({ ok: true, result: { clipId: CLIP } });
+    await replyTo(send('clip', { camera: 'front', upload: true }));
+    const asked = await replyTo(send('clip.upload', { clipId: CLIP }));
+    expect(asked).toMatchObject({ ok: true, result: { bytes: 5 } });
+    expect(clipsAsked).toEqual([
+      ['front', { reason: 'command', upload: undefined }],
+      ['front', { reason: 'command', upload: 'always' }],
+      CLIP,
+    ]);
+  });
+
+  test('says that there are no clips where the configuration wants none', async () => {
+    clips = undefined;
+    openDesk();
+    for (const [op, args] of [
+      ['clip', { camera: 'front' }],
+      ['clip.upload', { clipId: CLIP }],
+    ] as const)
+      expect(await replyTo(send(op, args))).toMatchObject({ ok: false, error: { code: 'NOT_SUPPORTED' } });
   });
 
   test.each([

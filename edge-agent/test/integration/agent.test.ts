@@ -1,15 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
+import { decodeClipChunk, type ClipChunk } from '@sitecast/shared/protocol/clip-chunk';
+import { clipResult, leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
 import { agentEvent, cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import { CLIP_CHUNK_BYTES } from '@sitecast/shared/protocol/limits';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import {
   agentHealth,
@@ -350,6 +352,71 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     expect(ended).toMatchObject({ id: begun.id, at: begun.at, snapshotId: begun.snapshotId });
     expect(Date.parse(ended.until!)).toBeGreaterThanOrEqual(Date.parse(begun.at));
   }, 120_000);
+
+  test('records a clip on command and by rule, finishes what a kill -9 cut off, and uploads on request', async () => {
+    const mosquitto = await startMosquitto();
+    const server = new FakeServer(mosquitto);
+    const folder = await temporaryFolder();
+    const settings = `clips: { preRollSeconds: 2, postRollSeconds: 4 }
+rules: [{ id: seen, when: { event: motion }, then: [{ clip: { camera: front } }], restSeconds: 600 }]
+`;
+    const path = await writeConfig(folder, mosquitto.url, settings);
+    // The demo camera sees a car pass all the time.
+    await writeFile(path, readFileSync(path, 'utf8').replace('"demo:front",', '"demo:front", motion: {},'));
+    const env = { SITECAST_AGENT_SECRET: 'x' };
+    const told = (): CameraEvent[] =>
+      server
+        .of(topics.event(address, 'front'))
+        .map((payload) => decodeMessage(cameraEvent, payload))
+        .filter(({ kind }) => kind === 'clip');
+    const first = launch(['run', '--config', path], env);
+
+    // By rule, since something moved; and that one goes on for whoever asks meanwhile.
+    const begun = await waitFor(() => told().find(({ until }) => until === null), 'the begin', 60_000);
+    expect(await server.command('clip', { camera: 'front' })).toMatchObject({
+      ok: true,
+      result: { clipId: begun.clipId },
+    });
+    const ended = await waitFor(() => told().find(({ until }) => until !== null), 'the end', 30_000);
+    expect(ended).toMatchObject({ id: begun.id, at: begun.at, clipId: begun.clipId });
+    const clipPath = (id: string | undefined): string => join(folder, 'data/clips', `${id}.mp4`);
+    expect(existsSync(clipPath(begun.clipId))).toBe(true);
+    expect(await server.command('clip', { camera: 'back' })).toMatchObject({ error: { code: 'NOT_FOUND' } });
+
+    // Cut off in the middle.
+    const asked = await server.command('clip', { camera: 'front' });
+    const { clipId } = clipResult.parse(asked.ok ? asked.result : undefined);
+    const partial = `${clipPath(clipId)}.partial`;
+    await waitFor(() => existsSync(partial) && statSync(partial).size > 100_000, 'half a clip', 30_000);
+    first.child.kill('SIGKILL');
+    await first.exit;
+    launch(['run', '--config', path], env);
+    await waitFor(() => existsSync(clipPath(clipId)), 'the clip to be finished', 30_000);
+    const its = (): CameraEvent | undefined =>
+      told().find((event) => event.clipId === clipId && event.until !== null);
+    await waitFor(its, 'the end of its event', 30_000);
+    const isTold = (): boolean =>
+      server
+        .of(topics.health(address))
+        .some((payload) => decodeMessage(agentHealth, payload).clips?.repaired === 1);
+    await waitFor(isTold, 'health that says so', 30_000);
+
+    // Uploaded when somebody asks.
+    expect(server.of(topics.clip(address, 'front'))).toEqual([]);
+    const file = readFileSync(clipPath(clipId));
+    expect(await server.command('clip.upload', { clipId })).toMatchObject({
+      ok: true,
+      result: { bytes: file.length },
+    });
+    const chunks = (): ClipChunk[] => server.of(topics.clip(address, 'front')).map(decodeClipChunk);
+    await waitFor(() => chunks().length >= Math.ceil(file.length / CLIP_CHUNK_BYTES), 'all chunks', 60_000);
+    const whole = Buffer.alloc(file.length);
+    for (const { header, bytes } of chunks()) {
+      expect(header).toMatchObject({ id: clipId, camera: 'front', reason: 'command', total: file.length });
+      whole.set(bytes, header.offset);
+    }
+    expect(whole.equals(file)).toBe(true);
+  }, 180_000);
 
   test.skipIf(!mayMount())(
     'shows live video from a read-only disk, says so, and goes on when it may write',

@@ -1,11 +1,17 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import type { Fragment } from '../../src/camera/fragment.ts';
 import { recordProcess, sweepOrphans } from '../../src/camera/process-record.ts';
+import { ClipRecorder } from '../../src/clips/clip-recorder.ts';
+import { ClipStore } from '../../src/clips/clip-store.ts';
 import { laneLimits } from '../../src/uplink/lanes.ts';
 import { Spool } from '../../src/uplink/spool.ts';
 import { ManualClock, silentLogger } from '../support.ts';
+import { draw, newInit, readClip } from '../clips/drawn-clip.ts';
 import { mayMount, mountDisk, remount } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -86,6 +92,56 @@ describe.skipIf(!mayMount())('Spool', () => {
     const second = await openSpool(join(disk, 'spool'));
     expect(second.stats()).toMatchObject({ messages: 10, messagesDropped: 0 });
     expect(await drain(second)).toHaveLength(10);
+  });
+});
+
+describe.skipIf(!mayMount())('a clip', () => {
+  test('on a disk that gets full keeps what found room, and plays', async () => {
+    const disk = await mountDisk(1024);
+    const path = join(disk, 'clip.partial');
+    const init = newInit();
+    const [first, ...rest] = draw(`K${'p'.repeat(999)}`, { init, bytes: 4_000 });
+    let take: (fragment: Fragment) => void = () => {};
+    const source = {
+      ...{ preRollS: 0, failure: undefined, close: () => {} },
+      start: (taker: typeof take) => {
+        take = taker;
+        take(first!);
+      },
+    };
+    const bounds = { postRollS: 60, maxSeconds: 60, maxBytes: 32 * MIB };
+    const recorder = new ClipRecorder({ path, source, clock: systemClock, ...bounds });
+    const recording = recorder.record();
+    for (const fragment of rest) {
+      take(fragment);
+      if (fragment.sequence % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const { end, bytes } = await recording;
+    expect(end).toBe('failed');
+    expect(bytes).toBeLessThanOrEqual(MIB);
+    const { samples } = readClip(await readFile(path));
+    expect(samples.length).toBeGreaterThan(100);
+    for (const [index, sample] of samples.entries()) expect(sample[0]).toBe(index % 251);
+  });
+
+  test('is refused on a read-only disk, and recorded when it may write', async () => {
+    const disk = await mountDisk(8 * 1024);
+    const folder = join(disk, 'clips');
+    const bounds = { quotaBytes: 4 * MIB, maxClipBytes: MIB };
+    const store = await ClipStore.open({ folder, ...bounds, logger: silentLogger });
+    onTestFinished(() => store.close());
+    remount(disk, 'ro');
+    const picture = { codec: 'avc1.64001f', width: 1280, height: 720, maskVersion: 0 };
+    const clip = {
+      camera: 'front',
+      reason: 'rule',
+      startedAt: '2026-03-01T09:00:00.000Z',
+      ...picture,
+    } as const;
+    const begin = (): Promise<void> => store.begin({ id: ulid(), upload: 'none', ...clip });
+    await expect(begin()).rejects.toMatchObject({ code: 'CLIP_FAILED', retryable: true });
+    remount(disk, 'rw');
+    await begin();
   });
 });
 

@@ -1,17 +1,25 @@
 import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { decodeClipChunk } from '@sitecast/shared/protocol/clip-chunk';
 import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
 import { agentEvent, type GapReport } from '@sitecast/shared/protocol/events';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { requireTool } from '../../../shared/test/require-tool.ts';
+import { ClipStore, type StoredClip } from '../../src/clips/clip-store.ts';
+import { ClipUploader } from '../../src/clips/clip-uploader.ts';
 import { MqttConnection, WAITING_MAX_MESSAGES, type ConnectionOptions } from '../../src/uplink/connection.ts';
 import {
   MAX_BELOW_ALARMS_IN_FLIGHT,
+  MAX_CLIP_CHUNKS_IN_FLIGHT,
   MAX_SNAPSHOTS_IN_FLIGHT,
   MAX_SPOOL_IN_FLIGHT,
   SpoolSender,
@@ -276,6 +284,33 @@ describe('SpoolSender', () => {
     expect(payloads()).toHaveLength(66);
   });
 
+  test('sends pieces of clips when nothing else is left, a few at a time, and at the pace of a backlog', async () => {
+    const broker = await RawBroker.open();
+    broker.isAcking = false;
+    const spool = await openSpool();
+    const connection = connect(broker.url);
+    startSender(spool, connection);
+    await online(connection);
+    const payloads = (): string[] => broker.published.map(({ payload }) => payload.toString());
+    const ack = (payload: string): void => {
+      const { messageId, socket } = broker.published.find((sent) => sent.payload.toString() === payload)!;
+      broker.ack(messageId, socket);
+    };
+    for (let n = 0; n < 6; n += 1)
+      await spool.put('clips', topics.clip(agent, 'front'), Buffer.from(`clip ${n}`));
+    await waitFor(() => broker.published.length === MAX_CLIP_CHUNKS_IN_FLIGHT, 'the pieces that may go');
+    await spool.put('snapshots', topics.snapshot(agent, 'front'), Buffer.from('snapshot'));
+    await waitFor(() => payloads().includes('snapshot'), 'the snapshot');
+    expect(payloads()).toEqual(['clip 0', 'clip 1', 'snapshot']);
+    // Acknowledged after 400 ms, they have a rest of as much behind them, in which anything else may go.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    for (const payload of ['snapshot', 'clip 0', 'clip 1']) ack(payload);
+    await putReadings(spool, 0, 1);
+    await waitFor(() => payloads().includes('0'), 'the reading');
+    expect(payloads()).toHaveLength(4);
+    await waitFor(() => payloads().includes('clip 2'), 'the next piece');
+  });
+
   test('counts what was spooled before the clock was set, and sends it as it was', async () => {
     const broker = await RawBroker.open();
     let setByMs = 0;
@@ -375,6 +410,64 @@ describe('SpoolSender', () => {
     for (const { messageId, socket } of broker.published.slice(3)) broker.ack(messageId, socket);
     await waitFor(() => spool.stats().messages === 0, 'an empty spool');
   });
+});
+
+describe('a clip', () => {
+  test('is uploaded whole, although the uplink is cut again and again and the agent starts anew', async () => {
+    const broker = await RawBroker.open();
+    const folder = await temporaryFolder();
+    const content = randomBytes(4 * MIB + 5);
+    const id = ulid();
+    const clip: StoredClip = {
+      ...{ id, camera: 'front', reason: 'motion', startedAt: new Date().toISOString() },
+      ...{ codec: 'avc1.64001f', width: 1280, height: 720, maskVersion: 0, upload: 'wanted' },
+      ...{ uploadedBytes: 0, uploadedAt: null },
+      figures: {
+        durationMs: 15_000,
+        bytes: content.length,
+        sha256: createHash('sha256').update(content).digest('hex'),
+      },
+    };
+    await writeFile(join(folder, `${id}.json`), JSON.stringify(clip));
+    await writeFile(join(folder, `${id}.mp4`), content);
+    const spoolFolder = await temporaryFolder();
+    const open = async (): Promise<{ store: ClipStore; close: () => Promise<void> }> => {
+      const bounds = { quotaBytes: 64 * MIB, maxClipBytes: 8 * MIB };
+      const store = await ClipStore.open({ folder, ...bounds, logger: silentLogger });
+      const spool = await openSpool(spoolFolder);
+      const connection = connect(broker.url);
+      const sender = startSender(spool, connection);
+      const log = new QuietLog(silentLogger);
+      const outbox = new Outbox({ address: agent, spool, log });
+      const uploads = new ClipUploader({ store, spool, put: (chunk) => outbox.clipChunk(chunk), log });
+      uploads.start();
+      const close = async (): Promise<void> => {
+        for (const part of [uploads, store, sender, connection, spool]) await part.close();
+      };
+      return { store, close };
+    };
+    let { store, close } = await open();
+    for (const [round, chunks] of [10, 25, 40].entries()) {
+      await waitFor(() => broker.published.length > chunks, `${chunks} chunks`, 30_000);
+      broker.disconnectAll();
+      if (round !== 1) continue;
+      await close();
+      ({ store, close } = await open());
+    }
+    await waitFor(() => store.find(id)?.upload === 'done', 'the whole clip', 60_000);
+    const whole = Buffer.alloc(content.length);
+    const seen = new Map<number, number>();
+    for (const { payload } of broker.published) {
+      const { header, bytes } = decodeClipChunk(payload);
+      whole.set(bytes, header.offset);
+      seen.set(header.offset, (seen.get(header.offset) ?? 0) + 1);
+    }
+    expect(whole.equals(content)).toBe(true);
+    // What was on its way or in the lane at a cut comes twice, not all that came before.
+    const again = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
+    expect(again).toBeLessThan(30);
+    await close();
+  }, 120_000);
 });
 
 describe.skipIf(!requireTool('mosquitto', 'the uplink is tested against a real broker'))(

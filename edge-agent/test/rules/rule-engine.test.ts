@@ -8,12 +8,14 @@ import { ManualClock, silentLogger } from '../support.ts';
 let clock: ManualClock;
 let told: { camera: string; event: CameraEvent }[];
 let snapshots: string[];
+let clips: unknown[];
 let takeSnapshot: (camera: string) => Promise<string>;
 
 beforeEach(() => {
   clock = new ManualClock();
   told = [];
   snapshots = [];
+  clips = [];
   takeSnapshot = async (camera) => {
     snapshots.push(camera);
     return 'id';
@@ -24,6 +26,10 @@ function engine(...settings: object[]): RuleEngine {
   return new RuleEngine({
     rules: settings.map((rule, index) => ruleSettings.parse({ id: `rule-${index}`, ...rule })),
     takeSnapshot: (camera) => takeSnapshot(camera),
+    recordClip: async (camera, request) => {
+      clips.push({ camera, ...request });
+      return 'id';
+    },
     tell: async (camera, event) => void told.push({ camera, event }),
     log: new QuietLog(silentLogger, clock),
     clock,
@@ -132,6 +138,20 @@ describe('a rule on an event', () => {
     await settle();
     expect(told).toMatchObject([{ camera: 'yard', event: { kind: 'look', detail: 'offline at front' } }]);
     expect(told[0]?.event.until).toBe(told[0]?.event.at);
+  });
+
+  test('records clips, uploaded as it says or as the settings do, for the reason that there is', async () => {
+    const then = [{ clip: { camera: 'yard' } }, { clip: { camera: 'gate', upload: 'always' } }];
+    const rules = engine({ ...onMotion, then }, { when: { event: 'offline' }, then });
+    rules.seeEvent('front', event('motion'));
+    rules.seeEvent('gate', event('offline'));
+    await settle();
+    expect(clips).toEqual([
+      { camera: 'yard', reason: 'motion', upload: undefined },
+      { camera: 'gate', reason: 'motion', upload: 'always' },
+      { camera: 'yard', reason: 'rule', upload: undefined },
+      { camera: 'gate', reason: 'rule', upload: 'always' },
+    ]);
   });
 
   test('does the rest when one of its actions fails', async () => {

@@ -16,6 +16,7 @@ const topicOf: Record<Lane, string> = {
   events: topics.event(agent, 'front'),
   telemetry: topics.agentTelemetry(agent, 'climate'),
   snapshots: topics.snapshot(agent, 'front'),
+  clips: topics.clip(agent, 'front'),
 };
 const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString();
 

@@ -11,6 +11,7 @@ const AGENT_DATA_KINDS: ReadonlySet<ParsedTopic['kind']> = new Set([
   'health',
   'reply',
   'snapshot',
+  'clip',
   'event',
   'agent-event',
   'agent-telemetry',

@@ -38,6 +38,7 @@ export interface DeviceMessagesOptions {
     tellTime(to: AgentAddress, times: { healthAt: string; nowMs: number }): void;
   };
   snapshots: { accept(from: AgentAddress & { camera: string }, envelope: Uint8Array): Promise<void> };
+  clips: { accept(from: AgentAddress & { camera: string }, chunk: Uint8Array): Promise<void> };
   events: {
     insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
     insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
@@ -92,6 +93,9 @@ export class DeviceMessages {
       case 'snapshot':
         this.#expectOwn(topic, topic.camera);
         return this.#options.snapshots.accept(topic, payload);
+      case 'clip':
+        this.#expectOwn(topic, topic.camera);
+        return this.#options.clips.accept(topic, payload);
       case 'event':
         this.#expectOwn(topic, topic.camera);
         return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);

@@ -9,6 +9,8 @@ import type { DeviceMessages } from '../fleet/device-messages.ts';
 import type { Devices } from '../fleet/devices.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { UpdateHub } from '../fleet/updates.ts';
+import type { ClipDownloads } from '../ingest/clip-downloads.ts';
+import type { ClipIntake } from '../ingest/clip-intake.ts';
 import type { PictureUploads } from '../ingest/picture-uploads.ts';
 import type { SnapshotIntake } from '../ingest/snapshot-intake.ts';
 import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
@@ -41,6 +43,8 @@ export interface MeteredParts {
   updates: Pick<UpdateHub, 'counters' | 'subscribers'>;
   intake: Pick<SnapshotIntake, 'counters' | 'stats'>;
   worker: Pick<SnapshotWorker, 'counters'>;
+  clipIntake: Pick<ClipIntake, 'counters' | 'uploads'>;
+  clipDownloads: Pick<ClipDownloads, 'counters' | 'active'>;
   mediaStore: Pick<MediaStore, 'counters'>;
   queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
   uploads: Pick<PictureUploads, 'counters' | 'held'>;
@@ -79,6 +83,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       heldUp: parts.intake.stats.heldUp,
       waitingRefused: parts.intake.stats.waitingRefused,
     },
+    clips: { ...parts.clipIntake.counters, ...parts.clipDownloads.counters },
     media: parts.mediaStore.counters,
     uploads: parts.uploads.counters,
     queue: { ...parts.queue.counters },
@@ -124,6 +129,8 @@ export const GAUGE_HELP = {
   snapshots_staged: 'Snapshots that are acknowledged and not filed yet.',
   snapshots_staged_max: 'Snapshots that may be staged (IMAGE_QUEUE_MAX); above it acknowledgements wait.',
   snapshots_waiting: 'Snapshots that wait to be staged, unacknowledged.',
+  clips_uploads: 'Clips of which some chunks are here.',
+  clips_downloads: 'Clips that are being read.',
   queue_jobs_waiting: 'Jobs of the image queue that wait. NaN while the store of the queue does not answer.',
   queue_jobs_active: 'Jobs of the image queue that are worked on.',
   uploads_active: 'Uploads of pictures under way.',
@@ -194,6 +201,8 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     snapshots_staged: parts.intake.stats.staged,
     snapshots_staged_max: parts.intake.stats.maxStaged,
     snapshots_waiting: parts.intake.stats.waiting,
+    clips_uploads: parts.clipIntake.uploads,
+    clips_downloads: parts.clipDownloads.active,
     queue_jobs_waiting: jobs.waiting,
     queue_jobs_active: jobs.active,
     uploads_active: parts.uploads.held.uploads,

@@ -19,6 +19,8 @@ export interface StoredEvent {
   until: string | null;
   detail: string | null;
   snapshotId: string | null;
+  /** Of kind clip: it may be on the gateway only. */
+  clipId: string | null;
   gap: GapReport | null;
 }
 
@@ -48,7 +50,7 @@ export interface EventQuery {
 
 type Row = Omit<StoredEvent, 'at' | 'until'> & { at: Date; until: Date | null };
 
-const COLUMNS = `id, site, agent, camera, kind, at, until, detail, snapshot_id as "snapshotId", gap`;
+const COLUMNS = `id, site, agent, camera, kind, at, until, detail, snapshot_id as "snapshotId", clip_id as "clipId", gap`;
 
 export class EventStore {
   readonly #database: Queryable;
@@ -63,8 +65,8 @@ export class EventStore {
    */
   async insert(camera: Address, agent: string, event: CameraEvent): Promise<void> {
     await this.#database.query(
-      `insert into events (id, site, camera, agent, kind, at, until, detail, snapshot_id)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      `insert into events (id, site, camera, agent, kind, at, until, detail, snapshot_id, clip_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
        on conflict (id) do update
          set until = coalesce(events.until, excluded.until), detail = coalesce(excluded.detail, events.detail),
              snapshot_id = coalesce(excluded.snapshot_id, events.snapshot_id)
@@ -80,6 +82,7 @@ export class EventStore {
         event.until === null ? null : new Date(event.until),
         event.detail,
         event.snapshotId,
+        event.clipId ?? null,
       ],
     );
   }

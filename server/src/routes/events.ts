@@ -17,6 +17,8 @@ const eventAnswer = z.object({
   until: time.nullable(),
   detail: z.string().nullable(),
   snapshotId: ulid.nullable(),
+  /** Of kind `clip`: it may be on the gateway only. */
+  clipId: ulid.nullable(),
   /** Of kind `gap`: what never arrives from a gateway. */
   gap: gapReport.nullable(),
 });

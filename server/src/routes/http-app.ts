@@ -17,6 +17,7 @@ import { webSockets, type WebSocketOptions } from '../plugins/web-sockets.ts';
 import { agentRoutes, type AgentRoutesOptions } from './agents.ts';
 import { authRoutes, type AuthRoutesOptions } from './auth.ts';
 import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
+import { clipRoutes, type ClipRoutesOptions } from './clips.ts';
 import { deviceRoutes, type DeviceRoutesOptions } from './devices.ts';
 import { eventRoutes, type EventRoutesOptions } from './events.ts';
 import { healthRoutes, type HealthRoutesOptions } from './health.ts';
@@ -45,6 +46,7 @@ export interface HttpServices
     AgentRoutesOptions,
     CameraRoutesOptions,
     SnapshotRoutesOptions,
+    ClipRoutesOptions,
     SensorRoutesOptions,
     EventRoutesOptions,
     TelemetryRoutesOptions,
@@ -124,6 +126,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(agentRoutes, services);
   await api.register(cameraRoutes, services);
   await api.register(snapshotRoutes, services);
+  await api.register(clipRoutes, services);
   await api.register(sensorRoutes, services);
   await api.register(eventRoutes, services);
   await api.register(telemetryRoutes, services);

@@ -9,6 +9,8 @@ import type { StandaloneOptions } from './options.ts';
 export const LOCAL_AGENT = { site: 'local', agent: 'gateway' } as const;
 
 const SNAPSHOT_INTERVAL_SECONDS = 10;
+/** This folder is beside the database and the pictures of the same machine. */
+const CLIPS_QUOTA_BYTES = 256 * 1024 * 1024;
 
 export interface AgentFiles {
   configPath: string;
@@ -49,6 +51,7 @@ function agentConfig(dir: string, secretFile: string, options: Omit<AgentFileOpt
     },
     cameras: cameraConfigs(options),
     sensors: options.demo ? DEMO_SENSORS : [],
+    clips: { quotaBytes: CLIPS_QUOTA_BYTES },
   };
 }
 

@@ -145,7 +145,7 @@ describe('DeviceMessages', () => {
 
   it('takes pictures and live frames only from the agent that has the camera', async () => {
     const { messages, calls } = wired({ mayPublish: false });
-    for (const leaf of ['snapshot', 'event']) {
+    for (const leaf of ['snapshot', 'clip', 'event']) {
       await expect(
         messages.onMessage(message(AGENT, `sitecast/v1/yard/gateway/cam/front/${leaf}`, Buffer.alloc(9))),
       ).rejects.toMatchObject({ code: 'FORBIDDEN' });
@@ -199,6 +199,7 @@ function wired({ mayPublish = true } = {}) {
     updates: { publish: note('publish') },
     commands: { acceptReply: note('reply'), tellTime: note('time') },
     snapshots: { accept: note('snapshot') },
+    clips: { accept: note('clip') },
     events: { insert: note('event'), insertOfAgent: note('agent-event') },
     readings: { add: note('readings') },
     live: { acceptFrame: note('frame'), offersChanged: note('offers') },

@@ -29,7 +29,18 @@ describe('lists of what was stored', () => {
     const ended = { ...begun, until: '2026-05-04T12:01:00.000Z' };
     for (const message of [begun, begun, ended, begun, ended]) await events.insert(FRONT, 'gateway', message);
     const { items } = await events.list({ limit: 10 });
-    expect(items).toEqual([{ ...ended, site: 'home', agent: 'gateway', camera: 'front', gap: null }]);
+    const nothingElse = { gap: null, clipId: null };
+    expect(items).toEqual([{ ...ended, site: 'home', agent: 'gateway', camera: 'front', ...nothingElse }]);
+  });
+
+  it('name the clip of an event from its begin to its end', async () => {
+    await using db = await openDatabase();
+    const events = new EventStore(db.database);
+    const begun = event({ kind: 'clip', clipId: ulid() });
+    await events.insert(FRONT, 'gateway', begun);
+    await events.insert(FRONT, 'gateway', { ...begun, until: AT, detail: '15.0 s, 3.8 MiB' });
+    const { items } = await events.list({ kind: 'clip', limit: 10 });
+    expect(items).toMatchObject([{ clipId: begun.clipId, until: AT, detail: '15.0 s, 3.8 MiB' }]);
   });
 
   it('do not let another agent change an event by using its id', async () => {
@@ -50,7 +61,8 @@ describe('lists of what was stored', () => {
     await events.insertOfAgent({ site: 'shop', agent: 'intruder' }, { ...lost, gap: null });
     await events.insert(FRONT, 'gateway', event());
     const { items } = await events.list({ kind: 'gap', site: 'home', limit: 10 });
-    expect(items).toEqual([{ ...lost, site: 'home', agent: 'gateway', camera: null, snapshotId: null }]);
+    const nothingElse = { camera: null, snapshotId: null, clipId: null };
+    expect(items).toEqual([{ ...lost, site: 'home', agent: 'gateway', ...nothingElse }]);
     expect((await events.list({ limit: 10 })).items).toHaveLength(2);
   });
 

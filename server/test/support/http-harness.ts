@@ -16,8 +16,11 @@ import { Devices } from '../../src/fleet/devices.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Sites } from '../../src/fleet/sites.ts';
 import { UpdateHub } from '../../src/fleet/updates.ts';
+import { ClipDownloads } from '../../src/ingest/clip-downloads.ts';
+import { ClipStore } from '../../src/ingest/clip-store.ts';
 import { EventStore } from '../../src/ingest/event-store.ts';
 import { SnapshotStore } from '../../src/ingest/snapshot-store.ts';
+import { ClipFiles } from '../../src/media-store/clip-files.ts';
 import { MediaStore } from '../../src/media-store/media-store.ts';
 import { Metrics } from '../../src/plugins/metrics.ts';
 import type { Database } from '../../src/postgres/pool.ts';
@@ -36,6 +39,7 @@ export interface HttpHarness extends AsyncDisposable {
   services: HttpServices;
   fleet: Fleet;
   mediaStore: MediaStore;
+  clipFiles: ClipFiles;
   updates: UpdateHub;
   dataDir: string;
   disconnected: string[];
@@ -77,6 +81,7 @@ export async function openHttpHarness(
   const updates = new UpdateHub({ share: { maxPerUser: 2, maxPerAddress: 3 } });
   const fleet = new Fleet({ database, updates });
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
+  const clipFiles = await ClipFiles.open(join(dataDir, 'clips'));
   const disconnected: string[] = [];
   const services: HttpServices = {
     users,
@@ -93,6 +98,10 @@ export async function openHttpHarness(
     maxUpdateSockets: 4,
     snapshots: new SnapshotStore(database),
     pictures: mediaStore,
+    clips: new ClipStore(database),
+    clipDownloads: new ClipDownloads(clipFiles),
+    recordClip: async () => ({ clipId: '01JZ0000000000000000000000' }),
+    uploadClip: async () => ({ bytes: 1 }),
     events: new EventStore(database),
     metrics: new Metrics({
       counters: () => ({ relay: { framesSent: 7 } }),
@@ -135,6 +144,7 @@ export async function openHttpHarness(
     services,
     fleet,
     mediaStore,
+    clipFiles,
     updates,
     dataDir,
     disconnected,

@@ -20,6 +20,18 @@ export const command = z.discriminatedUnion('op', [
   z.object({ ...envelope, op: z.literal('live.release'), args: z.object({ camera, profile }) }),
   /** Take a snapshot now; the reply carries its id, the picture follows through the spool. */
   z.object({ ...envelope, op: z.literal('snapshot'), args: z.object({ camera }) }),
+  /** Record a clip, or let the one that is being recorded go on; the reply carries its id. `upload`: when it is done, too. */
+  z.object({
+    ...envelope,
+    op: z.literal('clip'),
+    args: z.object({ camera, upload: z.boolean().default(false) }),
+  }),
+  /** Upload a clip that is on the gateway. */
+  z.object({
+    ...envelope,
+    op: z.literal('clip.upload'),
+    args: z.object({ clipId: z.string().regex(ULID_PATTERN) }),
+  }),
   /** The server's time when it had the health message that says `healthAt`. */
   z.object({ ...envelope, op: z.literal('clock'), args: z.object({ healthAt: isoTime, serverAt: isoTime }) }),
   z.object({ ...envelope, op: z.literal('camera.test'), args: z.object({ camera }) }),
@@ -42,6 +54,13 @@ export type LeaseResult = z.output<typeof leaseResult>;
 
 export const snapshotResult = z.object({ snapshotId: z.string().regex(ULID_PATTERN) });
 export type SnapshotResult = z.output<typeof snapshotResult>;
+
+export const clipResult = z.object({ clipId: z.string().regex(ULID_PATTERN) });
+export type ClipResult = z.output<typeof clipResult>;
+
+/** Of the file, which follows. */
+export const clipUploadResult = z.object({ bytes: z.int().min(1) });
+export type ClipUploadResult = z.output<typeof clipUploadResult>;
 
 export const reply = z.union([
   z.object({ id: z.string().regex(ULID_PATTERN), ok: z.literal(true), result: z.unknown().default(null) }),

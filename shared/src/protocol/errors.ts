@@ -10,6 +10,10 @@ export const WIRE_ERRORS = {
   FORBIDDEN: ['You are not allowed to do this.', '권한이 없습니다.'],
   NOT_FOUND: ['It does not exist.', '존재하지 않습니다.'],
   CONFLICT: ['It exists already.', '이미 존재합니다.'],
+  LIMIT_REACHED: [
+    'There are as many of these as there may be. Remove one first.',
+    '허용된 최대 개수에 도달했습니다. 먼저 하나를 삭제하십시오.',
+  ],
   STREAM_LIMIT: [
     'The maximum number of live streams is in use. Please try again shortly.',
     '최대 동시 스트림 수를 초과했습니다. 잠시 후 다시 시도해주세요.',

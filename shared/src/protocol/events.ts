@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ULID_PATTERN } from './ids.ts';
 import { isoTime } from './json-message.ts';
 
-/** motion, frozen, dark, covered, blurred, moved, online, offline, ... : open, because agents are updated before servers. */
+/** motion, frozen, dark, covered, blurred, moved, online, offline, clip, ... : open, because agents are updated before servers. */
 export const eventKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 
 export const cameraEvent = z.object({
@@ -14,6 +14,8 @@ export const cameraEvent = z.object({
   until: isoTime.nullable().default(null),
   detail: z.string().max(500).nullable().default(null),
   snapshotId: z.string().regex(ULID_PATTERN).nullable().default(null),
+  /** Of kind `clip` only: the clip that it is about. */
+  clipId: z.string().regex(ULID_PATTERN).optional(),
 });
 /** Messages of a lane of the agent's spool that never arrive: how many, and when they were spooled. */
 export const gapReport = z.object({
@@ -24,7 +26,7 @@ export const gapReport = z.object({
 });
 export type GapReport = z.output<typeof gapReport>;
 
-export const agentEvent = cameraEvent.omit({ snapshotId: true }).extend({
+export const agentEvent = cameraEvent.omit({ snapshotId: true, clipId: true }).extend({
   /** Of kind `gap` only. */
   gap: gapReport.nullable().default(null),
 });

@@ -23,6 +23,16 @@ export const MAX_SNAPSHOT_HEADER_BYTES = 4 * KIB;
 export const MAX_SNAPSHOT_ENVELOPE_BYTES =
   MAX_SNAPSHOT_BYTES + MAX_THUMBNAIL_BYTES + MAX_SNAPSHOT_HEADER_BYTES + 8;
 
+/** Of a clip in one message; every chunk has as many, but the last. Small, so that one delays little on a slow uplink. */
+export const CLIP_CHUNK_BYTES = 64 * KIB;
+export const MAX_CLIP_HEADER_BYTES = 2 * KIB;
+/** Fixed part, header and bytes of the clip. */
+export const MAX_CLIP_CHUNK_MESSAGE_BYTES = CLIP_CHUNK_BYTES + MAX_CLIP_HEADER_BYTES + 8;
+export const MAX_CLIP_BYTES = 64 * MIB;
+export const MAX_CLIP_MS = 600_000;
+/** The server forgets an upload of which no chunk came for so long. */
+export const CLIP_UPLOAD_IDLE_MS = 24 * 60 * 60 * 1000;
+
 export const MAX_TELEMETRY_PAYLOAD_BYTES = 64 * KIB;
 /** Readings in one telemetry payload. */
 export const MAX_READINGS_PER_MESSAGE = 1_000;

@@ -124,6 +124,30 @@ const spoolLane = z.object({
   messagesDropped: count,
 });
 
+const clipHealth = z.object({
+  /** Being recorded. */
+  recording: count,
+  /** On the gateway, and their bytes; what is being recorded counts with all that it may have. */
+  stored: count,
+  bytes: count,
+  quotaBytes: count,
+  /** Asked for, and not all sent. */
+  waitingForUpload: count,
+  /** Since the start of the agent. */
+  recorded: count,
+  uploaded: count,
+  /** Removed to make room. */
+  dropped: count,
+  /** Not begun: too many at once, no picture, no encoder, no disk. */
+  refused: count,
+  /** Begun, and nothing of it could be kept. */
+  failed: count,
+  /** Left unfinished by a kill or a power cut, and finished at the next start. */
+  repaired: count,
+  /** Uploads that the server did not take. */
+  uploadsRefused: count,
+});
+
 const clockHealth = z.object({
   /** How far the clock of the gateway is ahead of the server's; null until measured. Half of the round trip is the doubt. */
   skewMs: z.int().nullable(),
@@ -262,6 +286,8 @@ export const agentHealth = z.object({
     )
     .max(MAX_RULES)
     .default([]),
+  /** Absent where no clips are recorded. */
+  clips: clipHealth.optional(),
   /** The broker for sensors of the site; absent where there is none. */
   siteBroker: siteBrokerHealth.optional(),
 });

@@ -28,6 +28,7 @@ export const topics = {
   snapshot: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/snapshot`,
   /** Of the agent itself, as a gap is. */
   agentEvent: (to: AgentAddress): string => `${agentRoot(to)}/event`,
+  clip: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/clip`,
   event: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/event`,
   agentTelemetry: (to: AgentAddress, sensor: string): string => `${agentRoot(to)}/telemetry/${sensor}`,
   sensorTelemetry: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/telemetry`,
@@ -45,7 +46,7 @@ export type ParsedTopic =
         'status' | 'cameras' | 'health' | 'agent-event' | 'command' | 'reply' | 'live-ack' | 'agent-errors';
     })
   | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
-  | (AgentAddress & { kind: 'snapshot' | 'event'; camera: string })
+  | (AgentAddress & { kind: 'snapshot' | 'clip' | 'event'; camera: string })
   | (AgentAddress & { kind: 'agent-telemetry'; sensor: string })
   | { kind: 'sensor-telemetry' | 'sensor-errors'; site: string; sensor: string }
   | { kind: 'sensor-foreign'; site: string; sensor: string; topic: string };
@@ -96,7 +97,7 @@ function parseAgentTopic(site: string, agent: string, rest: string[]): ParsedTop
   if (rest.length === 2 && what === 'telemetry')
     return { kind: 'agent-telemetry', site, agent, sensor: name };
   if (what !== 'cam') return undefined;
-  if (rest.length === 3 && (leaf === 'snapshot' || leaf === 'event'))
+  if (rest.length === 3 && (leaf === 'snapshot' || leaf === 'clip' || leaf === 'event'))
     return { kind: leaf, site, agent, camera: name };
   if (rest.length === 4 && leaf === 'live' && isProfile(profile))
     return { kind: 'live', site, agent, camera: name, profile };

@@ -113,6 +113,8 @@ const good: [what: string, schema: z.ZodType, message: object][] = [
     command,
     { id: ULID, expiresAt: AT, op: 'live.release', args: { camera: 'front', profile: 'main' } },
   ],
+  ['clip command', command, { id: ULID, expiresAt: AT, op: 'clip', args: { camera: 'front', upload: true } }],
+  ['clip upload', command, { id: ULID, expiresAt: AT, op: 'clip.upload', args: { clipId: ULID } }],
   ['snapshot command', command, { id: ULID, expiresAt: AT, op: 'snapshot', args: { camera: 'front' } }],
   ['camera test', command, { id: ULID, expiresAt: AT, op: 'camera.test', args: { camera: 'front' } }],
   ['config command', command, { id: ULID, expiresAt: AT, op: 'config.apply', args: { config: { a: [1] } } }],
@@ -201,11 +203,29 @@ describe('inventory', () => {
   });
 });
 
+describe('events', () => {
+  const event = { id: ULID, kind: 'clip', at: AT, until: AT, detail: null, snapshotId: null };
+
+  it('name a clip where there is one, and nothing where there is none', () => {
+    const withClip = { ...event, clipId: ULID };
+    expect(decodeMessage(cameraEvent, encodeJson(withClip))).toEqual(withClip);
+    expect(decodeMessage(cameraEvent, encodeJson(event))).toEqual(event);
+  });
+
+  it('with something else in the place of its id are refused', () => {
+    for (const clipId of [null, '../x', 7])
+      expect(appErrorOf(() => decodeMessage(cameraEvent, encodeJson({ ...event, clipId }))).code).toBe(
+        'FRAME_MALFORMED',
+      );
+  });
+});
+
 describe('commands', () => {
   it.each([
     ['another op', { op: 'shell', args: {} }],
     ['no camera', { op: 'snapshot', args: {} }],
     ['a camera that is a path', { op: 'snapshot', args: { camera: '../x' } }],
+    ['a clip that has no id', { op: 'clip.upload', args: { clipId: '../x' } }],
     ['an unknown profile', { op: 'live.lease', args: { camera: 'front', profile: '4k', ttlMs: 15_000 } }],
     ['a lease for ever', { op: 'live.lease', args: { camera: 'front', profile: 'main', ttlMs: 60_001 } }],
     ['a lease of no time', { op: 'live.lease', args: { camera: 'front', profile: 'main', ttlMs: 999 } }],

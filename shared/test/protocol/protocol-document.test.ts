@@ -5,7 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type * as z from 'zod';
 import { describe, expect, it } from 'vitest';
+import { clipChunkHeader, decodeClipChunk, encodeClipChunk } from '../../src/protocol/clip-chunk.ts';
 import {
+  clipResult,
   command,
   droppedNotice,
   leaseResult,
@@ -53,6 +55,8 @@ const CODECS: Record<string, (bytes: Uint8Array) => void> = {
   reply: json(reply),
   'lease-result': json(leaseResult),
   'snapshot-result': json(snapshotResult),
+  'clip-result': json(clipResult),
+  'clip-header': json(clipChunkHeader),
   'live-ack': json(liveAck),
   'snapshot-header': json(snapshotHeader),
   viewer: json(viewerMessage),
@@ -62,6 +66,11 @@ const CODECS: Record<string, (bytes: Uint8Array) => void> = {
   'live-frame': (bytes) => {
     const { header, payload } = decodeFrame(bytes);
     expect(encodeFrame(header, payload)).toEqual(bytes);
+  },
+  'clip-chunk': (bytes) => {
+    const chunk = decodeClipChunk(bytes);
+    expect(encodeClipChunk(chunk)).toEqual(bytes);
+    expect(createHash('sha256').update(chunk.bytes).digest('hex')).toBe(chunk.header.sha256);
   },
   'snapshot-envelope': (bytes) => {
     const envelope = decodeSnapshotEnvelope(bytes);
@@ -122,6 +131,11 @@ describe('samples of PROTOCOL.md', () => {
     ]);
   });
 
+  it('hold the header that the sample chunk of a clip holds', () => {
+    const chunk = honest.find(({ label }) => label === 'clip-chunk');
+    expect(parsed('clip-header')).toEqual([decodeClipChunk(chunk?.bytes ?? new Uint8Array()).header]);
+  });
+
   it('say of an error what the code says', () => {
     const [shown] = parsed('live').filter(({ type }) => type === 'error');
     expect([shown?.message, shown?.messageKo]).toEqual(WIRE_ERRORS.STREAM_LIMIT);
@@ -147,6 +161,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.live(agent, '{camera}', '{profile}' as 'main'),
       topics.liveAck(agent),
       topics.snapshot(agent, '{camera}'),
+      topics.clip(agent, '{camera}'),
       topics.event(agent, '{camera}'),
       topics.agentEvent(agent),
       topics.agentTelemetry(agent, '{sensor}'),
@@ -242,6 +257,8 @@ describe('limits', () => {
   it('fit one into another', () => {
     const overhead = limits.PACKET_OVERHEAD_BYTES;
     expect(limits.MAX_SNAPSHOT_ENVELOPE_BYTES + overhead).toBeLessThanOrEqual(limits.MAX_DATA_PACKET_BYTES);
+    expect(limits.MAX_CLIP_CHUNK_MESSAGE_BYTES + overhead).toBeLessThanOrEqual(limits.MAX_DATA_PACKET_BYTES);
+    expect(limits.MAX_CLIP_BYTES % limits.CLIP_CHUNK_BYTES).toBe(0);
     expect(limits.MAX_JSON_MESSAGE_BYTES + overhead).toBeLessThanOrEqual(limits.MAX_DATA_PACKET_BYTES);
     expect(limits.MAX_TELEMETRY_PAYLOAD_BYTES + overhead).toBeLessThanOrEqual(limits.MAX_DATA_PACKET_BYTES);
     expect(limits.MAX_FRAME_BYTES + overhead).toBeLessThanOrEqual(limits.MAX_MEDIA_PACKET_BYTES);

@@ -18,6 +18,7 @@ const built: [topic: string, meaning: ParsedTopic][] = [
     { ...agent, kind: 'live', camera: 'front', profile },
   ]),
   [topics.snapshot(agent, 'front'), { ...agent, kind: 'snapshot', camera: 'front' }],
+  [topics.clip(agent, 'front'), { ...agent, kind: 'clip', camera: 'front' }],
   [topics.agentEvent(agent), { ...agent, kind: 'agent-event' }],
   [topics.event(agent, 'front'), { ...agent, kind: 'event', camera: 'front' }],
   [topics.agentTelemetry(agent, 'climate'), { ...agent, kind: 'agent-telemetry', sensor: 'climate' }],
@@ -118,6 +119,7 @@ function rebuild(parsed: ParsedTopic): string {
     case 'live':
       return topics.live(parsed, parsed.camera, parsed.profile);
     case 'snapshot':
+    case 'clip':
     case 'event':
       return topics[parsed.kind](parsed, parsed.camera);
     case 'agent-telemetry':

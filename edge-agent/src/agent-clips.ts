@@ -1,0 +1,62 @@
+// How the parts of clips are wired: sources and encoders in, store and uploads behind. Part of the composition root (agent.ts).
+
+import { join } from 'node:path';
+import type { Logger } from '@sitecast/shared/node/logger';
+import type { CameraEvent } from '@sitecast/shared/protocol/events';
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import type { Camera } from './camera/camera.ts';
+import type { Encoders } from './camera/encoder/encoders.ts';
+import { openClipSource } from './clips/clip-source.ts';
+import { ClipStore } from './clips/clip-store.ts';
+import { ClipUploader } from './clips/clip-uploader.ts';
+import { Clips } from './clips/clips.ts';
+import type { AgentConfig } from './config.ts';
+import type { QuietLog } from './health/quiet-log.ts';
+import type { DroppedNotices } from './reporting/dropped-notices.ts';
+import type { Outbox } from './uplink/outbox.ts';
+import type { Spool } from './uplink/spool.ts';
+
+export interface ClipParts {
+  config: Pick<AgentConfig, 'clips' | 'dataDir'>;
+  cameras: Camera[];
+  /** undefined on an agent without cameras. */
+  encoders: Encoders | undefined;
+  spool: Spool;
+  outbox: Outbox;
+  notices: DroppedNotices;
+  tell: (camera: string, event: CameraEvent) => Promise<void>;
+  logger: Logger;
+  log: QuietLog;
+}
+
+/** What an earlier run left unfinished is finished first. @returns undefined where none is recorded. */
+export async function openClips(parts: ClipParts): Promise<Clips | undefined> {
+  const { config, cameras, encoders, tell, logger, log } = parts;
+  const settings = config.clips;
+  if (!settings || !encoders) return undefined;
+  const { quotaBytes, maxBytes: maxClipBytes } = settings;
+  const store = await ClipStore.open({
+    folder: join(config.dataDir, 'clips'),
+    quotaBytes,
+    maxClipBytes,
+    logger,
+  });
+  const preRollMs = settings.preRollSeconds * 1_000;
+  return new Clips({
+    settings,
+    cameras: new Map(cameras.map((camera) => [camera.id, camera])),
+    openSource: (camera) => openClipSource({ camera, preRollMs, encoders, clock: systemClock, logger }),
+    store,
+    uploads: createUploads(parts, store),
+    tell,
+    log,
+  });
+}
+
+function createUploads({ spool, outbox, notices, log }: ClipParts, store: ClipStore): ClipUploader {
+  const uploads = new ClipUploader({ store, spool, put: (chunk) => outbox.clipChunk(chunk), log });
+  notices.onNotice(({ topic, id, code }) => {
+    if (id !== null && topic.endsWith('/clip')) uploads.refused(id, code);
+  });
+  return uploads;
+}
