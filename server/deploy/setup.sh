@@ -10,7 +10,8 @@ Usage: server/deploy/setup.sh [OPTION]...   (as root, from a checkout of Sitecas
   --domain NAME      serve https://NAME with a certificate of its own (profile tls); NAME must lead to this machine
   --mqtt-bind ADDR   address of this machine where agents and sensors come in (default: 127.0.0.1); MQTT is not encrypted,
                      so it should be that of a VPN or of a private network
-  --mqtt-from CIDR   let this network through the firewall to MQTT, 1883 and 1884; may be repeated
+  --mqtt-from CIDR   let this network through the firewall to MQTT, 1883 and 1884; may be repeated, and adds to the networks
+                     of earlier runs
   --mqtts            let everybody through the firewall to 8883 and 8884, for a proxy of yours that ends TLS there
   --monitoring       Prometheus and Grafana as well (profile monitoring)
   --swap-mib N       size of /swapfile (default: 2048)
@@ -19,6 +20,9 @@ Usage: server/deploy/setup.sh [OPTION]...   (as root, from a checkout of Sitecas
   --root DIR         write files below DIR, and run no command of the system; for tests and images
   --help             this text
 
+What an earlier run was given stays. To take a network or 8883 and 8884 back: ufw delete RULE, and remove the line of RULE from
+/etc/sitecast/firewall.rules; a setting: edit .env.
+
 Exit codes: 0 done, 1 failed, 64 wrong usage, 77 not root.
 USAGE
 }
@@ -26,7 +30,7 @@ USAGE
 DOMAIN='' MQTT_BIND='' VALUE='' SWAP_MIB=2048 ROOT=''
 IS_DRY='' IS_MONITORED='' HAS_MQTTS='' STARTS=1
 MQTT_FROM=()
-CHANGES=0
+CHANGES=0 IS_IN_PART=''
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 wrong_usage() {
@@ -77,11 +81,44 @@ run() {
 # Whether commands of the system may be asked what there is.
 is_live() { [ -z "$ROOT" ]; }
 
+# Whether a file may be read, or is not there. One that may not be read is never taken for one that is not there.
+may_read() { # PATH
+  local path=$ROOT$1
+  if [ -r "$path" ] || { [ ! -e "$path" ] && [ -x "$(nearest_folder "$path")" ]; }; then return 0; fi
+  if [ -z "$IS_DRY" ]; then
+    printf 'setup.sh: cannot read %s\n' "$1" >&2
+    exit 1
+  fi
+  IS_IN_PART=1
+  printf 'cannot read: %s; root can tell whether it would change\n' "$1"
+  return 1
+}
+
+# The deepest folder of a path that there is, as far as may be seen.
+nearest_folder() { # PATH
+  local folder=$1
+  while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+  printf '%s' "$folder"
+}
+
+# Takes away what the mode of a file gives beyond MODE; what somebody has made stricter stays.
+tighten() { # PATH MODE
+  local mode
+  mode=$(stat -c %a "$ROOT$1")
+  if (((8#$mode & ~8#$2) == 0)); then return 0; fi
+  changed chmod "$1 to $2"
+  if [ -z "$IS_DRY" ]; then chmod "$2" "$ROOT$1"; fi
+}
+
 # Replaces a file at once, or not at all: its content comes from standard input.
 write_file() { # PATH MODE
   local path=$ROOT$1 content
   content=$(cat)
-  if [ -f "$path" ] && [ "$(cat "$path")" = "$content" ]; then return 0; fi
+  may_read "$1" || return 0
+  if [ -f "$path" ] && [ "$(cat "$path")" = "$content" ]; then
+    tighten "$1" "$2"
+    return 0
+  fi
   changed write "$1"
   [ -z "$IS_DRY" ] || return 0
   mkdir -p "$(dirname "$path")"
@@ -150,14 +187,29 @@ Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
 CONF
 }
 
-# For what listens on the machine itself. Ports that Docker publishes pass ufw by: for them the addresses in .env count, and
-# the security group of the machine.
-raise_firewall() {
-  local rules=('limit 22/tcp' 'allow 80/tcp' 'allow 443/tcp') rule network
+# Only what this script writes: the words of a line become those of a command.
+rules_of_earlier_runs() {
+  local path=$ROOT/etc/sitecast/firewall.rules
+  [ -f "$path" ] || return 0
+  sed -nE 's/^ufw (allow proto tcp from [0-9a-f.:/]+ to any port 1883,1884|allow 8883,8884\/tcp)$/\1/p' "$path"
+}
+
+rules_asked_for() {
+  local network
   for network in ${MQTT_FROM[@]+"${MQTT_FROM[@]}"}; do
-    rules+=("allow proto tcp from $network to any port 1883,1884")
+    printf 'allow proto tcp from %s to any port 1883,1884\n' "$network"
   done
-  if [ -n "$HAS_MQTTS" ]; then rules+=('allow 8883,8884/tcp'); fi
+  if [ -n "$HAS_MQTTS" ]; then printf 'allow 8883,8884/tcp\n'; fi
+}
+
+# For what listens on the machine itself. Ports that Docker publishes pass ufw by: for them the addresses in .env count, and
+# the security group of the machine. ufw keeps what an earlier run opened, so it stays in the file too.
+raise_firewall() {
+  local rules=('limit 22/tcp' 'allow 80/tcp' 'allow 443/tcp') rule
+  may_read /etc/sitecast/firewall.rules || return 0
+  while IFS= read -r rule; do
+    if ! grep -qxF -- "$rule" <<<"$(printf '%s\n' "${rules[@]}")"; then rules+=("$rule"); fi
+  done < <(rules_of_earlier_runs; rules_asked_for)
   write_file /etc/sitecast/firewall.rules 644 <<<"$(printf 'ufw %s\n' "${rules[@]}")"
   # ufw itself says "Skipping adding existing rule".
   for rule in "${rules[@]}"; do
@@ -193,6 +245,7 @@ with_profile() { # ENV PROFILE
 # Secrets are made once; a setting changes only when an option says so.
 write_settings() {
   local path=$CHECKOUT/.env env key secrets=(POSTGRES_PASSWORD REDIS_PASSWORD SESSION_SECRET METRICS_TOKEN)
+  may_read "$path" || return 0
   env=$(cat "$ROOT$path" 2>/dev/null || printf '# Made by server/deploy/setup.sh; .env.example says what each is.')
   if [ -n "$IS_MONITORED" ]; then secrets+=(GRAFANA_PASSWORD); fi
   for key in "${secrets[@]}"; do
@@ -227,7 +280,9 @@ main() {
   raise_firewall
   write_settings
   start
-  if [ "$CHANGES" -eq 0 ]; then printf 'nothing to change\n'; else printf '%s: %d\n' "${IS_DRY:+would be }changed" "$CHANGES"; fi
+  local outcome='nothing to change'
+  if [ "$CHANGES" -gt 0 ]; then outcome="${IS_DRY:+would be }changed: $CHANGES"; fi
+  printf '%s\n' "$outcome${IS_IN_PART:+, as far as it may read}"
 }
 
 main "$@"

@@ -22,7 +22,7 @@ import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
 import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
-import { SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
+import { knownCounts, SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { ClipDownloads } from './ingest/clip-downloads.ts';
 import { ClipStore } from './ingest/clip-store.ts';
 import { EventStore } from './ingest/event-store.ts';
@@ -69,11 +69,10 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     ...needs,
     version,
     relay: () => relay.snapshot(),
-    queues: async () => ({
-      snapshots: { ...(await queue.counts()), ...intake.stats },
-      readings: readings.stats,
-      reports: { ...(await reportQueue.counts()) },
-    }),
+    queues: async () => {
+      const [images, reports] = await Promise.all([knownCounts(queue), knownCounts(reportQueue)]);
+      return { snapshots: { ...images, ...intake.stats }, readings: readings.stats, reports };
+    },
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
     disk: () => disk.read(),

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { LimitRow } from '../limits.ts';
+import type { JobQueue } from '../queues/job-queue.ts';
 import type { RelaySnapshot } from '../relay/ports.ts';
 import type { ByteLedger, LedgerReading } from './byte-ledger.ts';
 import type { CpuReading } from './cpu-usage.ts';
@@ -16,7 +17,8 @@ export interface SystemReport {
   pressure: GuardReading;
   streams: { max: number; active: RelaySnapshot['active'] };
   viewers: { active: number; max: number; waiting: number };
-  queues: Record<string, Record<string, number>>;
+  /** null: not known, because the store of the queue does not answer. */
+  queues: Record<string, Record<string, number | null>>;
   pool: { max: number; total: number; idle: number; waiting: number };
   devices: { connected: number; max: number };
   /** `usedBytes` is what counts against the limit: of a container without the page cache. */
@@ -55,7 +57,7 @@ export class SystemReporter {
     this.#startedAt = new Date(options.clock.nowMs()).toISOString();
   }
 
-  /** @throws {AppError} STORE_UNAVAILABLE */
+  /** Never rejects, and waits for no store longer than a queue does when it counts its jobs. */
   read(): Promise<SystemReport> {
     const nowMs = this.#options.clock.monotonicMs();
     if (!this.#newest || nowMs - this.#newest.atMs >= KEPT_MS) {
@@ -97,4 +99,11 @@ export class SystemReporter {
       endpoints: this.#options.endpoints(),
     };
   }
+}
+
+/** What a queue counts, or that it is not known: a report must tell the rest while the store of the queue is away. */
+export function knownCounts(
+  queue: Pick<JobQueue<object>, 'counts'>,
+): Promise<{ waiting: number | null; active: number | null }> {
+  return queue.counts().catch(() => ({ waiting: null, active: null }));
 }

@@ -13,6 +13,7 @@ import { answers } from './schemas.ts';
 const count = z.number().min(0);
 const level = z.enum(PRESSURE_LEVELS);
 const names = z.array(z.string());
+const knownCount = count.nullable().describe('null while the store of the queue does not answer');
 
 const systemAnswer = z.object({
   version: z.string(),
@@ -43,7 +44,7 @@ const systemAnswer = z.object({
     ),
   }),
   viewers: z.object({ active: count, max: count, waiting: count }),
-  queues: z.record(z.string(), z.record(z.string(), count)),
+  queues: z.record(z.string(), z.record(z.string(), knownCount)),
   pool: z.object({ max: count, total: count, idle: count, waiting: count }),
   devices: z.object({ connected: count, max: count }),
   memory: z.object({ rssBytes: count, usedBytes: count, limitBytes: count }),

@@ -12,6 +12,8 @@ import { parse, stringify } from 'yaml';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { App } from '../../src/app.ts';
 import { readConfig, readLimitsConfig } from '../../src/config.ts';
+import { RESOURCES, type Resource, type Signal } from '../../src/guard/guard.ts';
+import { guardSignals } from '../../src/guard/signals.ts';
 import { limitRows } from '../../src/limits.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
 
@@ -55,6 +57,7 @@ const CASES: [string, string, Series, Series][] = [
     { 'sitecast_ready{check="disk"}': '1x20' },
   ],
   ['SitecastMemoryHigh', '10m', memory(1300), memory(1100)],
+  ['SitecastPressure', '5m', { sitecast_pressure_level: '2x20' }, { sitecast_pressure_level: '1x20' }],
   [
     'SitecastPressureCritical',
     '5m',
@@ -112,6 +115,11 @@ const CASES: [string, string, Series, Series][] = [
     { sitecast_cpu_stolen_ratio: '0.1x20' },
     { sitecast_cpu_stolen_ratio: '0.09x20' },
   ],
+  // At the relay, at the door of the WebSockets, and at both; refused for another reason is another matter.
+  ['SitecastViewersRefused', '10m', viewersRefused(3, 0), viewersRefused(1, 0)],
+  ['SitecastViewersRefused', '10m', viewersRefused(0, 3), viewersRefused(0, 1)],
+  ['SitecastViewersRefused', '10m', viewersRefused(1.5, 1.5), viewersRefused(0.5, 0.5)],
+  ['SitecastViewersRefused', '10m', viewersRefused(3, 0, 9), viewersRefused(0, 0, 9)],
   ['SitecastStatementsTimeOut', '10m', ...counted('sitecast_postgres_statements_timed_out_total', 1, 0.2)],
   ['SitecastDevicesHeldUp', '20m', ...counted('sitecast_broker_reads_held_up_total', 20, 5)],
   ['SitecastMqttConnectionsRefused', '10m', ...counted('sitecast_broker_connections_refused_total', 5, 1)],
@@ -124,6 +132,14 @@ const CASES: [string, string, Series, Series][] = [
     { sitecast_reports_failed_total: '1x40' },
   ],
 ];
+
+/** How the alerts name what can run short. */
+const WORDS: Record<Resource, RegExp[]> = {
+  process: [/\bmemory\b/i, /\bevent loop\b/],
+  database: [/\bPostgreSQL\b/],
+  images: [/\bimage queue\b/],
+  disk: [/\bdisk\b/],
+};
 
 const postgres = useTestPostgres();
 let metrics = '';
@@ -192,6 +208,25 @@ describe('the alerts', () => {
       expect(['warning', 'critical']).toContain(labels.severity);
       expect(annotations.summary.length).toBeGreaterThan(10);
       expect(annotations.description.length).toBeGreaterThan(10);
+    }
+  });
+
+  it('name of pressure every cause that can bring its level, and no other', () => {
+    for (const [alert, level] of [
+      ['SitecastPressure', 'high'],
+      ['SitecastPressureCritical', 'critical'],
+    ] as const) {
+      const [rule] = alerts.filter((each) => each.alert === alert);
+      const { summary, description } = rule?.annotations ?? { summary: '', description: '' };
+      expect(summary).toMatch(new RegExp(`under ${level} pressure`));
+      const can = new Set(signals().flatMap((one) => (one.thresholds[level] ? [one.resource] : [])));
+      for (const resource of RESOURCES)
+        for (const words of WORDS[resource])
+          expect([alert, words.source, words.test(description)]).toEqual([
+            alert,
+            words.source,
+            can.has(resource),
+          ]);
     }
   });
 
@@ -327,9 +362,31 @@ function seriesTest(alertname: string, at: string, series: Series, exp_samples: 
   };
 }
 
+/** Nothing of them is read. */
+function signals(): Signal[] {
+  const unread = (): never => expect.fail('a signal was read');
+  return guardSignals({
+    vitals: { read: unread },
+    ledger: { read: unread },
+    images: unread,
+    pool: unread,
+    disk: unread,
+  });
+}
+
 /** On a bad and on a good day, by how often a minute. */
 function counted(metric: string, bad: number, good: number): [Series, Series] {
   return [{ [metric]: `0+${bad}x40` }, { [metric]: `0+${good}x40` }];
+}
+
+/** Each by how often a minute; series as Prometheus labels them. */
+function viewersRefused(joins: number, sockets: number, logins = 0): Series {
+  const target = 'instance="server:8080",job="sitecast"';
+  return {
+    [`sitecast_relay_joins_refused_total{${target}}`]: `0+${joins}x40`,
+    [`sitecast_http_errors_total{${target},code="VIEWER_LIMIT"}`]: `0+${sockets}x40`,
+    [`sitecast_http_errors_total{${target},code="UNAUTHORIZED"}`]: `0+${logins}x40`,
+  };
 }
 
 function uploadsRefused(inAll: number, ofDevice: number): Series {

@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -34,6 +35,7 @@ const OF_THE_SYSTEM = [
   'systemctl',
   'ufw',
 ];
+const NOBODY = 65534;
 /** A sparse file, but small all the same. */
 const SMALL = ['--swap-mib', '16'];
 
@@ -177,6 +179,87 @@ describe('setup.sh', () => {
         '# mine\nPOSTGRES_PASSWORD=of-before\nMQTT_BIND=10.0.0.2\nLOG_LEVEL=debug\nCOMPOSE_PROFILES=tls,monitoring\n',
       ),
     ).toBe(true);
+  });
+
+  it('keeps the networks and the ports that earlier runs let in, as ufw does, and adds to them', () => {
+    const rules = (): string[] => written('etc/sitecast/firewall.rules').trim().split('\n').slice(3);
+    const mqtt = (network: string): string => `ufw allow proto tcp from ${network} to any port 1883,1884`;
+    setup('--root', root, ...SMALL, '--mqtt-from', '10.8.0.0/24', '--mqtts');
+    const before = state();
+    expect(setup('--root', root, ...SMALL).out).toBe('nothing to change\n');
+    expect(state()).toEqual(before);
+    const again = ['--mqtt-from', '10.9.0.0/24', '--mqtt-from', '10.8.0.0/24', '--mqtt-from', '10.9.0.0/24'];
+    expect(setup('--root', root, ...SMALL, ...again).out).toContain('changed: 1');
+    const expected = [mqtt('10.8.0.0/24'), 'ufw allow 8883,8884/tcp', mqtt('10.9.0.0/24')];
+    expect(rules()).toEqual(expected);
+    const { out } = setup('--dry-run', '--root', root, ...SMALL);
+    for (const rule of expected) expect(out).toContain(`would run: ${rule}\n`);
+    // As the help says it: without its line a rule is not made again.
+    expect(setup('--help').out).toContain('remove the line of RULE');
+    const kept = written('etc/sitecast/firewall.rules').replace(`${mqtt('10.8.0.0/24')}\n`, '');
+    writeFileSync(join(root, 'etc/sitecast/firewall.rules'), kept);
+    expect(setup('--dry-run', '--root', root, ...SMALL).out).not.toContain('10.8.0.0/24');
+  });
+
+  it('makes no command of a line of firewall.rules that it would not write itself', () => {
+    mkdirSync(join(root, 'etc/sitecast'), { recursive: true });
+    const line = 'ufw allow proto tcp from 10.8.0.0/24 to any port 1883,1884; reboot';
+    writeFileSync(join(root, 'etc/sitecast/firewall.rules'), `${line}\nufw reset\n`);
+    const { status, out } = setup('--dry-run', '--root', root, ...SMALL);
+    expect(status).toBe(0);
+    expect(out).toContain('would write: /etc/sitecast/firewall.rules');
+    expect(out).not.toMatch(/reboot|ufw reset/);
+  });
+
+  it('takes a complete .env away from others, and leaves alone what is stricter than it asks', () => {
+    setup('--root', root, ...SMALL);
+    const path = join(root, CHECKOUT, '.env');
+    const content = readFileSync(path, 'utf8');
+    const mode = (): number => statSync(path).mode & 0o777;
+    chmodSync(path, 0o644);
+    expect(setup('--dry-run', '--root', root, ...SMALL).out).toContain(
+      `would chmod: ${CHECKOUT}/.env to 600\n`,
+    );
+    expect(mode()).toBe(0o644);
+    expect(setup('--root', root, ...SMALL).out).toBe(`chmod: ${CHECKOUT}/.env to 600\nchanged: 1\n`);
+    expect([mode(), readFileSync(path, 'utf8')]).toEqual([0o600, content]);
+    chmodSync(path, 0o400);
+    expect(setup('--root', root, ...SMALL).out).toBe('nothing to change\n');
+    expect(mode()).toBe(0o400);
+  });
+
+  it('says of a file that an ordinary user may not read that it cannot tell, and never replaces it', () => {
+    const checkout = join(scratch, 'checkout');
+    cpSync(SCRIPT, join(checkout, 'server/deploy/setup.sh'));
+    const ordinary = (...options: string[]): { status: number | null; out: string; err: string } => {
+      const { status, stdout, stderr } = spawnSync(
+        'bash',
+        [join(checkout, 'server/deploy/setup.sh'), '--root', root, ...SMALL, ...options],
+        // As root nothing is kept from anybody.
+        {
+          encoding: 'utf8',
+          env: { PATH: process.env.PATH },
+          ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
+        },
+      );
+      return { status, out: stdout, err: stderr };
+    };
+    const path = join(root, checkout, '.env');
+    mkdirSync(join(root, checkout), { recursive: true });
+    writeFileSync(path, 'POSTGRES_PASSWORD=of-before\n');
+    chmodSync(path, 0);
+    for (const { parentPath } of readdirSync(scratch, { recursive: true, withFileTypes: true }))
+      chmodSync(parentPath, 0o777);
+    chmodSync(join(checkout, 'server/deploy/setup.sh'), 0o755);
+    const { status, out } = ordinary('--dry-run');
+    expect(status).toBe(0);
+    expect(out).toContain(`cannot read: ${checkout}/.env; root can tell whether it would change\n`);
+    expect(out).not.toContain(`would write: ${checkout}/.env`);
+    expect(out).toMatch(/^would be changed: \d+, as far as it may read$/m);
+    const real = ordinary();
+    expect([real.status, real.err]).toEqual([1, `setup.sh: cannot read ${checkout}/.env\n`]);
+    chmodSync(path, 0o600);
+    expect(readFileSync(path, 'utf8')).toBe('POSTGRES_PASSWORD=of-before\n');
   });
 
   it('tells with --dry-run what it would do, and does nothing', () => {

@@ -8,8 +8,10 @@ import { describe, expect, it } from 'vitest';
 import { command, droppedNotice, type Command, type DroppedNotice } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
 import { useOwnPostgres } from '../support/postgres.ts';
+import { freePort, launchRedis } from '../support/redis.ts';
 import { appStarter } from '../support/running-app.ts';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -73,6 +75,39 @@ describe('the server', () => {
     const listed = [...items.matchAll(/^- (.+?):/gm)].flatMap(([, names = '']) => names.match(/\w+/g) ?? []);
     expect(Object.keys(ledger.areas).toSorted()).toEqual(listed.toSorted());
   });
+
+  it.skipIf(!requireTool('redis-server', 'what is told while Redis hangs'))(
+    'tells all but its queues while Redis hangs, within about 3 s',
+    async () => {
+      const port = await freePort();
+      const redis = await launchRedis(port);
+      await using server = await start({ env: { REDIS_URL: `redis://127.0.0.1:${port}` } });
+      const system = (): Promise<Record<string, Record<string, unknown>>> => server.get('system');
+      const idle = { reports: { waiting: 0, active: 0 }, snapshots: { active: 0, staged: 0 } };
+      expect((await system()).queues).toMatchObject(idle);
+      redis.hang();
+      await waitFor('the queues to be unknown', async () => {
+        const { queues } = await system();
+        return (queues?.reports as { active: unknown }).active === null;
+      });
+      const startedMs = performance.now();
+      const hanging = await system();
+      expect(performance.now() - startedMs).toBeLessThan(4_000);
+      const unknown = { waiting: null, active: null };
+      expect(hanging.queues).toMatchObject({ reports: unknown, snapshots: { active: null, staged: 0 } });
+      expect(hanging).toMatchObject({
+        pressure: { level: expect.any(String) as string },
+        memory: { rssBytes: expect.any(Number) as number },
+        limits: expect.arrayContaining([expect.objectContaining({ env: 'MAX_STREAMS' })]) as object[],
+      });
+      redis.goOn();
+      await waitFor('the queues to be known', async () => {
+        const { queues } = await system();
+        return (queues?.reports as { active: unknown }).active === 0;
+      });
+    },
+    60_000,
+  );
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {
     await using server = await start();

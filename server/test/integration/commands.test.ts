@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { Passwords } from '../../src/auth/passwords.ts';
 import { Users } from '../../src/auth/users.ts';
@@ -44,6 +45,27 @@ describe('sitecast-server', () => {
       1,
       'sitecast-server: there is no device gateway (NOT_FOUND)\n',
     ]);
+  });
+
+  it('does in the container what README.md says to do there', async () => {
+    await using test = await postgres.createDatabase();
+    const env = { DATABASE_URL: test.url, MEMORY_LIMIT_BYTES: String(1.5 * 1024 ** 3) };
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const documented = [...readme.matchAll(/^docker compose exec (?:-T )?(\S+) (node \S+) ([^<\n]+)/gm)];
+    const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    const [, started = ''] = /^CMD (\[.+\])$/m.exec(dockerfile) ?? [];
+    const program = (JSON.parse(started) as string[]).slice(0, 2).join(' ');
+    const values: Record<string, string> = { SITE: 'yard', ID: 'gateway', NAME: 'kim' };
+    const verbs: string[] = [];
+    for (const [, service, called, words = ''] of documented) {
+      expect([service, called]).toEqual(['server', program]);
+      const argv = words.trim().split(' ');
+      const given = argv.map((word) => values[word] ?? word);
+      const { code, errors } = await run(given, { env, input: 'correct horse battery\n' });
+      expect([words, code, errors]).toEqual([words, 0, '']);
+      verbs.push(argv[0] ?? '');
+    }
+    expect(new Set(verbs)).toEqual(new Set(['limits', 'device', 'user']));
   });
 
   it('migrate: does nothing on a database that is up to date', async () => {

@@ -104,6 +104,11 @@ describe('a WebSocket', () => {
     const sockets = Array.from({ length: 3 }, () => new WebSocket(`${url}/live`, { headers }));
     await Promise.all(sockets.map((socket) => once(socket, 'open')));
     expect(await refusal(new WebSocket(`${url}/live`, { headers }))).toBe(429);
+    await waitFor('the refusal to be counted', async () =>
+      (await harness.services.metrics.render()).includes(
+        'sitecast_http_errors_total{code="VIEWER_LIMIT"} 1\n',
+      ),
+    );
     for (const socket of sockets) socket.terminate();
   });
 

@@ -1,16 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { MIGRATION_ADVISORY_LOCK_KEY } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
 import { MAX_JOB_BYTES, openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
 import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
+import { freePort, launchRedis } from '../support/redis.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Work {
@@ -260,30 +255,4 @@ async function startRedis(args: string[] = []): Promise<string> {
   const port = await freePort();
   await launchRedis(port, args);
   return `redis://127.0.0.1:${port}`;
-}
-
-async function launchRedis(port: number, args: string[] = []): Promise<{ end(): Promise<void> }> {
-  const dir = await mkdtemp(join(tmpdir(), 'sitecast-redis-'));
-  const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
-  const redis = spawn('redis-server', [...listen, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const exited = once(redis, 'exit');
-  const end = async (): Promise<void> => {
-    redis.kill();
-    await exited;
-    await rm(dir, { recursive: true, force: true });
-  };
-  onTestFinished(end);
-  let log = '';
-  redis.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  await waitFor('Redis', () => log.includes('Ready to accept connections'));
-  return { end };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

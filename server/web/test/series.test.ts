@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Series, Tier } from '../src/api/types.ts';
 import { appendLive, columnsOf, extentOf, type LivePoint } from '../src/sensors/series.ts';
-import { figuresOf } from '../src/system/figures.ts';
+import { figuresOf, fractionOf } from '../src/system/figures.ts';
 
 const series = (tier: Tier, points: number[][]): Series => ({
   site: 'demo',
@@ -94,5 +94,16 @@ describe('system figures', () => {
     expect(figures.streams).toEqual({ value: 1, max: 5 });
     expect(figures.queue.value).toBe(5);
     expect(figures.viewers).toEqual({ value: 3, max: 100 });
+  });
+
+  it('do not count what the store of a queue does not tell as nothing, and know the rest', () => {
+    const figures = figuresOf({
+      memory: { rssBytes: 7, limitBytes: 10 },
+      queues: { snapshots: { waiting: 3, active: null }, reports: { waiting: null, active: null } },
+      limits: [{ name: 'images staged', env: 'IMAGE_QUEUE_MAX', value: 500 } as never],
+    });
+    expect(figures.queue).toEqual({ value: undefined, max: 500 });
+    expect(fractionOf(figures.queue)).toBe(0);
+    expect(figures.memory).toEqual({ value: 7, max: 10 });
   });
 });

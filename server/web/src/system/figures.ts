@@ -3,7 +3,8 @@
 import type { SystemReport } from '../api/types.ts';
 
 export interface Figure {
-  value: number;
+  /** undefined when it is not known. */
+  value: number | undefined;
   /** undefined when there is no bound. */
   max: number | undefined;
 }
@@ -55,14 +56,20 @@ function viewersOf(report: SystemReport): number {
   return named ?? (report.streams?.active ?? []).reduce((sum, { viewers }) => sum + viewers, 0);
 }
 
-/** Waiting jobs over all queues: a list or a record of `{waiting}`, or one of them. */
-function waitingOf(queues: unknown): number {
+/** Waiting jobs over all queues: a list or a record of `{waiting}`, or one of them. Not known when one of them is not. */
+function waitingOf(queues: unknown): number | undefined {
+  if (Object.values(recordOf(queues)).some(isUnknown)) return undefined;
   const own = numberIn(recordOf(queues), 'waiting');
   if (own !== undefined) return own;
   return Object.values(recordOf(queues)).reduce<number>(
     (sum, queue) => sum + (typeof queue === 'number' ? queue : (numberIn(recordOf(queue), 'waiting') ?? 0)),
     0,
   );
+}
+
+/** The server says null for what the store of a queue does not tell. */
+function isUnknown(queue: unknown): boolean {
+  return Object.values(recordOf(queue)).includes(null);
 }
 
 /** Rows are named by what they bound; the environment variable is its name or stands beside it. */
@@ -84,4 +91,4 @@ function recordOf(value: unknown): Record<string, unknown> {
 }
 
 export const fractionOf = ({ value, max }: Figure): number =>
-  max === undefined || max === 0 ? 0 : value / max;
+  max === undefined || max === 0 ? 0 : (value ?? 0) / max;

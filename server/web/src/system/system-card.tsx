@@ -112,7 +112,7 @@ function Row({ name, figure, format = String, testId, isCalm }: RowProps) {
     <div className="figures__row">
       <span className="figures__name">{name}</span>
       <span className="figures__value numeric" data-testid={testId}>
-        <strong>{format(figure.value)}</strong>
+        <strong>{figure.value === undefined ? '–' : format(figure.value)}</strong>
         {figure.max === undefined ? null : <span className="muted">/{format(figure.max)}</span>}
       </span>
       {figure.max === undefined ? null : (
