@@ -21,7 +21,13 @@ function unit(decodeTimeS: number, isKeyframe: boolean, ...nals: string[]): Spli
     return Buffer.concat([header, body]);
   };
   const bytes = Buffer.concat([box('moof', Buffer.alloc(16)), box('mdat', sample)]);
-  return { bytes, isKeyframe, decodeTime: decodeTimeS * TIMESCALE, compositionOffset: 0, duration: TIMESCALE / 25 };
+  return {
+    bytes,
+    isKeyframe,
+    decodeTime: decodeTimeS * TIMESCALE,
+    compositionOffset: 0,
+    duration: TIMESCALE / 25,
+  };
 }
 
 const changesOf = (codec: string): StreamChanges => new StreamChanges({ codec, timescale: TIMESCALE });
