@@ -133,7 +133,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
       logger,
     }),
   );
-  const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, data, log));
+  const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, sender, data, log));
   const ffmpeg = await prepareFfmpeg(options);
   const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
   const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
@@ -277,8 +277,21 @@ function createLivePublisher(
   });
 }
 
-function createGapTeller(spool: Spool, outbox: Outbox, connection: MqttConnection, log: QuietLog): GapTeller {
-  return new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+function createGapTeller(
+  spool: Spool,
+  outbox: Outbox,
+  sender: SpoolSender,
+  data: MqttConnection,
+  log: QuietLog,
+): GapTeller {
+  const keep = outbox.gap.bind(outbox);
+  return new GapTeller({
+    spool,
+    keep,
+    isOnline: () => data.isOnline,
+    onReady: (tell) => sender.onSettled(tell),
+    log,
+  });
 }
 
 function createClockWatch(outbox: Outbox, logger: Logger): ClockWatch {

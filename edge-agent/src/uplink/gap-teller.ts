@@ -13,12 +13,14 @@ export interface GapTellerOptions {
   spool: { gapToTell(lane: Lane): Promise<Gap | undefined>; gapTold(lane: Lane): Promise<void> };
   /** Resolves when it is in the spool. */
   keep: (lane: Lane, gap: Gap) => Promise<void>;
-  connection: { readonly isOnline: boolean; onOnline(listener: () => void): () => void };
+  isOnline: () => boolean;
+  /** The server is back, and what is counted is what it did not get. */
+  onReady: (listener: () => void) => () => void;
   log: QuietLog;
   clock?: Clock;
 }
 
-/** Borrows spool and connection; owns its timer. While the server is away it says nothing, and the gaps grow. */
+/** Borrows the spool; owns its timer. While the server is away it says nothing, and the gaps grow. */
 export class GapTeller {
   readonly #options: GapTellerOptions;
   readonly #clock: Clock;
@@ -32,7 +34,7 @@ export class GapTeller {
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.connection.onOnline(() => this.#tell());
+    this.#unsubscribe = this.#options.onReady(() => this.#tell());
     this.#schedule();
   }
 
@@ -50,7 +52,7 @@ export class GapTeller {
   }
 
   #tell(): void {
-    if (!this.#options.connection.isOnline) return;
+    if (!this.#options.isOnline()) return;
     this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
   }
 

@@ -46,6 +46,11 @@ interface Cursor {
   isDone: boolean;
 }
 
+/** Counted as lost while it was on its way; an acknowledgement takes that back. */
+export function isDropped({ segment, sequence }: SpoolMessage): boolean {
+  return segment.lostSequences.has(sequence);
+}
+
 /** Owns its segments and the file with the position. `append` and `dropOldest` are one caller's, in turn. */
 export class SpoolLog {
   readonly counters = { messagesDropped: 0, corruptTails: 0 };

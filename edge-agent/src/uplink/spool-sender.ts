@@ -4,12 +4,13 @@ import { MAX_UPLINK_IN_FLIGHT } from '@sitecast/shared/protocol/limits';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
+import { Listeners } from '@sitecast/shared/runtime/listeners';
 import type { MqttConnection } from './connection.ts';
 import { stepSince } from './clock-reading.ts';
 import type { Lane } from './lanes.ts';
 import { MAX_IN_FLIGHT_BYTES, ReplayPace } from './replay-pace.ts';
 import type { Spool } from './spool.ts';
-import type { SpoolMessage, SpoolPart } from './spool-log.ts';
+import { isDropped, type SpoolMessage, type SpoolPart } from './spool-log.ts';
 
 /** Two places of the window are left to status, health and replies: a backlog must not delay an answer. */
 export const MAX_SPOOL_IN_FLIGHT = MAX_UPLINK_IN_FLIGHT - 2;
@@ -60,6 +61,11 @@ export class SpoolSender {
   readonly #clock: Clock;
   readonly #pace: ReplayPace;
   readonly #inFlight = new Set<InFlight>();
+  /** On their way when the connection broke: nobody knows whether they arrived. Bound: MAX_SPOOL_IN_FLIGHT, drop-oldest. */
+  #unsure: InFlight[] = [];
+  /** Those of them that were dropped meanwhile, sent again from memory. */
+  readonly #settling = new Set<InFlight>();
+  readonly #settled: Listeners<void>;
   readonly #unsubscribe: (() => void)[] = [];
   #messagesAcrossStep = 0;
   #retryTimer: Timer | undefined;
@@ -73,6 +79,9 @@ export class SpoolSender {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#pace = new ReplayPace({ share: options.replayPercent / 100, clock: this.#clock });
+    this.#settled = new Listeners((error) =>
+      options.logger.error({ reason: messageOf(error) }, 'a listener of the spool sender failed'),
+    );
   }
 
   /** What the acks of the backlog showed; null until there were any. */
@@ -89,6 +98,7 @@ export class SpoolSender {
     const { spool, connection } = this.#options;
     const resume = (): void => {
       spool.rewind();
+      this.#settle();
       this.#pump();
     };
     this.#unsubscribe.push(
@@ -96,6 +106,11 @@ export class SpoolSender {
       spool.onPut(() => this.#pump()),
     );
     if (connection.isOnline) resume();
+  }
+
+  /** Online, and nothing that counts as lost may have arrived after all. Once for each time that it is so. */
+  onSettled(listener: () => void): () => void {
+    return this.#settled.add(listener);
   }
 
   /** A lane that was held may pass. */
@@ -166,6 +181,14 @@ export class SpoolSender {
     return !isPaced({ lane, part }) || this.#pace.mayStart();
   }
 
+  /** What is still in the spool is read again from there. */
+  #settle(): void {
+    const dropped = this.#unsure.splice(0).filter(({ message }) => isDropped(message));
+    for (const sent of dropped) this.#settling.add(sent);
+    for (const sent of dropped) this.#send(sent);
+    if (dropped.length === 0) this.#settled.emit();
+  }
+
   #send(sent: InFlight): void {
     const { spool, connection } = this.#options;
     const { topic, payload, recordBytes } = sent.message;
@@ -179,8 +202,9 @@ export class SpoolSender {
       },
       (error: unknown) => {
         this.#finished(sent, false);
-        // Offline: everything un-acked is sent again from the spool when the connection is back.
+        // Offline: everything un-acked is sent again when the connection is back.
         if (connection.isOnline) this.#retryLater(error);
+        else this.#unsure = [...this.#unsure, sent].slice(-MAX_SPOOL_IN_FLIGHT);
       },
     );
   }
@@ -189,6 +213,8 @@ export class SpoolSender {
     this.#inFlight.delete(sent);
     if (isPaced(sent)) this.#pace.finished(sent.message.recordBytes, isAcked);
     if (this.#inFlight.size === 0) this.#onDrained?.();
+    const wasLast = this.#settling.delete(sent) && this.#settling.size === 0;
+    if (wasLast && this.#options.connection.isOnline) this.#settled.emit();
     this.#pump();
   }
 

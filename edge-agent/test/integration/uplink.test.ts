@@ -343,7 +343,13 @@ describe('SpoolSender', () => {
       const sender = startSender(spool, connection);
       const log = new QuietLog(silentLogger);
       const outbox = new Outbox({ address: agent, spool, log });
-      const gaps = new GapTeller({ spool, keep: (lane, gap) => outbox.gap(lane, gap), connection, log });
+      const gaps = new GapTeller({
+        spool,
+        keep: (lane, gap) => outbox.gap(lane, gap),
+        isOnline: () => connection.isOnline,
+        onReady: (tell) => sender.onSettled(tell),
+        log,
+      });
       gaps.start();
       onTestFinished(() => gaps.close());
       const close = async (): Promise<void> => {
@@ -355,14 +361,22 @@ describe('SpoolSender', () => {
     let put = 0;
     for (let outage = 0; outage < 3; outage += 1) {
       await waitFor(() => spool.stats().messages === 0, 'an empty spool', 30_000);
-      broker.returnCode = 3;
-      broker.disconnectAll();
       const from = put;
-      for (; put < from + 40; put += 1) {
+      const putOne = async (): Promise<void> => {
         const payload = Buffer.alloc(60_000, `${put} `);
         await spool.put('telemetry', readingTopic, payload);
         await spool.put('snapshots', topics.snapshot(agent, 'front'), payload).catch(() => {});
-      }
+        put += 1;
+      };
+      // They arrive, and their acknowledgements do not come back; what an agent that starts anew cannot know.
+      broker.isAcking = outage === 1;
+      const before = broker.published.length;
+      while (put < from + 2) await putOne();
+      await waitFor(() => broker.published.length >= before + 4, 'messages on their way');
+      broker.returnCode = 3;
+      broker.disconnectAll();
+      broker.isAcking = true;
+      while (put < from + 42) await putOne();
       if (outage === 1) {
         await close();
         ({ spool, close } = await open());

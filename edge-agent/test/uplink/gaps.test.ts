@@ -134,14 +134,10 @@ describe('GapTeller', () => {
     const gaps = new GapTeller({
       spool,
       keep: (lane, gap) => outbox.gap(lane, gap),
-      connection: {
-        get isOnline() {
-          return isOnline();
-        },
-        onOnline: (listener) => {
-          listeners.add(listener);
-          return () => listeners.delete(listener);
-        },
+      isOnline,
+      onReady: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
       },
       log,
       clock,

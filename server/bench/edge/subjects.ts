@@ -13,6 +13,8 @@ import { Resources } from '../harness/resources.ts';
 import type { SitecastServer } from '../harness/sitecast-server.ts';
 
 const AGENT = fileURLToPath(new URL('../../../edge-agent/bin/sitecast-agent.js', import.meta.url));
+/** As the systemd unit and the image start it. */
+export const AS_DEPLOYED = { env: { MALLOC_ARENA_MAX: '2' }, nodeArgs: ['--max-semi-space-size=2'] };
 const LIVE_TIMEOUT_MS = 60_000;
 const FIRST_FRAMES = 10;
 
@@ -72,8 +74,8 @@ async function startAgent(
   const { session } = gateway.server;
   const configPath = join(gateway.dir, 'agent.yaml');
   writeFileSync(configPath, stringify(agentConfig(gateway, cameras)), { mode: 0o600 });
-  const env = { SITECAST_AGENT_SECRET: gateway.login.secret };
-  const args = [AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
+  const env = { SITECAST_AGENT_SECRET: gateway.login.secret, ...AS_DEPLOYED.env };
+  const args = [...AS_DEPLOYED.nodeArgs, AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
   const program = resources.use(new Program({ command: process.execPath, args, env }));
   await waitFor(() => liveCameras(gateway, cameras), LIVE_TIMEOUT_MS, `${cameras} live cameras`);
   const viewer = watched && new LiveViewer(session, 'local/cam-0', watched);

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { DeviceLogin } from '../../test/e2e/support/device.ts';
 import { waitFor } from '../../test/e2e/support/sitecast.ts';
 import { CutLine, type CutKind } from '../harness/cut-line.ts';
+import { AS_DEPLOYED } from '../edge/subjects.ts';
 import { freePort } from '../harness/free-port.ts';
 import { LoadProcess } from '../harness/load-process.ts';
 import { Program } from '../harness/program.ts';
@@ -89,8 +90,12 @@ export async function openSite(resources: Resources): Promise<Site> {
 function startAgent(dir: string, config: object, { secret }: DeviceLogin): Program {
   const configPath = join(dir, 'agent.yaml');
   writeFileSync(configPath, stringify(config), { mode: 0o600 });
-  const args = [AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
-  return new Program({ command: process.execPath, args, env: { SITECAST_AGENT_SECRET: secret } });
+  const args = [...AS_DEPLOYED.nodeArgs, AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
+  return new Program({
+    command: process.execPath,
+    args,
+    env: { SITECAST_AGENT_SECRET: secret, ...AS_DEPLOYED.env },
+  });
 }
 
 interface ConfigParts {
