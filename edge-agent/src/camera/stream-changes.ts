@@ -31,6 +31,8 @@ export class StreamChanges {
   readonly #timescale: number;
   /** As the first keyframe carried it: what a session description says may differ from that all the time. */
   #parameters: Uint8Array | undefined;
+  /** Others, of one keyframe: what comes once may be garbage. */
+  #others: Uint8Array | undefined;
   #lastDecodeTime: number | undefined;
   #stuckUnits = 0;
 
@@ -59,7 +61,10 @@ export class StreamChanges {
     if (!found) return undefined;
     // A copy: the fragment is not to be held by a few bytes of it.
     this.#parameters ??= Uint8Array.from(found);
-    return isSame(found, this.#parameters) ? undefined : 'the camera changed the parameters of its video';
+    if (isSame(found, this.#parameters)) return void (this.#others = undefined);
+    if (this.#others && isSame(found, this.#others)) return 'the camera changed the parameters of its video';
+    this.#others = Uint8Array.from(found);
+    return undefined;
   }
 }
 

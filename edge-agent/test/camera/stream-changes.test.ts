@@ -47,13 +47,23 @@ describe('StreamChanges', () => {
     expect(firstChange([unit(0, true, IDR), unit(1, true, IDR)])).toBeUndefined();
   });
 
-  it('tells of other parameters in a keyframe, of H.264 and of H.265', () => {
+  it('tells of other parameters in two keyframes, of H.264 and of H.265', () => {
     const changed = 'the camera changed the parameters of its video';
-    expect(firstChange([...steady, unit(4, true, OTHER_SPS, PPS, IDR)])).toBe(changed);
+    const others = [4, 5].map((at) => unit(at, true, OTHER_SPS, PPS, IDR));
+    expect(firstChange([...steady, ...others])).toBe(changed);
     // H.265: SPS is type 33, a slice of an IDR picture type 19.
-    const [one, other] = ['420101', '420102'].map((sps, at) => unit(at, true, sps, '2601af'));
-    expect(firstChange([one!, other!], 'hev1')).toBe(changed);
-    expect(firstChange([one!, one!], 'hev1')).toBeUndefined();
+    const [one, ...other] = ['420101', '420102', '420102'].map((sps, at) => unit(at, true, sps, '2601af'));
+    expect(firstChange([one!, ...other], 'hev1')).toBe(changed);
+    expect(firstChange([one!, one!, one!], 'hev1')).toBeUndefined();
+  });
+
+  it('does not take garbage for a change: what comes once, or is another one each time', () => {
+    const garbage = ['67ff01', '67ff02'].map((sps, at) => unit(5 + at, true, sps, IDR));
+    expect(firstChange([...steady, ...garbage])).toBeUndefined();
+    const [once] = garbage;
+    expect(
+      firstChange([...steady, once!, unit(6, true, SPS, IDR), { ...once!, decodeTime: 7 * TIMESCALE }]),
+    ).toBeUndefined();
   });
 
   it('takes the parameters of the first keyframe that has some for those of the stream', () => {
@@ -63,9 +73,12 @@ describe('StreamChanges', () => {
   });
 
   it('does not read codecs that it does not know, nor what is cut', () => {
-    expect(firstChange([unit(0, true, SPS), unit(1, true, OTHER_SPS)], 'mp4v.20')).toBeUndefined();
+    expect(
+      firstChange([unit(0, true, SPS), unit(1, true, OTHER_SPS), unit(2, true, OTHER_SPS)], 'mp4v.20'),
+    ).toBeUndefined();
     const cut = unit(1, true, OTHER_SPS);
-    expect(firstChange([unit(0, true, SPS), { ...cut, bytes: cut.bytes.subarray(0, -1) }])).toBeUndefined();
+    const short = { ...cut, bytes: cut.bytes.subarray(0, -1) };
+    expect(firstChange([unit(0, true, SPS), short, short])).toBeUndefined();
   });
 
   it('tells of a clock that jumped, not of a pause', () => {
