@@ -100,6 +100,7 @@ export class JobQueue<Payload extends object> {
   #addsPending = 0;
   /** Never below the truth while this process is the only producer: jobs that finish only lower it. */
   #waitingAtMost = Number.POSITIVE_INFINITY;
+  #counting: Promise<QueueCounts> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -148,15 +149,18 @@ export class JobQueue<Payload extends object> {
     if (this.#consumer) this.#consumer.concurrency = jobs;
   }
 
-  /** @throws {AppError} STORE_UNAVAILABLE (retryable). */
-  async counts(): Promise<QueueCounts> {
+  /**
+   * Asks the store once at a time, however many want to know: one that hangs would hold what each of them asked.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable).
+   */
+  counts(): Promise<QueueCounts> {
+    this.#counting ??= this.#count().finally(() => (this.#counting = undefined));
+    return within(CALL_TIMEOUT_MS, 'counting jobs', this.#counting);
+  }
+
+  async #count(): Promise<QueueCounts> {
     const states = this.#parts.producer.getJobCounts('wait', 'delayed', 'prioritized', 'active');
-    const {
-      wait = 0,
-      delayed = 0,
-      prioritized = 0,
-      active = 0,
-    } = await within(CALL_TIMEOUT_MS, 'counting jobs', states);
+    const { wait = 0, delayed = 0, prioritized = 0, active = 0 } = await states;
     return { waiting: wait + delayed + prioritized, active };
   }
 
@@ -217,7 +221,10 @@ export class JobQueue<Payload extends object> {
 
   async #addInTurn(id: string, payload: Payload): Promise<void> {
     this.#expectOpen();
-    if (this.#waitingAtMost >= this.maxWaiting) this.#waitingAtMost = (await this.counts()).waiting;
+    if (this.#waitingAtMost >= this.maxWaiting) {
+      const { waiting } = await within(CALL_TIMEOUT_MS, 'counting jobs', this.#count());
+      this.#waitingAtMost = waiting;
+    }
     if (this.#waitingAtMost >= this.maxWaiting) throw this.#full();
     const adding = this.#parts.producer.add('job', payload, {
       jobId: id,

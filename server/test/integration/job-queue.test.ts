@@ -1,5 +1,5 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { MIGRATION_ADVISORY_LOCK_KEY } from 'bullmq';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { MIGRATION_ADVISORY_LOCK_KEY, Queue } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
@@ -93,6 +93,28 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
       ),
     );
     await waitFor('the job', () => done.includes(2), 40_000);
+  });
+
+  it('asks a Redis that hangs once, however many want to know', async () => {
+    const port = await freePort();
+    const redis = await launchRedis(port);
+    const queue = await open({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: '' });
+    expect(await queue.counts()).toEqual({ waiting: 0, active: 0 });
+    const asked = vi.spyOn(Queue.prototype, 'getJobCounts');
+    onTestFinished(() => asked.mockRestore());
+    redis.hang();
+    for (let round = 0; round < 2; round += 1) {
+      const answers = await Promise.allSettled(Array.from({ length: 20 }, () => queue.counts()));
+      expect(answers.map(({ status }) => status)).toEqual(Array(20).fill('rejected'));
+    }
+    expect(asked).toHaveBeenCalledTimes(1);
+    redis.goOn();
+    await waitFor('an answer', () =>
+      queue.counts().then(
+        () => true,
+        () => false,
+      ),
+    );
   });
 
   it('is refused on a Redis that may evict jobs', async () => {
