@@ -2,12 +2,13 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { LiveViewer } from '../../test/e2e/support/live-viewer.ts';
 import type { DeviceLogin } from '../../test/e2e/support/device.ts';
-import { waitFor } from '../../test/e2e/support/sitecast.ts';
+import { waitFor, type ApiSession } from '../../test/e2e/support/sitecast.ts';
 import { Program } from '../harness/program.ts';
 import { Resources } from '../harness/resources.ts';
 import type { SitecastServer } from '../harness/sitecast-server.ts';
@@ -78,7 +79,7 @@ async function startAgent(
   const args = [...AS_DEPLOYED.nodeArgs, AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
   const program = resources.use(new Program({ command: process.execPath, args, env }));
   await waitFor(() => liveCameras(gateway, cameras), LIVE_TIMEOUT_MS, `${cameras} live cameras`);
-  const viewer = watched && new LiveViewer(session, 'local/cam-0', watched);
+  const viewer = watched && (await watch(session, watched));
   if (viewer) {
     resources.use({ [Symbol.dispose]: () => viewer.close() });
     await viewer.framesAfter(0, FIRST_FRAMES, LIVE_TIMEOUT_MS);
@@ -94,6 +95,18 @@ async function startAgent(
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** What the server knows of the cameras may still be of the agent before, so the first answers may be refusals. */
+async function watch(session: ApiSession, profile: Profile): Promise<LiveViewer> {
+  const watchOnce = async (): Promise<LiveViewer | undefined> => {
+    const viewer = new LiveViewer(session, 'local/cam-0', profile);
+    if ((await viewer.answer()).type === 'ready') return viewer;
+    viewer.close();
+    await pause(1_000);
+    return undefined;
+  };
+  return waitFor(watchOnce, LIVE_TIMEOUT_MS, `a stream of ${profile}`);
 }
 
 /** Pictures are looked at for motion, stillness and tampering; one of them is sent a minute, as by default. */
