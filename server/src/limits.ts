@@ -49,7 +49,7 @@ import { GUARD_CHANGES_MAX } from './guard/guard.ts';
 import { SHEDDING_EVENTS_MAX } from './guard/shedding-events.ts';
 import { COALESCED_WAITING_MAX } from './postgres/coalesced.ts';
 import { POOL_WAITING_MAX } from './postgres/pool.ts';
-import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX } from './queues/job-queue.ts';
+import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX, QUEUE_CALLS_UNANSWERED_MAX } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { REPORT_ATTEMPTS_MAX, REPORT_MAX_MS } from './reports/report-worker.ts';
 import { REPORT_MAX_BYTES, REPORTS_KEPT_MAX, REPORTS_WAITING_MAX } from './reports/reports.ts';
@@ -268,6 +268,11 @@ function ingestRows({ images }: ServerConfig): LimitRow[] {
     row('one job', MAX_JOB_BYTES, 'bytes', 'reject', {
       counter: 'queue_jobs_too_large',
       bytes: QUEUE_ADDS_PENDING_MAX * KIB,
+    }),
+    // Of the queue of snapshots and that of reports.
+    row('calls not answered by the store of a queue', QUEUE_CALLS_UNANSWERED_MAX, 'calls', 'reject', {
+      counter: 'queue_calls_refused',
+      bytes: 2 * QUEUE_CALLS_UNANSWERED_MAX * MAX_JOB_BYTES,
     }),
   ];
 }

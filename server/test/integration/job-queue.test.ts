@@ -3,7 +3,12 @@ import { MIGRATION_ADVISORY_LOCK_KEY, Queue } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
-import { MAX_JOB_BYTES, openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
+import {
+  MAX_JOB_BYTES,
+  openQueue,
+  QUEUE_CALLS_UNANSWERED_MAX,
+  type JobQueue,
+} from '../../src/queues/job-queue.ts';
 import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
 import { freePort, launchRedis } from '../support/redis.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -115,6 +120,30 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
         () => false,
       ),
     );
+  });
+
+  it('does not ask a Redis that hangs for more and more', async () => {
+    const port = await freePort();
+    const redis = await launchRedis(port);
+    const queue = await open({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: '' });
+    await queue.add('before', { n: 0 });
+    const asked = vi.spyOn(Queue.prototype, 'add');
+    onTestFinished(() => asked.mockRestore());
+    redis.hang();
+    const refused = { status: 'rejected', reason: expect.objectContaining({ code: 'STORE_UNAVAILABLE' }) };
+    const jobs = Array.from({ length: 40 }, (_, n) => queue.add(`while it hangs, ${n}`, { n }));
+    expect(await Promise.allSettled(jobs)).toEqual(Array(40).fill(refused));
+    expect(asked).toHaveBeenCalledTimes(QUEUE_CALLS_UNANSWERED_MAX);
+    expect(queue.counters).toMatchObject({ jobsAdded: 1, callsRefused: 40 - QUEUE_CALLS_UNANSWERED_MAX });
+    redis.goOn();
+    await waitFor('an answer', () =>
+      queue.add('after', { n: 1 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    // What was asked for in vain was done all the same once Redis went on: a job may come twice, and none is held for ever.
+    expect(await queue.counts()).toEqual({ waiting: 2 + QUEUE_CALLS_UNANSWERED_MAX, active: 0 });
   });
 
   it('is refused on a Redis that may evict jobs', async () => {
