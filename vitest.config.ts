@@ -18,7 +18,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['{shared,edge-agent,server}/test/**/*.test.ts', 'server/web/test/**/*.test.ts'],
-    globalSetup: ['server/test/support/run-postgres.ts'],
+    globalSetup: ['server/test/support/run-postgres.ts', 'edge-agent/test/integration/recordings-of-run.ts'],
     sequence: { sequencer: LongestFirst },
     // Every suite leaves its process as it found it, so that four serve all of them: a process of its own costs a file half a
     // second of imports, with the whole server two.
@@ -26,7 +26,8 @@ export default defineConfig({
     // Suites that start real servers and encoders mostly wait, so four at a time keep two cores busy and their deadlines
     // still mean something.
     maxWorkers: 4,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Patience, not a target (`npm run bench` has those): a machine that is busy, or that stands still for a while, fails no test.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

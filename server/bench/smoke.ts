@@ -38,7 +38,7 @@ export async function smoke({ json, seconds = 10 }: BenchOptions): Promise<void>
   const cameras = CAMERAS.flatMap((name) => ['--camera', `demo:${name}`]);
   await using sitecast = await Sitecast.start({ args: ['--no-demo', ...cameras] });
   const session = await sitecast.login();
-  await waitFor(() => allLive(session), 60_000, 'five live cameras');
+  await waitFor(() => allLive(session), 'five live cameras', 60_000);
   const rows: Row[] = [];
   for (const load of LOADS) rows.push(await measure(sitecast, session, load, seconds));
   if (json) console.log(JSON.stringify({ seconds, cameras: 'demo 960x540 15 fps', rows }, null, 2));

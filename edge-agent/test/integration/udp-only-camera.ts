@@ -21,7 +21,7 @@ export async function startUdpOnlyCamera(): Promise<string> {
   const rtpPort = 20_000 + 2 * Math.floor(Math.random() * 5_000);
   const script = fileURLToPath(new URL('udp-only-server.js', import.meta.url));
   const server = startProgram(process.execPath, [script, ...[pushPort, clientPort, rtpPort].map(String)]);
-  await waitFor(() => server.output().includes('up'), 'the RTSP server', 30_000);
+  await waitFor(() => server.output().includes('up'), 'the RTSP server');
   const encoder = ['-c:v', 'libx264', '-tune', 'zerolatency', '-preset', 'ultrafast', '-g', '15'];
   const scene = ['-re', '-f', 'lavfi', '-i', 'testsrc=s=320x240:r=15', '-pix_fmt', 'yuv420p'];
   startProgram(bundled.path, [...scene, ...encoder, '-f', 'rtsp', `rtsp://127.0.0.1:${pushPort}/live`]);

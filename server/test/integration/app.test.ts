@@ -106,7 +106,6 @@ describe('the server', () => {
         return (queues?.reports as { active: unknown }).active === 0;
       });
     },
-    60_000,
   );
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {

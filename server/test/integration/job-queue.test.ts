@@ -43,7 +43,7 @@ describe('a job queue on PostgreSQL', () => {
         () => false,
       ),
     );
-    await waitFor('the third job', () => done.includes(3), 40_000);
+    await waitFor('the third job', () => done.includes(3));
   });
 });
 
@@ -73,7 +73,7 @@ describe('a job queue whose PostgreSQL dies while the worker is at its migration
         () => false,
       ),
     );
-    await waitFor('the job', () => done.includes(1), 40_000);
+    await waitFor('the job', () => done.includes(1));
   });
 });
 
@@ -97,7 +97,7 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
         () => false,
       ),
     );
-    await waitFor('the job', () => done.includes(2), 40_000);
+    await waitFor('the job', () => done.includes(2));
   });
 
   it('asks a Redis that hangs once, however many want to know', async () => {

@@ -17,7 +17,6 @@ import { useTestPostgres } from '../support/postgres.ts';
 import { appStarter, type RunningApp } from '../support/running-app.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const TIMEOUT_MS = 240_000;
 const GATEWAY = { site: 'yard', agent: 'gateway' };
 const CAMERAS = Array.from({ length: 8 }, (_, index) => `cam-${index}`);
 /** The bounds are not what is tested here, and the pool has its final size from the start. */
@@ -39,7 +38,7 @@ const ROOMY = {
 const postgres = useTestPostgres();
 const start = appStarter(postgres);
 
-describe('nothing is left of', { timeout: TIMEOUT_MS }, () => {
+describe('nothing is left of', () => {
   it('a viewer whose connection is cut without a close frame', async () => {
     await using server = await start({ env: ROOMY });
     await openAgent(server);
@@ -102,11 +101,7 @@ describe('nothing is left of', { timeout: TIMEOUT_MS }, () => {
       );
       await rm(obstacle);
       stored += rounds;
-      await waitFor(
-        'all to be filed',
-        async () => (await server.metric('snapshots_filed_total')) === stored,
-        120_000,
-      );
+      await waitFor('all to be filed', async () => (await server.metric('snapshots_filed_total')) === stored);
     });
     expect(await server.metric('snapshots_set_aside_total')).toBe(0);
   });

@@ -55,7 +55,7 @@ describe('a supervised process', () => {
     await until(() => log.tail().includes('deaf'));
     await child.close();
     expect(() => process.kill(pids[0]!, 0)).toThrow();
-  }, 20_000);
+  });
 
   it('is not started again when it is closed between two starts', async () => {
     run('process.exit(3)');

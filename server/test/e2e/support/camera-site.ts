@@ -30,14 +30,10 @@ export class CameraSite implements AsyncDisposable {
   }
 
   async untilState(camera: string, state: string): Promise<Camera> {
-    return waitFor(
-      async () => {
-        const { items } = await this.session.get<{ items: Camera[] }>('cameras');
-        return items.find(({ id, state: now }) => id === camera && now === state);
-      },
-      60_000,
-      `${camera} to be ${state}`,
-    );
+    return waitFor(async () => {
+      const { items } = await this.session.get<{ items: Camera[] }>('cameras');
+      return items.find(({ id, state: now }) => id === camera && now === state);
+    }, `${camera} to be ${state}`);
   }
 
   /** Not in a log, not in an answer of the API, not in the database. */
