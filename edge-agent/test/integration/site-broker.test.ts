@@ -368,6 +368,33 @@ describe('the site broker', () => {
     expect(broker.health().messagesIgnored).toBe(1);
   });
 
+  test('cuts off who begins packets and does not end them, and serves who waited for the room that they held', async () => {
+    const limits = {
+      ...SITE_LIMITS,
+      maxHeldBytes: 64 * 1024,
+      packetMs: 500,
+      packetSilenceMs: 300,
+      packetWatchMs: 50,
+    };
+    const { broker, kept } = await startSite({}, { limits });
+    const good = await connect(broker.port);
+    const slow = await connect(broker.port);
+    const closed = closeOf(slow);
+    const whole = generate({
+      cmd: 'publish',
+      topic: 'sensors/a/telemetry',
+      payload: Buffer.alloc(100_000),
+      qos: 0,
+      dup: false,
+      retain: false,
+    });
+    slow.stream.write(whole.subarray(0, 90_000));
+    await closed;
+    await send(good, 'sensors/a/telemetry', '1');
+    expect(kept).toHaveLength(1);
+    expect(broker.health()).toMatchObject({ packetsTooSlow: 1, packetsTooLarge: 0, connections: 1 });
+  });
+
   test('refuses most of 300 connections at once, and serves who is there', async () => {
     const { broker, kept } = await startSite();
     const good = await connect(broker.port);
