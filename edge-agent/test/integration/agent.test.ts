@@ -1,17 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ulid } from 'ulid';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { decodeClipChunk, type ClipChunk } from '@sitecast/shared/protocol/clip-chunk';
-import { clipResult, leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
-import { agentEvent, cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
-import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
-import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
-import { CLIP_CHUNK_BYTES } from '@sitecast/shared/protocol/limits';
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { leaseResult } from '@sitecast/shared/protocol/commands';
+import { cameraEvent } from '@sitecast/shared/protocol/events';
+import { FrameKind } from '@sitecast/shared/protocol/frame-header';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import {
   agentHealth,
@@ -22,110 +14,9 @@ import {
 import { parseReadings } from '@sitecast/shared/protocol/telemetry';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { requireTool } from '../../../shared/test/require-tool.ts';
-import { MqttConnection } from '../../src/uplink/connection.ts';
-import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
-import { startMosquitto, type Mosquitto } from './brokers.ts';
-import { mayMount, mountDisk, remount } from './disks.ts';
-
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const address = { site: 'demo', agent: 'gateway' };
-
-interface RunningAgent {
-  child: ChildProcess;
-  folder: string;
-  stderr: () => string;
-  exit: Promise<number | null>;
-}
-
-function launch(parameters: string[], env: Record<string, string> = {}): RunningAgent {
-  const child = spawn(process.execPath, [main, ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...env },
-  });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const exit = once(child, 'close').then(([code]) => code as number | null);
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exit;
-  });
-  return { child, folder: '', stderr: () => stderr, exit };
-}
-
-async function writeConfig(folder: string, url: string, extra = '', dataDir = './data'): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, 'agent.yaml');
-  await writeFile(
-    path,
-    `site: demo
-agent: gateway
-dataDir: ${dataDir}
-uplink: { url: "${url}", mediaUrl: "${url}" }
-cameras: [{ id: front, name: Front door, source: "demo:front", snapshotIntervalSeconds: 3 }]
-sensors: [{ id: climate, source: "demo:climate", intervalSeconds: 0.5 }]
-${extra}`,
-  );
-  return path;
-}
-
-/** What the server will be: sees everything, and sends commands. */
-class FakeServer {
-  readonly messages: { topic: string; payload: Uint8Array }[] = [];
-  readonly #connection: MqttConnection;
-  #acksLive = false;
-
-  constructor({ url }: Mosquitto) {
-    this.#connection = new MqttConnection({
-      name: 'server',
-      url,
-      clientId: `server-${ulid()}`,
-      username: 'server',
-      password: 'x',
-      subscriptions: ['sitecast/#'],
-      logger: silentLogger,
-    });
-    onTestFinished(() => this.#connection.close());
-    this.#connection.onMessage((message) => this.#take(message));
-    this.#connection.start();
-  }
-
-  of(topic: string): Uint8Array[] {
-    return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
-  }
-
-  frames(profile: Profile): Frame[] {
-    return this.of(topics.live(address, 'front', profile)).map(decodeFrame);
-  }
-
-  first(topic: string): Promise<Uint8Array> {
-    return waitFor(() => this.of(topic)[0], topic);
-  }
-
-  async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
-    const before = this.of(topics.reply(address)).length;
-    const expiresAt = new Date(Date.now() + 30_000).toISOString();
-    await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
-    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
-    return decodeMessage(reply, payload);
-  }
-
-  ackLive(): void {
-    this.#acksLive = true;
-  }
-
-  #take(message: { topic: string; payload: Uint8Array }): void {
-    this.messages.push(message);
-    if (!this.#acksLive || !message.topic.includes('/live/')) return;
-    const { sequence } = decodeFrame(message.payload).header;
-    const stream = `front/${message.topic.split('/').at(-1)}`;
-    this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
-  }
-}
-
-function childrenOf(pid: number | undefined): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
-}
+import { temporaryFolder, waitFor } from '../support.ts';
+import { startMosquitto } from './brokers.ts';
+import { address, childrenOf, FakeServer, launch, writeConfig, type RunningAgent } from './running-agent.ts';
 
 const hasBroker = requireTool('mosquitto', 'the agent is tested against a real broker');
 
@@ -181,9 +72,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     // Not a live byte without a lease; with one, init segment, keyframe, and on.
     expect(server.frames('main')).toHaveLength(0);
     server.ackLive();
-    const leased = await server.command('live.lease', { camera: 'front', profile: 'main', ttlMs: 60_000 });
-    expect(leased).toMatchObject({ ok: true });
-    const lease = leaseResult.parse(leased.ok ? leased.result : undefined);
+    const lease = leaseResult.parse((await server.lease('main')).result);
     expect(lease.mime).toMatch(/^video\/mp4; codecs="avc1\./);
     const frames = await waitFor(
       () => server.frames('main').length > 60 && server.frames('main'),
@@ -192,7 +81,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     expect(frames[0]?.header).toMatchObject({ kind: FrameKind.initSegment, epoch: lease.epoch });
     expect(frames[1]?.header).toMatchObject({ kind: FrameKind.fragment, isKeyframe: true });
     expect(frames.map(({ header }) => header.sequence)).toEqual(frames.map((_, index) => index));
-    await server.command('live.lease', { camera: 'front', profile: 'stills', ttlMs: 60_000 });
+    await server.lease('stills');
     await waitFor(() => server.frames('stills').length > 1, 'stills');
     expect(Buffer.from(server.frames('stills')[0]!.payload.subarray(0, 3))).toEqual(
       Buffer.from([0xff, 0xd8, 0xff]),
@@ -205,10 +94,9 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     // The end.
     const captures = childrenOf(agent.child.pid);
     expect(captures).toHaveLength(1);
-    const stoppedAtMs = Date.now();
     agent.child.kill('SIGTERM');
+    // Within its deadline: otherwise it ends with 1.
     expect(await agent.exit).toBe(0);
-    expect(Date.now() - stoppedAtMs).toBeLessThan(10_000);
     await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'ffmpeg to end');
     const lastStatus = server.of(topics.status(address)).at(-1);
     expect(lastStatus && decodeMessage(agentStatus, lastStatus).state).toBe('offline');
@@ -235,18 +123,16 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     });
 
     server.ackLive();
-    const lease = { camera: 'front', profile: 'low', ttlMs: 60_000 };
-    expect(await server.command('live.lease', lease)).toMatchObject({
-      ok: true,
-      result: { container: 'fmp4', width: 640, height: 360 },
-    });
+    const low = { container: 'fmp4', width: 640, height: 360 };
+    expect((await server.lease('low')).result).toMatchObject(low);
     await waitFor(() => server.frames('low').length > 20, 'encoded frames');
     const headers = server.frames('low').map(({ header }) => header);
     expect(headers.slice(0, 2)).toMatchObject([
       { kind: FrameKind.initSegment, sequence: 0 },
       { kind: FrameKind.fragment, sequence: 1, isKeyframe: true },
     ]);
-    expect(await server.command('live.lease', { ...lease, profile: 'mpeg1' })).toMatchObject({
+    const tooMuch = { camera: 'front', profile: 'mpeg1', ttlMs: 60_000 };
+    expect(await server.command('live.lease', tooMuch)).toMatchObject({
       ok: false,
       error: {
         code: 'ENCODER_LIMIT',
@@ -254,10 +140,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
       },
     });
     await server.command('live.release', { camera: 'front', profile: 'low' });
-    expect(await server.command('live.lease', { ...lease, profile: 'mpeg1' })).toMatchObject({
-      ok: true,
-      result: { container: 'mpegts', mime: 'video/mp2t' },
-    });
+    expect((await server.lease('mpeg1')).result).toMatchObject({ container: 'mpegts', mime: 'video/mp2t' });
     await waitFor(() => server.frames('mpeg1').length > 20, 'MPEG-1 frames');
     expect(server.frames('mpeg1')[0]!.header).toMatchObject({
       kind: FrameKind.mpegTsChunk,
@@ -287,202 +170,6 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
     await agent.exit;
     launchAgain();
     await waitFor(() => children.every((pid) => !existsSync(`/proc/${pid}`)), 'the orphans to be gone');
-  });
-
-  test('delivers what it spooled while the server was away, also after a kill -9', async () => {
-    const mosquitto = await startMosquitto();
-    await mosquitto.kill();
-    const folder = await temporaryFolder();
-    const path = await writeConfig(folder, mosquitto.url);
-    const env = { SITECAST_AGENT_SECRET: 'x' };
-    const first = launch(['run', '--config', path], env);
-    const spoolFile = join(folder, 'data/spool/telemetry/0000000000000001.segment');
-    await waitFor(() => existsSync(spoolFile) && readFileSync(spoolFile).length > 1_000, 'spooled readings');
-    const captures = childrenOf(first.child.pid);
-    first.child.kill('SIGKILL');
-    const killedAtMs = Date.now();
-    await first.exit;
-    await mosquitto.start();
-    const server = new FakeServer(mosquitto);
-    launch(['run', '--config', path], env);
-    const telemetry = topics.agentTelemetry(address, 'climate');
-    await waitFor(() => server.of(telemetry).length > 5, 'the readings');
-    const times = (): number[] =>
-      server.of(telemetry).map((payload) => parseReadings(payload, Date.now())[0]?.tsMs ?? 0);
-    // What is new comes beside it.
-    await waitFor(() => times().some((tsMs) => tsMs < killedAtMs), 'what was spooled before the kill');
-    await waitFor(() => captures.every((pid) => !existsSync(`/proc/${pid}`)), 'the orphaned ffmpeg to end');
-  });
-
-  test('tells of motion with a snapshot, and ends it at the next start when it was killed', async () => {
-    const mosquitto = await startMosquitto();
-    const server = new FakeServer(mosquitto);
-    const path = await writeConfig(await temporaryFolder(), mosquitto.url);
-    // The demo camera sees a car pass all the time.
-    await writeFile(path, readFileSync(path, 'utf8').replace('"demo:front",', '"demo:front", motion: {},'));
-    const env = { SITECAST_AGENT_SECRET: 'x' };
-    const motions = (): CameraEvent[] =>
-      server
-        .of(topics.event(address, 'front'))
-        .map((payload) => decodeMessage(cameraEvent, payload))
-        .filter(({ kind }) => kind === 'motion');
-    const first = launch(['run', '--config', path], env);
-    const begun = await waitFor(() => motions().find(({ until }) => until === null), 'motion');
-    const pictured = server
-      .of(topics.snapshot(address, 'front'))
-      .map((payload) => decodeSnapshotEnvelope(payload).header);
-    expect(pictured).toContainEqual(expect.objectContaining({ id: begun.snapshotId, reason: 'motion' }));
-    first.child.kill('SIGKILL');
-    await first.exit;
-    launch(['run', '--config', path], env);
-    const ended = await waitFor(() => motions().find(({ until }) => until !== null), 'its end');
-    expect(ended).toMatchObject({ id: begun.id, at: begun.at, snapshotId: begun.snapshotId });
-    expect(Date.parse(ended.until!)).toBeGreaterThanOrEqual(Date.parse(begun.at));
-  });
-
-  test('records a clip on command and by rule, finishes what a kill -9 cut off, and uploads on request', async () => {
-    const mosquitto = await startMosquitto();
-    const server = new FakeServer(mosquitto);
-    const folder = await temporaryFolder();
-    const settings = `clips: { preRollSeconds: 2, postRollSeconds: 4 }
-rules: [{ id: seen, when: { event: motion }, then: [{ clip: { camera: front } }], restSeconds: 600 }]
-`;
-    const path = await writeConfig(folder, mosquitto.url, settings);
-    // The demo camera sees a car pass all the time.
-    await writeFile(path, readFileSync(path, 'utf8').replace('"demo:front",', '"demo:front", motion: {},'));
-    const env = { SITECAST_AGENT_SECRET: 'x' };
-    const told = (): CameraEvent[] =>
-      server
-        .of(topics.event(address, 'front'))
-        .map((payload) => decodeMessage(cameraEvent, payload))
-        .filter(({ kind }) => kind === 'clip');
-    const first = launch(['run', '--config', path], env);
-
-    // By rule, since something moved; and that one goes on for whoever asks meanwhile.
-    const begun = await waitFor(() => told().find(({ until }) => until === null), 'the begin');
-    expect(await server.command('clip', { camera: 'front' })).toMatchObject({
-      ok: true,
-      result: { clipId: begun.clipId },
-    });
-    const ended = await waitFor(() => told().find(({ until }) => until !== null), 'the end');
-    expect(ended).toMatchObject({ id: begun.id, at: begun.at, clipId: begun.clipId });
-    const clipPath = (id: string | undefined): string => join(folder, 'data/clips', `${id}.mp4`);
-    expect(existsSync(clipPath(begun.clipId))).toBe(true);
-    expect(await server.command('clip', { camera: 'back' })).toMatchObject({ error: { code: 'NOT_FOUND' } });
-
-    // Cut off in the middle.
-    const asked = await server.command('clip', { camera: 'front' });
-    const { clipId } = clipResult.parse(asked.ok ? asked.result : undefined);
-    const partial = `${clipPath(clipId)}.partial`;
-    await waitFor(() => existsSync(partial) && statSync(partial).size > 100_000, 'half a clip');
-    first.child.kill('SIGKILL');
-    await first.exit;
-    launch(['run', '--config', path], env);
-    await waitFor(() => existsSync(clipPath(clipId)), 'the clip to be finished');
-    const its = (): CameraEvent | undefined =>
-      told().find((event) => event.clipId === clipId && event.until !== null);
-    await waitFor(its, 'the end of its event');
-    const isTold = (): boolean =>
-      server
-        .of(topics.health(address))
-        .some((payload) => decodeMessage(agentHealth, payload).clips?.repaired === 1);
-    await waitFor(isTold, 'health that says so');
-
-    // Uploaded when somebody asks.
-    expect(server.of(topics.clip(address, 'front'))).toEqual([]);
-    const file = readFileSync(clipPath(clipId));
-    expect(await server.command('clip.upload', { clipId })).toMatchObject({
-      ok: true,
-      result: { bytes: file.length },
-    });
-    const chunks = (): ClipChunk[] => server.of(topics.clip(address, 'front')).map(decodeClipChunk);
-    await waitFor(() => chunks().length >= Math.ceil(file.length / CLIP_CHUNK_BYTES), 'all chunks');
-    const whole = Buffer.alloc(file.length);
-    for (const { header, bytes } of chunks()) {
-      expect(header).toMatchObject({ id: clipId, camera: 'front', reason: 'command', total: file.length });
-      whole.set(bytes, header.offset);
-    }
-    expect(whole.equals(file)).toBe(true);
-  });
-
-  test.skipIf(!mayMount())(
-    'shows live video from a read-only disk, says so, and goes on when it may write',
-    async () => {
-      const mosquitto = await startMosquitto();
-      const server = new FakeServer(mosquitto);
-      const folder = await temporaryFolder();
-      const disk = await mountDisk(256 * 1024);
-      const path = await writeConfig(folder, mosquitto.url, '', disk);
-      const env = { SITECAST_AGENT_SECRET: 'x' };
-      const first = launch(['run', '--config', path], env);
-      await server.first(topics.snapshot(address, 'front'));
-      first.child.kill('SIGTERM');
-      await first.exit;
-      remount(disk, 'ro');
-      server.messages.length = 0;
-      const second = launch(['run', '--config', path], env);
-      const diskStates = (): string[] =>
-        server
-          .of(topics.health(address))
-          .map((payload) => decodeMessage(agentHealth, payload).spool.disk.state);
-      await waitFor(() => diskStates().includes('read-only'), 'health that says so');
-      server.ackLive();
-      const isLive = async (): Promise<boolean> =>
-        (await server.command('live.lease', { camera: 'front', profile: 'main', ttlMs: 60_000 })).ok;
-      await waitFor(isLive, 'a lease');
-      await waitFor(() => server.frames('main').length > 30, 'live frames');
-      expect(server.of(topics.snapshot(address, 'front'))).toEqual([]);
-      remount(disk, 'rw');
-      await server.first(topics.snapshot(address, 'front'));
-      await waitFor(() => diskStates().at(-1) === 'ok', 'health that says so');
-      // Told each minute while the server is there.
-      const told = await waitFor(() => server.of(topics.agentEvent(address))[0], 'the gap');
-      const gap = decodeMessage(agentEvent, told);
-      expect(gap).toMatchObject({ kind: 'gap', gap: { count: expect.any(Number) as number } });
-      expect(second.child.exitCode).toBeNull();
-    },
-  );
-
-  test('with a monthly volume that earlier runs used up sends events and readings and no picture, and says so', async () => {
-    const mosquitto = await startMosquitto();
-    const server = new FakeServer(mosquitto);
-    const folder = await temporaryFolder();
-    const path = await writeConfig(folder, mosquitto.url);
-    const budget = 'uplink: { budget: { gigabytesPerMonth: 0.1 }, ';
-    await writeFile(path, readFileSync(path, 'utf8').replace('uplink: { ', budget));
-    await mkdir(join(folder, 'data'));
-    const now = new Date();
-    const fromMs = new Date(now.getFullYear(), now.getMonth(), 1).getTime();
-    const month = { fromMs, usedBytes: 99_000_000, sinceMs: fromMs, days: [] };
-    await writeFile(join(folder, 'data/uplink-month.json'), JSON.stringify(month));
-    const env = { SITECAST_AGENT_SECRET: 'x' };
-    const agent = launch(['run', '--config', path], env);
-
-    const camera = await waitFor(() => {
-      const payload = server.of(topics.cameras(address)).at(-1);
-      const report = payload && decodeMessage(cameraInventory, payload).cameras[0];
-      return report?.state === 'live' && report;
-    }, 'the camera to be live');
-    expect(camera).toMatchObject({ profiles: [], limitedBy: 'data-budget' });
-    for (const profile of ['main', 'low', 'stills']) {
-      const lease = await server.command('live.lease', { camera: 'front', profile, ttlMs: 15_000 });
-      expect(lease).toMatchObject({ ok: false, error: { code: 'UPLINK_LIMITED' } });
-    }
-    expect(await server.command('snapshot', { camera: 'front' })).toMatchObject({
-      ok: false,
-      error: { code: 'UPLINK_LIMITED' },
-    });
-    await waitFor(() => server.of(topics.agentTelemetry(address, 'climate')).length > 2, 'readings');
-    await waitFor(() => server.of(topics.event(address, 'front')).length > 0, 'the event that it is online');
-    expect(server.of(topics.snapshot(address, 'front'))).toEqual([]);
-    const health = decodeMessage(agentHealth, await server.first(topics.health(address)));
-    expect(health.uplink.budget).toMatchObject({ budgetBytes: 100_000_000, stage: 'events' });
-
-    agent.child.kill('SIGTERM');
-    await agent.exit;
-    const kept = JSON.parse(readFileSync(join(folder, 'data/uplink-month.json'), 'utf8')) as typeof month;
-    expect(kept.usedBytes).toBeGreaterThan(99_001_000);
-    expect(kept.usedBytes).toBeLessThan(99_500_000);
   });
 
   test('restarts when it is told to, after it has said so', async () => {

@@ -85,7 +85,7 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
           '-t',
           filter,
           '-W',
-          '2',
+          '60',
           '-d',
         ]);
         expect(output).toMatch(/denied|rejected|Subscribed \(mid: 1\): 128|not authori|lost/i);
