@@ -4,7 +4,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { logIn, openBrowser, type BrowserSession } from './support/browser.ts';
-import { Sitecast, waitFor } from './support/sitecast.ts';
+import { type Sitecast, waitFor } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operator'))(
   'the page in Chromium',
@@ -14,7 +15,7 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
     let page: Page;
 
     beforeAll(async () => {
-      sitecast = await Sitecast.start();
+      sitecast = await startSitecast();
       browser = await openBrowser();
       page = browser.page;
       await logIn(page, sitecast.ready);

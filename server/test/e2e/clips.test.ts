@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { queryDatabase } from './support/database.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 interface Clip {
   id: string;
@@ -30,7 +31,7 @@ describe('a clip', () => {
   let session: ApiSession;
 
   beforeAll(async () => {
-    sitecast = await Sitecast.start();
+    sitecast = await startSitecast();
     session = await sitecast.login();
     const isLive = async (): Promise<boolean> => {
       const { items } = await session.get<{ items: { state: string }[] }>('cameras');

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queryDatabase } from './support/database.ts';
 import { BusyAgent, createDevice } from './support/device.ts';
-import { descendantsOf, Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { descendantsOf, type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 describe('crashes under load', () => {
   let sitecast: Sitecast;
@@ -12,7 +13,7 @@ describe('crashes under load', () => {
   let busy: BusyAgent;
 
   beforeAll(async () => {
-    sitecast = await Sitecast.start();
+    sitecast = await startSitecast();
     session = await sitecast.login();
     busy = new BusyAgent(sitecast.ready.mqttPort, await createDevice(session, 'busy-agent', 'agent'));
     await waitFor(

@@ -6,7 +6,8 @@ import { connect as connectDevice } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { createDevice, type DeviceLogin } from './support/device.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 interface Point {
   site: string;
@@ -24,7 +25,7 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
     let other: DeviceLogin;
 
     beforeAll(async () => {
-      sitecast = await Sitecast.start({ args: ['--no-demo'] });
+      sitecast = await startSitecast({ args: ['--no-demo'] });
       session = await sitecast.login();
       boiler = await createDevice(session, 'boiler', 'sensor');
       other = await createDevice(session, 'other', 'sensor');

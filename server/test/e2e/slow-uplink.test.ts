@@ -12,7 +12,8 @@ import { ThrottledLine } from '../../../shared/test/throttled-line.ts';
 import { runFfmpeg } from '../../../edge-agent/test/integration/ffmpegs.ts';
 import { createDevice } from './support/device.ts';
 import { LiveViewer, type ReceivedFrame } from './support/live-viewer.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 const AGENT = fileURLToPath(new URL('../../../edge-agent/dist/main.js', import.meta.url));
 const SLOW = 1_000_000;
@@ -38,7 +39,7 @@ describe('a site with a slow uplink', () => {
     folder = mkdtempSync(join(tmpdir(), 'sitecast-slow-'));
     const movie = join(folder, 'movie.mp4');
     await writeMovie(movie);
-    sitecast = await Sitecast.start({ args: ['--no-demo'] });
+    sitecast = await startSitecast({ args: ['--no-demo'] });
     session = await sitecast.login();
     const { mqttPort, mediaPort } = sitecast.ready;
     line = await ThrottledLine.open({ targets: [mqttPort, mediaPort], bitsPerSecond: SLOW });

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrameKind } from '@sitecast/shared/protocol/frame-header';
 import { LiveViewer } from './support/live-viewer.ts';
-import { descendantsOf, Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { descendantsOf, type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 interface Items<T> {
   items: T[];
@@ -14,7 +15,7 @@ describe('npm start with nothing but Node', () => {
   let session: ApiSession;
 
   beforeAll(async () => {
-    sitecast = await Sitecast.start();
+    sitecast = await startSitecast();
     session = await sitecast.login();
   });
   afterAll(() => sitecast.close());

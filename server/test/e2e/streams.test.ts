@@ -8,7 +8,8 @@ import { FrameKind } from '@sitecast/shared/protocol/frame-header';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { runFfmpeg } from '../../../edge-agent/test/integration/ffmpegs.ts';
 import { LiveViewer } from './support/live-viewer.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 const CAMERAS = [1, 2, 3, 4, 5, 6].map((number) => `camera-${number}`);
 const KOREAN = '최대 동시 스트림 수를 초과했습니다. 잠시 후 다시 시도해주세요.';
@@ -29,7 +30,7 @@ describe('six cameras and five stream slots', () => {
 
   beforeAll(async () => {
     const movies = await sixMovies((folder = mkdtempSync(join(tmpdir(), 'sitecast-movies-'))));
-    sitecast = await Sitecast.start({
+    sitecast = await startSitecast({
       args: ['--no-demo', ...movies.flatMap((path) => ['--camera', `file:${path}`])],
     });
     session = await sitecast.login();

@@ -2,7 +2,8 @@
 
 import { expect } from 'vitest';
 import { queryDatabase } from './database.ts';
-import { Sitecast, waitFor, type ApiSession } from './sitecast.ts';
+import { waitFor, type ApiSession, type Sitecast } from './sitecast.ts';
+import { startSitecast } from './start-sitecast.ts';
 
 interface Camera {
   id: string;
@@ -21,7 +22,7 @@ export class CameraSite implements AsyncDisposable {
 
   static async start(...sources: string[]): Promise<CameraSite> {
     const cameras = sources.flatMap((source) => ['--camera', source]);
-    const sitecast = await Sitecast.start({ args: ['--no-demo', ...cameras] });
+    const sitecast = await startSitecast({ args: ['--no-demo', ...cameras] });
     return new CameraSite(sitecast, await sitecast.login());
   }
 

@@ -25,6 +25,8 @@ export interface StartOptions {
   /** Kept over restarts by the caller; a new folder otherwise, removed at the end. */
   dataDir?: string;
   env?: Record<string, string>;
+  /** Puts into a new folder what it has before the start. */
+  fill?: ((folder: string) => Promise<void>) | undefined;
 }
 
 export class Sitecast {
@@ -44,8 +46,9 @@ export class Sitecast {
     }
   }
 
-  static async start({ args = [], dataDir, env = {} }: StartOptions = {}): Promise<Sitecast> {
+  static async start({ args = [], dataDir, env = {}, fill }: StartOptions = {}): Promise<Sitecast> {
     const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'sitecast-e2e-'));
+    await fill?.(folder);
     // Where the account of root's PostgreSQL may pass, or the database would lie in /var/lib and stay there.
     chmodSync(folder, 0o711);
     const readyFile = join(folder, 'ready.json');
