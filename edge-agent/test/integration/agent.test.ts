@@ -1,16 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ulid } from 'ulid';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeClipChunk, type ClipChunk } from '@sitecast/shared/protocol/clip-chunk';
-import { clipResult, leaseResult, reply, type Reply } from '@sitecast/shared/protocol/commands';
+import { clipResult, leaseResult } from '@sitecast/shared/protocol/commands';
 import { agentEvent, cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
-import { decodeFrame, FrameKind, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
-import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import { FrameKind } from '@sitecast/shared/protocol/frame-header';
+import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { CLIP_CHUNK_BYTES } from '@sitecast/shared/protocol/limits';
 import { decodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import {
@@ -22,35 +18,10 @@ import {
 import { parseReadings } from '@sitecast/shared/protocol/telemetry';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { requireTool } from '../../../shared/test/require-tool.ts';
-import { MqttConnection } from '../../src/uplink/connection.ts';
-import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
-import { startMosquitto, type Mosquitto } from './brokers.ts';
+import { temporaryFolder, waitFor } from '../support.ts';
+import { startMosquitto } from './brokers.ts';
 import { mayMount, mountDisk, remount } from './disks.ts';
-
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const address = { site: 'demo', agent: 'gateway' };
-
-interface RunningAgent {
-  child: ChildProcess;
-  folder: string;
-  stderr: () => string;
-  exit: Promise<number | null>;
-}
-
-function launch(parameters: string[], env: Record<string, string> = {}): RunningAgent {
-  const child = spawn(process.execPath, [main, ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...env },
-  });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const exit = once(child, 'close').then(([code]) => code as number | null);
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exit;
-  });
-  return { child, folder: '', stderr: () => stderr, exit };
-}
+import { address, childrenOf, FakeServer, launch, type RunningAgent } from './running-agent.ts';
 
 async function writeConfig(folder: string, url: string, extra = '', dataDir = './data'): Promise<string> {
   await mkdir(folder, { recursive: true });
@@ -66,65 +37,6 @@ sensors: [{ id: climate, source: "demo:climate", intervalSeconds: 0.5 }]
 ${extra}`,
   );
   return path;
-}
-
-/** What the server will be: sees everything, and sends commands. */
-class FakeServer {
-  readonly messages: { topic: string; payload: Uint8Array }[] = [];
-  readonly #connection: MqttConnection;
-  #acksLive = false;
-
-  constructor({ url }: Mosquitto) {
-    this.#connection = new MqttConnection({
-      name: 'server',
-      url,
-      clientId: `server-${ulid()}`,
-      username: 'server',
-      password: 'x',
-      subscriptions: ['sitecast/#'],
-      logger: silentLogger,
-    });
-    onTestFinished(() => this.#connection.close());
-    this.#connection.onMessage((message) => this.#take(message));
-    this.#connection.start();
-  }
-
-  of(topic: string): Uint8Array[] {
-    return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
-  }
-
-  frames(profile: Profile): Frame[] {
-    return this.of(topics.live(address, 'front', profile)).map(decodeFrame);
-  }
-
-  first(topic: string): Promise<Uint8Array> {
-    return waitFor(() => this.of(topic)[0], topic, 30_000);
-  }
-
-  async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
-    const before = this.of(topics.reply(address)).length;
-    const expiresAt = new Date(Date.now() + 30_000).toISOString();
-    await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
-    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
-    return decodeMessage(reply, payload);
-  }
-
-  ackLive(): void {
-    this.#acksLive = true;
-  }
-
-  #take(message: { topic: string; payload: Uint8Array }): void {
-    this.messages.push(message);
-    if (!this.#acksLive || !message.topic.includes('/live/')) return;
-    const { sequence } = decodeFrame(message.payload).header;
-    const stream = `front/${message.topic.split('/').at(-1)}`;
-    this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
-  }
-}
-
-function childrenOf(pid: number | undefined): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
 }
 
 const hasBroker = requireTool('mosquitto', 'the agent is tested against a real broker');

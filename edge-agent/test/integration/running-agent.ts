@@ -1,0 +1,116 @@
+// The agent as a process of its own, and what the server is to it: sees everything, sends commands.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ulid } from 'ulid';
+import { onTestFinished } from 'vitest';
+import { reply, type Reply } from '@sitecast/shared/protocol/commands';
+import { decodeFrame, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
+import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import {
+  agentHealth,
+  cameraInventory,
+  type AgentHealth,
+  type CameraReport,
+} from '@sitecast/shared/protocol/status';
+import { topics } from '@sitecast/shared/protocol/topics';
+import { MqttConnection } from '../../src/uplink/connection.ts';
+import { silentLogger, waitFor } from '../support.ts';
+import type { Mosquitto } from './brokers.ts';
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const address = { site: 'demo', agent: 'gateway' };
+
+export interface RunningAgent {
+  child: ChildProcess;
+  stderr: () => string;
+  exit: Promise<number | null>;
+}
+
+export function launch(parameters: string[], env: Record<string, string> = {}): RunningAgent {
+  const child = spawn(process.execPath, [main, ...parameters], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...env },
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exit;
+  });
+  return { child, stderr: () => stderr, exit };
+}
+
+/** What the server will be: sees everything, and sends commands. */
+export class FakeServer {
+  readonly messages: { topic: string; payload: Uint8Array }[] = [];
+  readonly #connection: MqttConnection;
+  #acksLive = false;
+
+  constructor({ url }: Mosquitto) {
+    this.#connection = new MqttConnection({
+      name: 'server',
+      url,
+      clientId: `server-${ulid()}`,
+      username: 'server',
+      password: 'x',
+      subscriptions: ['sitecast/#'],
+      logger: silentLogger,
+    });
+    onTestFinished(() => this.#connection.close());
+    this.#connection.onMessage((message) => this.#take(message));
+    this.#connection.start();
+  }
+
+  of(topic: string): Uint8Array[] {
+    return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
+  }
+
+  frames(profile: Profile, camera = 'front'): Frame[] {
+    return this.of(topics.live(address, camera, profile)).map(decodeFrame);
+  }
+
+  /** The newest list of cameras; empty before the first. */
+  cameras(): CameraReport[] {
+    const newest = this.of(topics.cameras(address)).at(-1);
+    return newest ? decodeMessage(cameraInventory, newest).cameras : [];
+  }
+
+  health(): AgentHealth | undefined {
+    const newest = this.of(topics.health(address)).at(-1);
+    return newest && decodeMessage(agentHealth, newest);
+  }
+
+  first(topic: string): Promise<Uint8Array> {
+    return waitFor(() => this.of(topic)[0], topic, 30_000);
+  }
+
+  async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
+    const before = this.of(topics.reply(address)).length;
+    const expiresAt = new Date(Date.now() + 30_000).toISOString();
+    await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
+    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
+    return decodeMessage(reply, payload);
+  }
+
+  ackLive(): void {
+    this.#acksLive = true;
+  }
+
+  #take(message: { topic: string; payload: Uint8Array }): void {
+    this.messages.push(message);
+    const [, camera, profile] = /\/cam\/(.*)\/live\/(.*)$/.exec(message.topic) ?? [];
+    if (!this.#acksLive || camera === undefined) return;
+    const { sequence } = decodeFrame(message.payload).header;
+    const stream = `${camera}/${profile}`;
+    this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
+  }
+}
+
+export function childrenOf(pid: number | undefined): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(' ').map(Number);
+}
