@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import { systemClock } from '@sitecast/shared/runtime/clock';
-import type { Camera } from './camera/camera.ts';
 import type { Encoders } from './camera/encoder/encoders.ts';
 import { openClipSource } from './clips/clip-source.ts';
 import { ClipStore } from './clips/clip-store.ts';
@@ -15,11 +14,12 @@ import type { QuietLog } from './health/quiet-log.ts';
 import type { DroppedNotices } from './reporting/dropped-notices.ts';
 import type { Outbox } from './uplink/outbox.ts';
 import type { Spool } from './uplink/spool.ts';
+import type { CameraRack } from './rack/camera-rack.ts';
 
 export interface ClipParts {
   config: Pick<AgentConfig, 'clips' | 'dataDir'>;
-  cameras: Camera[];
-  /** undefined on an agent without cameras. */
+  rack: Pick<CameraRack, 'get'>;
+  /** undefined on an agent without ffmpeg. */
   encoders: Encoders | undefined;
   spool: Spool;
   outbox: Outbox;
@@ -31,7 +31,7 @@ export interface ClipParts {
 
 /** What an earlier run left unfinished is finished first. @returns undefined where none is recorded. */
 export async function openClips(parts: ClipParts): Promise<Clips | undefined> {
-  const { config, cameras, encoders, tell, logger, log } = parts;
+  const { config, rack, encoders, tell, logger, log } = parts;
   const settings = config.clips;
   if (!settings || !encoders) return undefined;
   const { quotaBytes, maxBytes: maxClipBytes } = settings;
@@ -44,7 +44,7 @@ export async function openClips(parts: ClipParts): Promise<Clips | undefined> {
   const preRollMs = settings.preRollSeconds * 1_000;
   return new Clips({
     settings,
-    cameras: new Map(cameras.map((camera) => [camera.id, camera])),
+    cameras: { get: (id) => rack.get(id)?.camera },
     openSource: (camera) => openClipSource({ camera, preRollMs, encoders, clock: systemClock, logger }),
     store,
     uploads: createUploads(parts, store),

@@ -2,21 +2,17 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MIB } from '@sitecast/shared/protocol/limits';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
-import { messageOf } from '@sitecast/shared/runtime/app-error';
-import { redact, type Logger } from '@sitecast/shared/node/logger';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import type { Logger } from '@sitecast/shared/node/logger';
 import { openClips } from './agent-clips.ts';
-import { Camera } from './camera/camera.ts';
 import { Encoders } from './camera/encoder/encoders.ts';
 import { findFfmpeg, type FfmpegBinary } from './camera/ffmpeg-binary.ts';
-import { GOP_RING_MAX_BYTES } from './camera/gop-ring.ts';
-import { LiveCamera } from './camera/live-camera.ts';
-import { privacyMasks } from './camera/privacy-masks.ts';
 import { sweepOrphans } from './camera/process-record.ts';
 import type { Clips } from './clips/clips.ts';
+import { ConfigReload } from './config-reload.ts';
 import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
 import { operationsOf } from './control/operations.ts';
@@ -27,35 +23,33 @@ import { HealthReport } from './health/health-report.ts';
 import { QuietLog } from './health/quiet-log.ts';
 import { SnapshotMaker } from './imaging/snapshot-maker.ts';
 import { LivePublisher } from './live/live-publisher.ts';
+import { CameraRack } from './rack/camera-rack.ts';
 import { AgentStatusMessage } from './reporting/agent-status.ts';
-import { CameraEvents } from './reporting/camera-events.ts';
-import { createSenses } from './reporting/camera-senses.ts';
-import { CameraSnapshots } from './reporting/camera-snapshots.ts';
 import { DroppedNotices } from './reporting/dropped-notices.ts';
 import { OpenEvents } from './reporting/open-events.ts';
 import { RetainedMessage } from './reporting/retained-message.ts';
 import { RuleEngine } from './rules/rule-engine.ts';
-import { DemoSensor } from './sensors/demo-sensor.ts';
-import { SiteBroker } from './sensors/site-broker.ts';
-import { openAdaptiveUplink, startAdaptiveUplink } from './uplink-parts.ts';
-import type { AckMeter } from './uplink/ack-meter.ts';
+import { createSensors, createSiteBroker } from './sensor-parts.ts';
+import {
+  createDataConnection,
+  createMediaConnection,
+  openAdaptiveUplink,
+  startAdaptiveUplink,
+} from './uplink-parts.ts';
 import type { AdaptiveUplink } from './uplink/adaptive-uplink.ts';
-import { MqttConnection } from './uplink/connection.ts';
+import type { MqttConnection } from './uplink/connection.ts';
 import { GapTeller } from './uplink/gap-teller.ts';
-import type { Offer } from './uplink/offer.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
 import { Spool } from './uplink/spool.ts';
 
-/** GOP rings of all cameras together; with more than sixteen cameras each gets less than its usual bound. */
-export const ALL_RINGS_MAX_BYTES = 256 * MIB;
-/** Of the second stream of a camera, while it is leased. */
-export const SUB_STREAM_RING_MAX_BYTES = 4 * MIB;
 const INVENTORY_COALESCE_MS = 500;
 const GOODBYE_MS = 1_000;
 
 export interface AgentOptions {
   config: AgentConfig;
+  /** Again, for a reload. @throws {AppError} CONFIG_INVALID */
+  readConfig: () => Promise<AgentConfig>;
   version: string;
   /** ULID of this run. */
   bootId: string;
@@ -69,9 +63,11 @@ export interface AgentOptions {
 /** Owns everything that it opens. */
 export class Agent {
   readonly #lifetime: Lifetime;
+  readonly #reload: ConfigReload;
 
-  private constructor(lifetime: Lifetime) {
+  private constructor(lifetime: Lifetime, reload: ConfigReload) {
     this.#lifetime = lifetime;
+    this.#reload = reload;
   }
 
   /**
@@ -84,12 +80,16 @@ export class Agent {
         options.logger.warn({ name, reason: messageOf(error) }, 'closing failed'),
     });
     try {
-      await startAll(options, lifetime);
-      return new Agent(lifetime);
+      return new Agent(lifetime, await startAll(options, lifetime));
     } catch (error) {
       await lifetime.close();
       throw error;
     }
+  }
+
+  /** Reads the configuration again: cameras and rules that are other ones change, nothing else does. Never rejects; one at a time. */
+  reload(): Promise<void> {
+    return this.#reload.reload();
   }
 
   /** Cameras stop, the spool is flushed, the server gets a goodbye; at most some seconds. Idempotent. */
@@ -102,14 +102,14 @@ export class Agent {
   }
 }
 
-async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void> {
-  const { config, version, bootId, logger, onRestart } = options;
+async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<ConfigReload> {
+  const { config, readConfig, version, bootId, logger, onRestart } = options;
   const address: AgentAddress = { site: config.site, agent: config.agent };
   const log = new QuietLog(logger);
   const status = new AgentStatusMessage({ address, version, bootId });
   const notices = new DroppedNotices(address, log);
 
-  // Owned in this order, and closed in the opposite one: commands, site broker, sensors, rules, clips, cameras, live, spool sender, goodbye, uplink, disk.
+  // Owned in this order, and closed in the opposite one: commands, sensors, rules, clips, live, cameras, spool sender, goodbye, uplink, disk.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
@@ -118,9 +118,9 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   const uplink = lifetime.own('uplink', await openAdaptiveUplink({ config, outbox, logger, log }));
   const data = lifetime.own(
     'data connection',
-    createDataConnection(options, status, notices.topic, uplink.data),
+    createDataConnection({ config, logger }, status, notices.topic, uplink.data),
   );
-  const media = lifetime.own('media connection', createMediaConnection(options));
+  const media = lifetime.own('media connection', createMediaConnection({ config, logger }));
   lifetime.onClose('goodbye', () => sayGoodbye(data, status));
   const { replayPercent } = config.spool;
   const sender = lifetime.own(
@@ -134,40 +134,31 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     }),
   );
   const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, sender, data, log));
-  const ffmpeg = await prepareFfmpeg(options);
-  const cameras = ffmpeg ? createCameras(options, ffmpeg) : [];
-  const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
-  const sources = encoders ? createSources(options, ffmpeg, cameras, encoders, uplink) : [];
-  lifetime.onClose(
-    'sub-streams',
-    async () => void (await Promise.all(sources.map((source) => source.close()))),
-  );
-  const live = lifetime.own('live publisher', createLivePublisher(options, sources, media, uplink));
-  const online = lifetime.own('status', createOnline(status, data, log));
-  const inventory = lifetime.own('inventory', createInventory(address, sources, data, log));
-  const maker = lifetime.own('snapshot maker', new SnapshotMaker());
-  lifetime.onClose('cameras', async () => void (await Promise.all(cameras.map((camera) => camera.close()))));
-  const snapshots = createSnapshots(options, cameras, maker, outbox, uplink, log);
-  for (const taker of snapshots.values()) lifetime.own('snapshots', taker);
   const openEvents = createOpenEvents(options, outbox, log);
   const tell = openEvents.tell.bind(openEvents);
-  const clips = await openClips({ config, cameras, encoders, spool, outbox, notices, tell, logger, log });
+  const ffmpeg = await prepareFfmpeg(options);
+  const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));
+  const video = ffmpeg && encoders && { ffmpeg, encoders };
+  const maker = lifetime.own('snapshot maker', new SnapshotMaker());
+  const rack = lifetime.own('cameras', createRack(options, { video, maker, outbox, tell, uplink, log }));
+  rack.exchange(config.cameras);
+  const live = lifetime.own('live publisher', createLivePublisher(options, rack, media, uplink));
+  const online = lifetime.own('status', createOnline(status, data, log));
+  const inventory = lifetime.own('inventory', createInventory(address, rack, data, log));
+  const clips = await openClips({ config, rack, encoders, spool, outbox, notices, tell, logger, log });
   if (clips) lifetime.own('clips', clips);
-  const rules = lifetime.own('rules', createRules(options, snapshots, clips, tell, log));
-  const senses = createSenses(config.cameras, cameras, {
-    snapshots,
-    tell: (camera, event) => {
-      rules.seeEvent(camera, event);
-      return tell(camera, event);
-    },
-    log,
-  });
-  for (const sense of senses.values()) lifetime.own('picture sense', sense);
-  const sensors = createSensors(options, outbox, rules);
+  const rules = lifetime.own('rules', createRules(options, rack, clips, tell, log));
+  rack.onReport(() => inventory.changed());
+  rack.onEvent(({ camera, event }) => rules.seeEvent(camera, event));
+  const sensors = createSensors(config, outbox, rules);
   for (const sensor of sensors) lifetime.own('sensor', sensor);
-  const siteBroker = createSiteBroker(options, outbox, rules);
+  const siteBroker = createSiteBroker({ config, outbox, rules, logger });
   if (siteBroker) lifetime.own('site broker', siteBroker);
   const clockWatch = lifetime.own('clock watch', createClockWatch(outbox, logger));
+  const reload = lifetime.own(
+    'reload',
+    new ConfigReload({ config, read: readConfig, rack, live, clips, rules, inventory, logger }),
+  );
   const read = healthReader({
     config,
     spool,
@@ -178,14 +169,12 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
     uplink,
     live,
     encoders,
-    cameras,
-    sources,
-    snapshots,
-    senses,
+    cameras: rack,
     notices,
     rules,
     siteBroker,
     clips,
+    reload,
   });
   const health = lifetime.own(
     'health',
@@ -193,14 +182,13 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
   );
 
   const publish = data.publish.bind(data);
-  const operations = operationsOf({ cameras: sources, snapshots, clips, clock: clockWatch, live });
+  const operations = operationsOf({ cameras: rack, clips, clock: clockWatch, live });
   const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
     else if (topic === notices.topic) notices.receive(payload);
   });
   lifetime.onClose('commands', unsubscribe);
-  followReports(cameras, inventory, outbox, rules);
   await openEvents.endLeft();
   // After an outage each waits for up to a minute by itself; who sees the site online shall not wait for its pictures.
   lifetime.onClose(
@@ -214,61 +202,54 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<void
 
   // From here on things happen by themselves. What speaks at each connect comes first, in the order in which it speaks.
   for (const part of [online, inventory, sender, gaps, health, live]) part.start();
-  encoders?.start();
   startAdaptiveUplink(uplink, { data, media, live, encoders, inventory, sender });
   clips?.start();
-  for (const part of [data, media, ...snapshots.values(), ...senses.values(), ...cameras, ...sensors])
-    part.start();
+  for (const part of [data, media, ...rack, ...sensors]) part.start();
   siteBroker?.start();
   clockWatch.start(spooledAtMs);
+  return reload;
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
   return Spool.open({ folder: join(config.dataDir, 'spool'), lanes: config.spool.lanes, logger });
 }
 
-function createDataConnection(
-  { config, logger }: AgentOptions,
-  status: AgentStatusMessage,
-  noticesTopic: string,
-  acks: AckMeter,
-): MqttConnection {
-  return new MqttConnection({
-    name: 'data',
-    url: config.uplink.url,
-    caPem: config.caPem,
-    clientId: config.agent,
-    username: config.agent,
-    password: config.secret,
-    will: () => ({ topic: status.topic, payload: status.encode('offline') }),
-    subscriptions: [topics.command(config), noticesTopic],
-    onAcked: (bytes, roundTripMs) => acks.acked(bytes, roundTripMs),
-    logger,
-  });
+interface RackNeeds {
+  video: { ffmpeg: FfmpegBinary; encoders: Encoders } | undefined;
+  maker: SnapshotMaker;
+  outbox: Outbox;
+  tell: OpenEvents['tell'];
+  uplink: AdaptiveUplink;
+  log: QuietLog;
 }
 
-function createMediaConnection({ config, logger }: AgentOptions): MqttConnection {
-  return new MqttConnection({
-    name: 'media',
-    url: config.uplink.mediaUrl,
-    caPem: config.caPem,
-    clientId: `${config.agent}:media`,
-    username: config.agent,
-    password: config.secret,
-    subscriptions: [topics.liveAck(config)],
+function createRack(
+  { config, logger }: AgentOptions,
+  { video, maker, outbox, tell, uplink, log }: RackNeeds,
+): CameraRack {
+  return new CameraRack({
+    video,
+    runDir: runDirOf(config),
+    ringKeepMs: (config.clips?.preRollSeconds ?? 0) * 1_000,
+    offer: () => uplink.offer,
+    maker,
+    keepSnapshot: (envelope) => outbox.snapshot(envelope),
+    tell,
+    put: (camera, event) => outbox.event(camera, event),
     logger,
+    log,
   });
 }
 
 function createLivePublisher(
   { config, logger }: AgentOptions,
-  sources: LiveCamera[],
+  rack: CameraRack,
   media: MqttConnection,
   uplink: AdaptiveUplink,
 ): LivePublisher {
   return new LivePublisher({
     address: config,
-    sources,
+    sources: { get: (id) => rack.get(id)?.live },
     media,
     stillsEpoch: Math.floor(Date.now() / 1_000),
     stillsIntervalMs: () => uplink.offer.stillsIntervalMs,
@@ -309,40 +290,17 @@ function createOnline(
 
 function createInventory(
   address: AgentAddress,
-  sources: LiveCamera[],
+  rack: CameraRack,
   connection: MqttConnection,
   log: QuietLog,
 ): RetainedMessage {
   return new RetainedMessage({
     topic: topics.cameras(address),
-    encode: () => encodeJson({ cameras: sources.map((source) => source.report()) }),
+    encode: () => encodeJson({ cameras: [...rack].map(({ live }) => live.report()) }),
     connection,
     coalesceMs: INVENTORY_COALESCE_MS,
     log,
   });
-}
-
-function createSnapshots(
-  { config }: AgentOptions,
-  cameras: Camera[],
-  maker: SnapshotMaker,
-  outbox: Outbox,
-  uplink: AdaptiveUplink,
-  log: QuietLog,
-): Map<string, CameraSnapshots> {
-  const takers = cameras.map((camera, index) => {
-    const intervalMs = (config.cameras[index]?.snapshotIntervalSeconds ?? 0) * 1_000;
-    return new CameraSnapshots({
-      camera,
-      intervalMs,
-      isHeld: () => !uplink.offer.hasSnapshots,
-      make: (picture, reason) =>
-        maker.make({ camera: camera.id, maskVersion: camera.masks.version, picture, reason }),
-      keep: (envelope) => outbox.snapshot(envelope),
-      log,
-    });
-  });
-  return new Map(takers.map((taker) => [taker.cameraId, taker]));
 }
 
 function createOpenEvents({ config }: AgentOptions, outbox: Outbox, log: QuietLog): OpenEvents {
@@ -352,138 +310,53 @@ function createOpenEvents({ config }: AgentOptions, outbox: Outbox, log: QuietLo
 
 function createRules(
   { config }: AgentOptions,
-  snapshots: ReadonlyMap<string, CameraSnapshots>,
+  rack: CameraRack,
   clips: Clips | undefined,
   tell: OpenEvents['tell'],
   log: QuietLog,
 ): RuleEngine {
   return new RuleEngine({
     rules: config.rules,
-    // The configuration was checked: there are no rules with other cameras, and none with clips where there are none.
-    takeSnapshot: (camera) => snapshots.get(camera)!.take('rule'),
-    recordClip: (camera, request) => clips!.record(camera, request),
+    takeSnapshot: async (camera) => {
+      const unit = rack.get(camera);
+      if (!unit) throw new AppError('NOT_FOUND', `there is no camera "${camera}"`);
+      return unit.snapshots.take('rule');
+    },
+    recordClip: async (camera, request) => {
+      // The configuration was checked, but that clips are recorded needs a restart.
+      if (!clips) throw new AppError('NOT_SUPPORTED', 'no clips are recorded before a restart');
+      return clips.record(camera, request);
+    },
     tell,
     log,
   });
 }
 
-function createSensors({ config }: AgentOptions, outbox: Outbox, rules: RuleEngine): DemoSensor[] {
-  return config.sensors.map(
-    ({ id, source, intervalSeconds }) =>
-      new DemoSensor({
-        kind: source === 'demo:climate' ? 'climate' : 'power',
-        intervalMs: intervalSeconds * 1_000,
-        onReading: (reading) => {
-          rules.seeReadings(id, [reading]);
-          // The outbox counts and logs a failure; there is nobody else to tell.
-          void outbox.reading(id, reading).catch(() => {});
-        },
-      }),
-  );
-}
-
-function createSiteBroker(
-  { config, logger }: AgentOptions,
-  outbox: Outbox,
-  rules: RuleEngine,
-): SiteBroker | undefined {
-  if (!config.siteBroker) return undefined;
-  return new SiteBroker({
-    site: config.site,
-    config: config.siteBroker,
-    reserved: config.sensors.map(({ id }) => id),
-    keep: (sensor, readings, how) => {
-      rules.seeReadings(sensor, readings);
-      return outbox.readings(sensor, readings, how);
-    },
-    logger,
-  });
-}
-
-function followReports(
-  cameras: Camera[],
-  inventory: RetainedMessage,
-  outbox: Outbox,
-  rules: RuleEngine,
-): void {
-  const events = new CameraEvents((camera, event) => {
-    rules.seeEvent(camera, event);
-    void outbox.event(camera, event).catch(() => {});
-  });
-  for (const camera of cameras) {
-    camera.onReport((report) => {
-      inventory.changed();
-      events.report(report);
-    });
-  }
-}
-
-/** @returns undefined where no camera needs one. */
+/**
+ * @returns undefined where none runs: without cameras that is no reason not to start.
+ * @throws {AppError} CONFIG_INVALID
+ */
 async function prepareFfmpeg({
   config,
   searchPath,
   logger,
 }: AgentOptions): Promise<FfmpegBinary | undefined> {
-  if (config.cameras.length === 0) return undefined;
   await sweepOrphans({ runDir: runDirOf(config), logger });
-  const ffmpeg = await findFfmpeg({ configuredPath: config.ffmpegPath, searchPath, dataDir: config.dataDir });
-  logger.info({ ffmpeg: ffmpeg.path, version: ffmpeg.version, origin: ffmpeg.origin }, 'ffmpeg found');
-  if (!ffmpeg.canHideUrl && config.cameras.some(hasPassword)) {
-    logger.warn(
-      { version: ffmpeg.version },
-      'with an ffmpeg before 5.0 the passwords of cameras can be seen in the list of processes of this gateway',
-    );
+  const { ffmpegPath: configuredPath, dataDir } = config;
+  try {
+    const ffmpeg = await findFfmpeg({ configuredPath, searchPath, dataDir });
+    logger.info({ ffmpeg: ffmpeg.path, version: ffmpeg.version, origin: ffmpeg.origin }, 'ffmpeg found');
+    return ffmpeg;
+  } catch (error) {
+    if (config.cameras.length > 0) throw error;
+    logger.warn({ reason: messageOf(error) }, 'there is no ffmpeg, which cameras would need');
+    return undefined;
   }
-  return ffmpeg;
-}
-
-function createCameras({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Camera[] {
-  const runDir = runDirOf(config);
-  const ringKeepMs = (config.clips?.preRollSeconds ?? 0) * 1_000;
-  const ringMaxBytes = Math.min(GOP_RING_MAX_BYTES, Math.floor(ALL_RINGS_MAX_BYTES / config.cameras.length));
-  return config.cameras.map(
-    ({ id, name = id, source, transport, masks: areas }) =>
-      new Camera({
-        id,
-        name,
-        source,
-        transport,
-        masks: privacyMasks(areas),
-        ffmpeg,
-        runDir,
-        ringMaxBytes,
-        ringKeepMs,
-        logger,
-      }),
-  );
-}
-
-function createSources(
-  { config, logger }: AgentOptions,
-  ffmpeg: FfmpegBinary,
-  cameras: Camera[],
-  encoders: Encoders,
-  uplink: AdaptiveUplink,
-): LiveCamera[] {
-  const runDir = runDirOf(config);
-  return cameras.map((camera, index) => {
-    const { id, name = id, subStream, transport } = config.cameras[index]!;
-    const { epochs, masks } = camera;
-    const shared = { id, name, transport, masks, ffmpeg, runDir, epochs, logger };
-    const ofSubStream = { hasPictures: false, ringMaxBytes: SUB_STREAM_RING_MAX_BYTES };
-    const createSubStream = subStream && (() => new Camera({ ...shared, ...ofSubStream, source: subStream }));
-    const offer = (): Offer => uplink.offer;
-    return new LiveCamera({ camera, encoders, offer, createSubStream: createSubStream || undefined, logger });
-  });
 }
 
 function createEncoders({ config, logger }: AgentOptions, ffmpeg: FfmpegBinary): Encoders {
   const { encoder: setting, encoders } = config;
   return new Encoders({ ffmpeg, setting, ...encoders, runDir: runDirOf(config), logger });
-}
-
-function hasPassword({ source, subStream = '' }: AgentConfig['cameras'][number]): boolean {
-  return [source, subStream].some((url) => redact(url) !== url);
 }
 
 function runDirOf({ dataDir }: AgentConfig): string {

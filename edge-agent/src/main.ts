@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact } from '@sitecast/shared/node/logger';
 import { stopSignal } from '@sitecast/shared/node/stop-signal';
+import { ReloadRequests } from './reload-requests.ts';
 
 /** By their meaning in sysexits.h. */
 const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
@@ -17,7 +18,12 @@ if (process.argv.some((argument) => argument.includes('@'))) process.title = 'si
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
-const stopping = stopSignal({ deadlineMs: STOP_DEADLINE_MS });
+const reloads = new ReloadRequests();
+const stopping = stopSignal({
+  deadlineMs: STOP_DEADLINE_MS,
+  // The other verbs have nothing to read again: for them it is a closed terminal.
+  onHangup: process.argv[2] === 'run' ? () => reloads.request() : undefined,
+});
 
 function fail(error: unknown): never {
   process.stderr.write(`sitecast-agent: ${redact(messageOf(error))}\n`);
@@ -51,7 +57,9 @@ const program = new Command('sitecast-agent')
 
 program
   .command('run')
-  .description('run the agent until SIGTERM or SIGINT; a second signal ends it at once')
+  .description(
+    'run the agent until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the configuration again',
+  )
   .requiredOption('-c, --config <file>', 'configuration file; agent.example.yaml explains every key')
   .addOption(
     new Option('--log-level <level>', 'of the JSON lines on standard error')
@@ -70,7 +78,7 @@ Exit codes: 0 stopped, or restart asked for by the server; 1 failure; 64 wrong u
   .action(async ({ config, logLevel }: { config: string; logLevel: string }) => {
     // Only now: help and version need neither sharp nor mqtt.
     const { run } = await import('./commands/run.ts');
-    await run({ configPath: config, logLevel, env: process.env, version, signal: stopping });
+    await run({ configPath: config, logLevel, env: process.env, version, signal: stopping, reloads });
   });
 
 program

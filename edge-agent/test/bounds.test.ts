@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MAX_CAMERAS_PER_AGENT, MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
-import { ALL_RINGS_MAX_BYTES, SUB_STREAM_RING_MAX_BYTES } from '../src/agent.ts';
 import {
   STDERR_LINE_CHARACTERS,
   STDERR_LINES,
@@ -38,6 +37,8 @@ import {
   UNCONFIRMED_MAX_BYTES_A_CAMERA,
 } from '../src/preview/viewer-stream.ts';
 import { MAX_TRACKS } from '../src/probe/stream-log.ts';
+import { ALL_RINGS_MAX_BYTES } from '../src/rack/camera-rack.ts';
+import { SUB_STREAM_RING_MAX_BYTES } from '../src/rack/camera-unit.ts';
 import { MAX_ACTIONS, MAX_RULES } from '../src/rules/rule.ts';
 import { MAX_WAITING } from '../src/rules/rule-engine.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';

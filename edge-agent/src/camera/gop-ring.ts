@@ -28,7 +28,7 @@ interface Gop {
 }
 
 export class GopRing {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #keepMs: number;
   readonly #clock: Clock;
   #gops: Gop[] = [];
@@ -49,6 +49,16 @@ export class GopRing {
   /** False while the newest GOP is longer than the ring: what follows its held start cannot be decoded after it. */
   get isNewestGopComplete(): boolean {
     return this.#isNewestComplete;
+  }
+
+  /** What is too much now goes at once: the oldest GOPs, then the end of the newest. */
+  resize(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
+    while (this.#bytes > maxBytes && this.#gops.length > 1) {
+      this.#dropOldest();
+      this.counters.gopsDropped += 1;
+    }
+    while (this.#bytes > maxBytes) this.#dropNewestFragment();
   }
 
   push(fragment: Fragment): void {
@@ -99,6 +109,15 @@ export class GopRing {
       this.counters.gopsDropped += 1;
     }
     return true;
+  }
+
+  #dropNewestFragment(): void {
+    const newest = this.#gops.at(-1);
+    const bytes = newest?.fragments.pop()?.bytes.length ?? 0;
+    if (newest) newest.bytes -= bytes;
+    this.#bytes -= bytes;
+    this.#isNewestComplete = false;
+    this.counters.fragmentsRefused += 1;
   }
 
   #dropOldest(): void {

@@ -17,7 +17,8 @@ const GRACE_MS = 15_000;
 const WRITE_AT_ONCE = 64;
 
 /** Why a clip ended: `complete` as it was asked for, `changed` with the capture, `silent` because nothing came any more. */
-export type ClipEnd = 'complete' | 'full' | 'changed' | 'silent' | 'disk-slow' | 'failed' | 'stopped';
+export type ClipEnd =
+  'complete' | 'full' | 'changed' | 'silent' | 'disk-slow' | 'failed' | 'reconfigured' | 'stopped';
 
 export interface RecordedClip {
   end: ClipEnd;
@@ -90,8 +91,8 @@ export class ClipRecorder {
   }
 
   /** Ends it with what there is. */
-  stop(): void {
-    this.#endWith('stopped');
+  stop(why: 'reconfigured' | 'stopped' = 'stopped'): void {
+    this.#endWith(why);
   }
 
   #wait(): void {

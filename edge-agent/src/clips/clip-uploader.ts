@@ -85,6 +85,12 @@ export class ClipUploader {
     else void store.update(id, { upload: 'refused' });
   }
 
+  /** It must not leave the gateway any more. What of it is in the spool leaves; without the rest it is no clip. */
+  withhold(id: string): void {
+    if (this.#upload?.clip.id === id) this.#end({ upload: 'none' });
+    else void this.#options.store.update(id, { upload: 'none' });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();

@@ -19,12 +19,13 @@ export const MAX_RECORDINGS = 4;
 
 export interface ClipsOptions {
   settings: ClipSettings;
-  cameras: ReadonlyMap<string, ClipCamera>;
+  /** By id; asked each time. */
+  cameras: { get(id: string): ClipCamera | undefined };
   /** @throws {AppError} CAMERA_OFFLINE, ENCODER_LIMIT */
   openSource: (camera: ClipCamera) => ClipSource;
   store: ClipStore;
   /** Owned from here on. */
-  uploads: Pick<ClipUploader, 'start' | 'wake' | 'close' | 'counters'>;
+  uploads: Pick<ClipUploader, 'start' | 'wake' | 'withhold' | 'close' | 'counters'>;
   /** Resolves when the event is durable. */
   tell: (camera: string, event: CameraEvent) => Promise<void>;
   log: QuietLog;
@@ -42,6 +43,8 @@ interface Recording {
   camera: string;
   recorder: ClipRecorder;
   isUploaded: boolean;
+  /** Of the camera as it is recorded. */
+  maskVersion: number;
   /** Resolves when it is noted on the disk. */
   begun: Promise<void>;
   done: Promise<void>;
@@ -54,6 +57,7 @@ const WORDS: Record<ClipEnd, string> = {
   silent: ', cut because no picture came any more',
   'disk-slow': ', cut because the disk was too slow',
   failed: ', cut because the rest could not be written',
+  reconfigured: ', cut because its camera got other settings',
   stopped: ', cut because the agent stopped',
 };
 
@@ -71,17 +75,14 @@ export class Clips {
   }
 
   start(): void {
-    const { store, uploads, log } = this.#options;
-    for (const clip of store.wanted) {
-      if (this.#mayLeave(clip)) continue;
-      log.warn(
-        'CLIP_MASKS',
-        { clip: clip.id, camera: clip.camera },
-        'a clip is not uploaded: its masks are others',
-      );
-      void store.update(clip.id, { upload: 'none' });
-    }
-    uploads.start();
+    this.#withholdUnmasked();
+    this.#options.uploads.start();
+  }
+
+  /** There are other cameras in the place of these: what is being recorded of them ends with what there is. */
+  camerasChanged(ids: ReadonlySet<string>): void {
+    for (const { camera, recorder } of this.#recordings) if (ids.has(camera)) recorder.stop('reconfigured');
+    this.#withholdUnmasked();
   }
 
   /**
@@ -153,8 +154,17 @@ export class Clips {
     await this.#options.store.close();
   }
 
+  #withholdUnmasked(): void {
+    const { store, uploads, log } = this.#options;
+    for (const { id, camera, maskVersion } of store.wanted) {
+      if (this.#mayLeave({ camera, maskVersion })) continue;
+      log.warn('CLIP_MASKS', { clip: id, camera }, 'a clip is not uploaded: its masks are others');
+      uploads.withhold(id);
+    }
+  }
+
   /** What was recorded before a camera got its masks may show what they hide. */
-  #mayLeave({ camera, maskVersion }: StoredClip): boolean {
+  #mayLeave({ camera, maskVersion }: Pick<StoredClip, 'camera' | 'maskVersion'>): boolean {
     const masks = this.#options.cameras.get(camera)?.masks;
     return !masks || masks.areas.length === 0 || masks.version === maskVersion;
   }
@@ -185,6 +195,7 @@ export class Clips {
       camera: cameraId,
       recorder,
       isUploaded,
+      maskVersion,
       begun,
       done: Promise.resolve(),
     };
@@ -228,16 +239,17 @@ export class Clips {
     event: CameraEvent,
   ): Promise<CameraEvent> {
     const { store, uploads, log } = this.#options;
-    const { id, camera } = recording;
+    const { id, camera, maskVersion } = recording;
     try {
       const { end, picture, durationMs, startedAtMs } = await recorded;
       const startedAt = new Date(startedAtMs).toISOString();
       // Somebody may have asked for it meanwhile.
-      const upload = recording.isUploaded ? 'wanted' : 'none';
+      const isUploaded = recording.isUploaded && this.#mayLeave({ camera, maskVersion });
+      const upload = isUploaded ? 'wanted' : 'none';
       const { codec, width, height } = picture;
       const clip = await store.finish(id, { startedAt, upload, codec, width, height }, durationMs);
       this.#counters.recorded += 1;
-      if (recording.isUploaded) uploads.wake();
+      if (isUploaded) uploads.wake();
       return { ...event, until: endOf(event.at, clip), detail: `${sizeOf(clip)}${WORDS[end]}` };
     } catch (error) {
       this.#counters.failed += 1;

@@ -8,21 +8,25 @@ import type { Clips } from '../clips/clips.ts';
 import type { LeaseKey } from '../live/lease-book.ts';
 import type { Operations } from './command-desk.ts';
 
+interface OperableCamera {
+  live: { report(): CameraReport };
+  snapshots: { take(reason: SnapshotReason): Promise<string> };
+}
+
 export interface OperationParts {
-  cameras: Iterable<{ readonly id: string; report(): CameraReport }>;
-  snapshots: ReadonlyMap<string, { take(reason: SnapshotReason): Promise<string> }>;
+  /** By id; asked each time. */
+  cameras: { get(id: string): OperableCamera | undefined };
   /** undefined where the settings have no clips. */
   clips: Pick<Clips, 'record' | 'requestUpload'> | undefined;
   clock: { answered(healthAt: string, serverAt: string): void };
   live: { lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult>; release(key: LeaseKey): void };
 }
 
-export function operationsOf({ cameras, snapshots, clips, clock, live }: OperationParts): Operations {
-  const byId = new Map([...cameras].map((camera) => [camera.id, camera]));
-  const find = <T>(parts: ReadonlyMap<string, T>, id: string): T => {
-    const part = parts.get(id);
-    if (part === undefined) throw new AppError('NOT_FOUND', `there is no camera "${id}"`);
-    return part;
+export function operationsOf({ cameras, clips, clock, live }: OperationParts): Operations {
+  const find = (id: string): OperableCamera => {
+    const camera = cameras.get(id);
+    if (camera === undefined) throw new AppError('NOT_FOUND', `there is no camera "${id}"`);
+    return camera;
   };
   const expectClips = (): Pick<Clips, 'record' | 'requestUpload'> => {
     if (clips) return clips;
@@ -32,7 +36,7 @@ export function operationsOf({ cameras, snapshots, clips, clock, live }: Operati
     'live.lease': ({ camera, profile, ttlMs }) => live.lease({ camera, profile }, ttlMs),
     'live.release': async ({ camera, profile }) => live.release({ camera, profile }),
     snapshot: async ({ camera }): Promise<SnapshotResult> => ({
-      snapshotId: await find(snapshots, camera).take('command'),
+      snapshotId: await find(camera).snapshots.take('command'),
     }),
     clip: async ({ camera, upload }): Promise<ClipResult> => ({
       // Not asked for, it is as the settings say.
@@ -44,7 +48,7 @@ export function operationsOf({ cameras, snapshots, clips, clock, live }: Operati
     'clip.upload': async ({ clipId }) => expectClips().requestUpload(clipId),
     clock: async ({ healthAt, serverAt }) => clock.answered(healthAt, serverAt),
     // The camera is always being read, so its state is the test.
-    'camera.test': async ({ camera }) => find(byId, camera).report(),
+    'camera.test': async ({ camera }) => find(camera).live.report(),
     'config.apply': async () => {
       throw new AppError('NOT_SUPPORTED', 'the configuration of this agent is changed in its file');
     },

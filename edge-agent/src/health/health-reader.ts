@@ -2,6 +2,7 @@
 
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Camera } from '../camera/camera.ts';
+import type { ConfigReload } from '../config-reload.ts';
 import type { Encoders } from '../camera/encoder/encoders.ts';
 import { rssBytesOf } from '../camera/process-usage.ts';
 import type { LiveCamera } from '../camera/live-camera.ts';
@@ -20,6 +21,14 @@ import type { ClockWatch } from './clock-watch.ts';
 import { Gateway } from './gateway.ts';
 import { ProcessReadings, type WatchedProcess } from './process-readings.ts';
 
+interface CameraReadings {
+  readonly id: string;
+  camera: Pick<Camera, 'counters' | 'ring' | 'capturePid'>;
+  live: Pick<LiveCamera, 'subStreamPid'>;
+  snapshots: Pick<CameraSnapshots, 'snapshots'>;
+  sense: Pick<CameraSense, 'counters' | 'conditions'> | undefined;
+}
+
 export interface HealthSources {
   config: { dataDir: string };
   spool: Pick<Spool, 'stats'>;
@@ -29,23 +38,22 @@ export interface HealthSources {
   media: Pick<MqttConnection, 'counters'>;
   uplink: Pick<AdaptiveUplink, 'health'>;
   live: Pick<LivePublisher, 'framesDropped'>;
-  /** undefined on an agent without cameras. */
+  /** undefined on an agent without ffmpeg. */
   encoders: Pick<Encoders, 'running' | 'chosen' | 'maxProcesses' | 'leasesRefused' | 'counters'> | undefined;
-  cameras: Pick<Camera, 'id' | 'counters' | 'ring' | 'capturePid'>[];
-  sources: Pick<LiveCamera, 'id' | 'subStreamPid'>[];
-  snapshots: ReadonlyMap<string, Pick<CameraSnapshots, 'snapshots'>>;
-  senses: ReadonlyMap<string, Pick<CameraSense, 'counters' | 'conditions'>>;
+  /** Those of now, each time. */
+  cameras: Iterable<CameraReadings>;
   notices: Pick<DroppedNotices, 'noticesReceived'>;
   rules: Pick<RuleEngine, 'health'>;
   siteBroker: Pick<SiteBroker, 'health'> | undefined;
   clips: Pick<Clips, 'health'> | undefined;
+  reload: Pick<ConfigReload, 'health'>;
 }
 
 /** @returns reads everything but the time. */
 export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHealth, 'at'>> {
   const { config, spool, sender, clockWatch, data, media, uplink, live, notices, rules, siteBroker } =
     sources;
-  const { clips, encoders } = sources;
+  const { clips, encoders, reload } = sources;
   const processes = new ProcessReadings();
   const gateway = new Gateway(config.dataDir);
   return async () => ({
@@ -68,30 +76,32 @@ export function healthReader(sources: HealthSources): () => Promise<Omit<AgentHe
     rules: rules.health(),
     ...(siteBroker && { siteBroker: siteBroker.health() }),
     ...(clips && { clips: clips.health() }),
+    reload: reload.health,
   });
 }
 
-function readCameras({ cameras, snapshots, senses }: HealthSources): AgentHealth['cameras'] {
-  return cameras.map((camera) => ({
-    id: camera.id,
+function readCameras({ cameras }: HealthSources): AgentHealth['cameras'] {
+  return [...cameras].map(({ id, camera, snapshots, sense }) => ({
+    id,
     restarts: camera.counters.restarts,
     accessUnits: camera.counters.accessUnits,
     keyframes: camera.counters.keyframes,
-    snapshots: snapshots.get(camera.id)?.snapshots ?? 0,
+    snapshots: snapshots.snapshots,
     ringBytes: camera.ring.bytes,
     processRssBytes: camera.capturePid === undefined ? 0 : rssBytesOf(camera.capturePid),
-    picturesLooked: senses.get(camera.id)?.counters.picturesLooked ?? 0,
-    picturesSkipped: senses.get(camera.id)?.counters.picturesSkipped ?? 0,
-    conditions: senses.get(camera.id)?.conditions ?? [],
+    picturesLooked: sense?.counters.picturesLooked ?? 0,
+    picturesSkipped: sense?.counters.picturesSkipped ?? 0,
+    conditions: sense?.conditions ?? [],
   }));
 }
 
-function processesOf({ cameras, sources, encoders }: HealthSources): WatchedProcess[] {
-  const captures = cameras.flatMap(({ id: camera, capturePid: pid }) =>
-    pid === undefined ? [] : [{ camera, profile: null, encoder: null, pid }],
+function processesOf({ cameras, encoders }: HealthSources): WatchedProcess[] {
+  const units = [...cameras];
+  const captures = units.flatMap(({ id, camera: { capturePid: pid } }) =>
+    pid === undefined ? [] : [{ camera: id, profile: null, encoder: null, pid }],
   );
-  const subStreams = sources.flatMap(({ id: camera, subStreamPid: pid }) =>
-    pid === undefined ? [] : [{ camera, profile: 'low' as const, encoder: null, pid }],
+  const subStreams = units.flatMap(({ id, live: { subStreamPid: pid } }) =>
+    pid === undefined ? [] : [{ camera: id, profile: 'low' as const, encoder: null, pid }],
   );
   const encoding = (encoders?.running ?? []).flatMap(({ camera, profile, process }) =>
     process === undefined ? [] : [{ camera, profile, ...process }],

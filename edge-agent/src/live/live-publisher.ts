@@ -1,6 +1,7 @@
 // Sends what is leased, and only that, over the media connection.
 
 import { liveAck, streamName, type LeaseResult } from '@sitecast/shared/protocol/commands';
+import { PROFILES } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
@@ -34,7 +35,8 @@ export interface MediaPort {
 
 export interface LivePublisherOptions {
   address: AgentAddress;
-  sources: Iterable<LiveSource>;
+  /** By id of the camera; asked each time. */
+  sources: { get(camera: string): LiveSource | undefined };
   media: MediaPort;
   /** Of stills; another one at each start of the agent. */
   stillsEpoch: number;
@@ -61,27 +63,28 @@ interface ActiveStream {
 export class LivePublisher {
   readonly #options: LivePublisherOptions;
   readonly #clock: Clock;
-  readonly #sources: Map<string, LiveSource>;
   readonly #leases: LeaseBook;
   readonly #active = new Map<string, ActiveStream>();
   readonly #senders = new Map<string, FrameSender>();
+  /** By senders of cameras that are gone. */
+  readonly #before = { framesDropped: 0, timesLate: 0 };
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: LivePublisherOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#sources = new Map([...options.sources].map((source) => [source.id, source]));
     this.#leases = new LeaseBook({ clock: this.#clock, onEnd: (key) => this.#stop(key) });
   }
 
   get framesDropped(): number {
-    let dropped = 0;
+    let dropped = this.#before.framesDropped;
     for (const sender of this.#senders.values()) dropped += sender.framesDropped;
     return dropped;
   }
 
   traffic(): LiveTraffic {
-    const traffic: LiveTraffic = { highest: undefined, streams: 0, lagMs: 0, timesLate: 0 };
+    const { timesLate } = this.#before;
+    const traffic: LiveTraffic = { highest: undefined, streams: 0, lagMs: 0, timesLate };
     for (const sender of this.#senders.values()) traffic.timesLate += sender.timesLate;
     for (const { key, sender, withdrawnAtMs } of this.#active.values()) {
       // Stills leave out by themselves what the uplink has no room for.
@@ -97,7 +100,7 @@ export class LivePublisher {
   /** Ends what cameras do not offer any more, at once: it takes what something smaller needs. */
   offersChanged(): void {
     for (const [name, active] of this.#active) {
-      const report = this.#sources.get(active.key.camera)?.report();
+      const report = this.#options.sources.get(active.key.camera)?.report();
       if (active.withdrawnAtMs !== undefined || report?.profiles.includes(active.key.profile)) continue;
       active.withdrawnAtMs = this.#clock.monotonicMs();
       active.stream.close();
@@ -126,7 +129,7 @@ export class LivePublisher {
    * ENCODER_LIMIT; ENCODER_FAILED.
    */
   async lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult> {
-    const source = this.#sources.get(key.camera);
+    const source = this.#options.sources.get(key.camera);
     if (!source) throw new AppError('NOT_FOUND', `there is no camera "${key.camera}"`);
     const running = this.#active.get(streamName(key.camera, key.profile));
     if (running?.withdrawnAtMs !== undefined) return this.#renewWithdrawn(key, running, ttlMs);
@@ -144,6 +147,18 @@ export class LivePublisher {
 
   release(key: LeaseKey): void {
     this.#leases.release(key);
+  }
+
+  /** A camera is no longer there, or another one in its place: its streams end, and nothing is remembered of it. */
+  forget(camera: string): void {
+    for (const profile of PROFILES) {
+      const name = streamName(camera, profile);
+      this.#leases.release({ camera, profile });
+      const { framesDropped = 0, timesLate = 0 } = this.#senders.get(name) ?? {};
+      this.#before.framesDropped += framesDropped;
+      this.#before.timesLate += timesLate;
+      this.#senders.delete(name);
+    }
   }
 
   close(): void {

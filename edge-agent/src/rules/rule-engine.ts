@@ -2,6 +2,7 @@
 //
 // An event that a rule makes fires no rule, so that two of them cannot keep each other going.
 
+import { isDeepStrictEqual } from 'node:util';
 import { ulid } from 'ulid';
 import type { ClipReason } from '@sitecast/shared/protocol/clip-chunk';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
@@ -45,14 +46,25 @@ interface RuleState {
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
   readonly #clock: Clock;
-  readonly #states: RuleState[];
+  #states: readonly RuleState[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#states = options.rules.map((rule) => this.#newState(rule));
+    this.apply(options.rules);
+  }
+
+  /** These rules from now on. One that was the same goes on; of the others what goes on ends. */
+  apply(rules: readonly Rule[]): void {
+    const before = new Map(this.#states.map((state) => [state.rule.id, state]));
+    const after = rules.map((rule) => {
+      const known = before.get(rule.id);
+      return known && isDeepStrictEqual(known.rule, rule) ? known : this.#newState(rule);
+    });
+    for (const state of this.#states) if (!after.includes(state)) this.#end(state);
+    this.#states = after;
   }
 
   /** Of a sensor, in the order in which they came. */
@@ -90,11 +102,13 @@ export class RuleEngine {
 
   /** Resolves when what the rules began is done, and the events that go on have ended. Idempotent. */
   async close(): Promise<void> {
-    for (const state of this.#states) {
-      state.threshold?.close();
-      this.#endEvents(state);
-    }
+    this.apply([]);
     await this.#turn;
+  }
+
+  #end(state: RuleState): void {
+    state.threshold?.close();
+    this.#endEvents(state);
   }
 
   #newState(rule: Rule): RuleState {

@@ -103,6 +103,19 @@ describe('GopRing', () => {
     expect(ring.bytes).toBeLessThanOrEqual(140);
   });
 
+  it('given less room drops the oldest GOPs first, then the end of the newest', () => {
+    const ring = ringOf('KppKpp', 60);
+    ring.resize(45);
+    expect([ring.bytes, sequences(ring), ring.isNewestGopComplete]).toEqual([30, [3, 4, 5], true]);
+    ring.resize(25);
+    expect([ring.bytes, sequences(ring), ring.isNewestGopComplete]).toEqual([20, [3, 4], false]);
+    for (const fragment of fragments('pKp', 10, 6)) ring.push(fragment);
+    expect([sequences(ring), ring.isNewestGopComplete]).toEqual([[7, 8], true]);
+    ring.resize(60);
+    for (const fragment of fragments('pppp', 10, 9)) ring.push(fragment);
+    expect(ring.bytes).toBe(60);
+  });
+
   it('forgets everything when the capture ends', () => {
     const ring = ringOf('Kpp', 1_000);
     ring.clear();

@@ -72,7 +72,8 @@ interface Told {
   event: CameraEvent;
 }
 
-async function openClips(cameras: ScriptedCamera[], { maxProcesses = 2, ...settings } = {}) {
+async function openClips(given: ScriptedCamera[], { maxProcesses = 2, ...settings } = {}) {
+  const cameras = new Map(given.map((camera) => [camera.id, camera]));
   const all = clipSettings.parse({ preRollSeconds: 3, postRollSeconds: 2, maxSeconds: 20, ...settings });
   const bounds = { quotaBytes: all.quotaBytes, maxClipBytes: all.maxBytes };
   const store = await ClipStore.open({ folder, ...bounds, logger: silentLogger });
@@ -81,13 +82,14 @@ async function openClips(cameras: ScriptedCamera[], { maxProcesses = 2, ...setti
   let woken = 0;
   const clips = new Clips({
     settings: all,
-    cameras: new Map(cameras.map((camera) => [camera.id, camera])),
+    cameras,
     openSource: (camera) =>
       openClipSource({ camera, preRollMs: 3_000, encoders, clock, logger: silentLogger }),
     store,
     uploads: {
       start: () => {},
       wake: () => void (woken += 1),
+      withhold: (id) => void store.update(id, { upload: 'none' }),
       close: async () => {},
       counters: { uploaded: 0, uploadsRefused: 0 },
     },
@@ -101,7 +103,7 @@ async function openClips(cameras: ScriptedCamera[], { maxProcesses = 2, ...setti
   });
   const ends = (): CameraEvent[] => told.flatMap(({ event }) => (event.until === null ? [] : [event]));
   const ended = (count: number): Promise<unknown> => waitFor(() => ends().length === count, `${count} ends`);
-  return { clips, store, told, runs, ends, ended, woken: () => woken };
+  return { cameras, clips, store, told, runs, ends, ended, woken: () => woken };
 }
 
 const byRule = { reason: 'rule' } as const;
@@ -291,6 +293,37 @@ describe('a clip of a camera with privacy masks', () => {
       code: 'CLIP_MASKS',
       retryable: false,
     });
+  });
+
+  test('that is recorded while its camera gets masks ends with what there is, and does not leave the gateway', async () => {
+    const [open, masked, back] = [
+      new ScriptedCamera('front'),
+      new ScriptedCamera('front', masks),
+      new ScriptedCamera('back'),
+    ];
+    const { cameras, clips, store, ends, ended } = await openClips([open, back]);
+    open.live(2);
+    back.live(2);
+    const earlier = await clips.record('front', { ...byRule, upload: 'always' });
+    open.live(4);
+    await ended(1);
+    const cut = await clips.record('front', { ...byRule, upload: 'always' });
+    const untouched = await clips.record('back', { ...byRule, upload: 'always' });
+    open.live(1);
+    back.live(1);
+    cameras.set('front', masked);
+    clips.camerasChanged(new Set(['front']));
+    await ended(2);
+    expect(open.listeners).toBe(0);
+    expect(ends()[1]).toMatchObject({
+      clipId: cut,
+      detail: expect.stringMatching(/, cut because its camera got other settings$/),
+    });
+    expect([earlier, cut].map((id) => store.find(id)?.upload)).toEqual(['none', 'none']);
+    back.live(3);
+    await ended(3);
+    expect(store.find(untouched)?.upload).toBe('wanted');
+    await expect(clips.record('front', byRule)).rejects.toMatchObject({ code: 'CAMERA_OFFLINE' });
   });
 
   test('that the encoder cannot make is no clip at all', async () => {

@@ -2,6 +2,7 @@ import { ulid } from 'ulid';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { reply, type Reply } from '@sitecast/shared/protocol/commands';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import {
   CommandDesk,
@@ -43,6 +44,10 @@ beforeEach(() => {
 });
 
 function openDesk(): void {
+  const report = (): CameraReport => ({
+    ...{ id: 'front', name: 'Front', state: 'live', since: '2026-01-01T00:00:00.000Z', profiles: ['main'] },
+    ...{ reason: null, detail: null, codec: null, width: null, height: null, fps: null },
+  });
   const take = (): Promise<string> => {
     snapshotsTaken += 1;
     return takeSnapshot();
@@ -55,8 +60,7 @@ function openDesk(): void {
     },
     operations: operationsOf({
       clock: { answered: () => {} },
-      cameras: [],
-      snapshots: new Map([['front', { take }]]),
+      cameras: new Map([['front', { live: { report }, snapshots: { take } }]]),
       clips,
       live: {
         lease: () => {
@@ -83,6 +87,15 @@ describe('CommandDesk', () => {
   test('carries a command out and answers with its result', async () => {
     const id = send('snapshot', { camera: 'front' });
     expect(await replyTo(id)).toMatchObject({ ok: true, result: { snapshotId: expect.any(String) } });
+  });
+
+  test('tests a camera that there is, and knows no other', async () => {
+    const known = await replyTo(send('camera.test', { camera: 'front' }));
+    expect(known).toMatchObject({ ok: true, result: { id: 'front', state: 'live' } });
+    for (const op of ['camera.test', 'snapshot']) {
+      const unknown = await replyTo(send(op, { camera: 'gone' }));
+      expect(unknown).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
+    }
   });
 
   test('carries the same command out once, however often it comes, and answers each time', async () => {

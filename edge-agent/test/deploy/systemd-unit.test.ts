@@ -17,6 +17,8 @@ const EXPOSURE_MAX = 20;
 async function unitOfThisMachine(): Promise<string> {
   const text = await readFile(UNIT, 'utf8');
   expect(text).toContain(`ExecStart=${AS_INSTALLED} run --config /etc/sitecast/agent.yaml\n`);
+  // What the agent does with it: test/integration/reload.test.ts.
+  expect(text).toContain('ExecReload=/bin/kill -HUP $MAINPID\n');
   const path = join(await temporaryFolder(), 'sitecast-agent.service');
   await writeFile(path, text.replace(AS_INSTALLED, `${process.execPath} ${PROGRAM}`));
   return path;

@@ -54,7 +54,13 @@ async function openSite(ffmpeg: FfmpegBinary, source: string, masks: PrivacyMask
     openSource: (of) =>
       openClipSource({ camera: of, preRollMs, encoders, clock: systemClock, logger: silentLogger }),
     store,
-    uploads: { start() {}, wake() {}, close: async () => {}, counters: { uploaded: 0, uploadsRefused: 0 } },
+    uploads: {
+      start() {},
+      wake() {},
+      withhold() {},
+      close: async () => {},
+      counters: { uploaded: 0, uploadsRefused: 0 },
+    },
     tell: async (_camera, event) => void told.push(event),
     log: new QuietLog(silentLogger),
   });

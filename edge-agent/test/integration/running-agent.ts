@@ -11,6 +11,12 @@ import { expect, onTestFinished } from 'vitest';
 import { reply, type Reply } from '@sitecast/shared/protocol/commands';
 import { decodeFrame, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
+import {
+  agentHealth,
+  cameraInventory,
+  type AgentHealth,
+  type CameraReport,
+} from '@sitecast/shared/protocol/status';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { MqttConnection } from '../../src/uplink/connection.ts';
@@ -88,8 +94,19 @@ export class FakeServer {
     return this.messages.filter((message) => message.topic === topic).map(({ payload }) => payload);
   }
 
-  frames(profile: Profile): Frame[] {
-    return this.of(topics.live(address, 'front', profile)).map(decodeFrame);
+  frames(profile: Profile, camera = 'front'): Frame[] {
+    return this.of(topics.live(address, camera, profile)).map(decodeFrame);
+  }
+
+  /** The newest list of cameras; empty before the first. */
+  cameras(): CameraReport[] {
+    const newest = this.of(topics.cameras(address)).at(-1);
+    return newest ? decodeMessage(cameraInventory, newest).cameras : [];
+  }
+
+  health(): AgentHealth | undefined {
+    const newest = this.of(topics.health(address)).at(-1);
+    return newest && decodeMessage(agentHealth, newest);
   }
 
   first(topic: string): Promise<Uint8Array> {
@@ -120,9 +137,10 @@ export class FakeServer {
 
   #take(message: { topic: string; payload: Uint8Array }): void {
     this.messages.push(message);
-    if (!this.#acksLive || !message.topic.includes('/live/')) return;
+    const [, camera, profile] = /\/cam\/(.*)\/live\/(.*)$/.exec(message.topic) ?? [];
+    if (!this.#acksLive || camera === undefined) return;
     const { sequence } = decodeFrame(message.payload).header;
-    const stream = `front/${message.topic.split('/').at(-1)}`;
+    const stream = `${camera}/${profile}`;
     this.#connection.send(topics.liveAck(address), encodeJson({ stream, sequence, receivedBytes: 1 }));
   }
 }

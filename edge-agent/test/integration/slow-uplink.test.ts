@@ -43,7 +43,7 @@ describe.skipIf(!requireTool('mosquitto', 'live frames go through a real broker'
     const camera = new ScriptedCamera();
     const publisher = new LivePublisher({
       address,
-      sources: [camera],
+      sources: new Map([['front', camera]]),
       media,
       stillsEpoch: 1,
       logger: silentLogger,

@@ -57,15 +57,17 @@ class RecordingMedia implements MediaPort {
 let clock: ManualClock;
 let camera: ScriptedCamera;
 let media: RecordingMedia;
+let sources: Map<string, ScriptedCamera>;
 let publisher: LivePublisher;
 
 beforeEach(() => {
   clock = new ManualClock();
   camera = new ScriptedCamera();
   media = new RecordingMedia();
+  sources = new Map([['front', camera]]);
   publisher = new LivePublisher({
     address,
-    sources: [camera],
+    sources,
     media,
     stillsEpoch: 77,
     logger: silentLogger,
@@ -124,6 +126,38 @@ describe('LivePublisher', () => {
     publisher.release(main);
     void publisher.lease(main, 15_000);
     expect(media.frames.map(({ frame }) => frame.header.sequence)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('ends what it sends of a camera that is gone, and begins with another one in its place when it is asked to', async () => {
+    camera.emit('I1');
+    await publisher.lease(main, 15_000);
+    await publisher.lease({ ...main, profile: 'stills' }, 15_000).catch(() => {});
+    media.isFull = true;
+    clock.advance(2_000);
+    camera.emit('P1');
+    clock.advance(2_000);
+    camera.emit('P2');
+    const { framesDropped } = publisher;
+    expect(framesDropped).toBeGreaterThan(0);
+    media.isFull = false;
+    media.taken();
+
+    sources.delete('front');
+    publisher.forget('front');
+    camera.emit('I2');
+    expect(media.frames).toEqual([]);
+    expect(camera.listeners).toBe(0);
+    expect(publisher.framesDropped).toBe(framesDropped);
+    await expect(publisher.lease(main, 15_000)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+
+    const other = new ScriptedCamera();
+    other.restartCapture(2);
+    sources.set('front', other);
+    await expect(publisher.lease(main, 15_000)).rejects.toMatchObject({ code: 'CAMERA_OFFLINE' });
+    other.emit('I1');
+    expect(await publisher.lease(main, 15_000)).toMatchObject({ epoch: 2 });
+    expect(media.frames.map(({ frame }) => frame.header.sequence)).toEqual([0, 1]);
+    expect(media.taken()).toEqual(['init 2', 'I1']);
   });
 
   test('a restarted capture gives a new init segment, a new epoch and numbers from 0', () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import { QuietLog } from '../../src/health/quiet-log.ts';
-import { ruleSettings } from '../../src/rules/rule.ts';
+import { ruleSettings, type Rule } from '../../src/rules/rule.ts';
 import { RuleEngine } from '../../src/rules/rule-engine.ts';
 import { ManualClock, silentLogger } from '../support.ts';
 
@@ -22,9 +22,12 @@ beforeEach(() => {
   };
 });
 
+const parsed = (settings: object[]): Rule[] =>
+  settings.map((rule, index) => ruleSettings.parse({ id: `rule-${index}`, ...rule }));
+
 function engine(...settings: object[]): RuleEngine {
   return new RuleEngine({
-    rules: settings.map((rule, index) => ruleSettings.parse({ id: `rule-${index}`, ...rule })),
+    rules: parsed(settings),
     takeSnapshot: (camera) => takeSnapshot(camera),
     recordClip: async (camera, request) => {
       clips.push({ camera, ...request });
@@ -186,5 +189,49 @@ describe('the settings of a rule', () => {
       { id: 'x', when: warm.when, then: [{ explode: 'front' }] },
     ])
       expect(ruleSettings.safeParse(rule).success).toBe(false);
+  });
+});
+
+describe('other rules', () => {
+  const hot = {
+    id: 'hot',
+    when: { sensor: 'freezer', metric: 'temperature', above: 0 },
+    then: [{ snapshot: 'store' }],
+  };
+
+  test('leave those that are the same as they are, with what goes on', async () => {
+    const rules = engine(warm, hot);
+    read(rules, -14);
+    clock.advance(30_000);
+    rules.apply(parsed([warm]));
+    expect(rules.health()).toMatchObject([{ id: 'rule-0', state: 'pending' }]);
+    clock.advance(30_000);
+    await settle();
+    expect(told).toHaveLength(1);
+    rules.apply(parsed([warm, hot]));
+    await settle();
+    expect(told).toHaveLength(1);
+    expect(rules.health()).toMatchObject([
+      { id: 'rule-0', state: 'firing', fired: 1 },
+      { id: 'hot', state: 'ok', fired: 0 },
+    ]);
+  });
+
+  test('end what goes on of one that is changed or gone, and begin anew', async () => {
+    const rules = engine(warm);
+    read(rules, -14);
+    clock.advance(60_000);
+    await settle();
+    expect(told).toMatchObject([{ event: { until: null } }]);
+    rules.apply(parsed([{ ...warm, restSeconds: 20 }]));
+    await settle();
+    expect(told).toHaveLength(2);
+    expect(told[1]!.event).toMatchObject({ id: told[0]!.event.id, until: expect.any(String) });
+    expect(rules.health()).toMatchObject([{ state: 'ok', fired: 0 }]);
+    read(rules, -14);
+    rules.apply([]);
+    clock.advance(120_000);
+    await settle();
+    expect([told.length, snapshots.length, rules.health()]).toEqual([2, 1, []]);
   });
 });

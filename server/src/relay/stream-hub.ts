@@ -123,10 +123,15 @@ export class StreamHub {
     }
   }
 
-  /** What the cameras of a site offer has changed: who watches what their uplink does not carry any more is taken lower. */
+  /**
+   * What the cameras of a site offer has changed: who watches what their uplink does not carry any more is taken lower. Whatever
+   * else is not offered, such as all of a camera that is gone, is asked for again at once, so that viewers hear why it ends.
+   */
   offersChanged(site: string): void {
     for (const stream of this.#streams.values()) {
-      if (stream.camera.site === site && this.#limitOf(stream)) stream.withdraw();
+      if (stream.camera.site !== site) continue;
+      if (this.#limitOf(stream)) stream.withdraw();
+      else if (!this.#options.profilesOf(stream.camera).includes(stream.profile)) stream.renewSoon();
     }
     for (const [viewer, { stream }] of this.#viewers) {
       const limit = this.#limitOf(stream);

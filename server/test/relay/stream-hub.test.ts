@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { FrameKind, PROFILES, type Profile } from '@sitecast/shared/protocol/frame-header';
+import { RELAY_LIMITS } from '../../src/relay/limits.ts';
 import { createHub, FakeBrowser, FakeCamera, FRONT, settle } from './relay-harness.ts';
 
 describe('admission', () => {
@@ -774,6 +775,21 @@ describe('A hub whose site has a slow uplink', () => {
     hub.offersChanged('demo');
     await settle();
     expect(browser.texted('profile')).toEqual([]);
+  });
+
+  it('tells viewers of a camera that is gone at once, and gives its slot to another', async () => {
+    const { hub, clock, join, offers, agents } = createHub({ maxStreams: 1 }, all);
+    const { browser } = await join();
+    Object.assign(offers, { profiles: [] });
+    agents.answer = async () => {
+      throw new AppError('NOT_FOUND', 'no agent has camera demo/front');
+    };
+    hub.offersChanged('demo');
+    clock.advance(RELAY_LIMITS.tickMs);
+    await settle();
+    expect(browser.texted('error')).toMatchObject([{ code: 'NOT_FOUND' }]);
+    expect(browser.closed?.code).toBe(4001);
+    expect(hub.snapshot()).toMatchObject({ slotsTaken: 0, viewers: 0 });
   });
 
   it('counts no slot, and holds no picture, for what is not sent any more', async () => {

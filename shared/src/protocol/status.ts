@@ -188,6 +188,15 @@ const budgetHealth = z.object({
   until: isoTime,
 });
 
+/** The last time that the agent read its configuration again. */
+const reloadHealth = z.object({
+  at: isoTime,
+  /** What is wrong with it; null when it was taken. */
+  refused: z.string().max(500).nullable(),
+  /** Keys of settings that are other ones in the file, and as before in the agent until it starts anew. */
+  needRestart: z.array(z.string().max(128)).max(64),
+});
+
 export const agentHealth = z.object({
   at: isoTime,
   cpu: z.object({ cores: z.number().min(0), loadPercent: z.number().min(0) }),
@@ -292,5 +301,7 @@ export const agentHealth = z.object({
   clips: clipHealth.optional(),
   /** The broker for sensors of the site; absent where there is none. */
   siteBroker: siteBrokerHealth.optional(),
+  /** null: since the start it was not asked to. */
+  reload: reloadHealth.nullable().default(null),
 });
 export type AgentHealth = z.output<typeof agentHealth>;

@@ -82,6 +82,7 @@ const health = {
     },
   ],
   rules: [{ id: 'warm', state: 'firing', fired: 1, heldBack: 0, firedAt: AT }],
+  reload: { at: AT, refused: null, needRestart: ['uplink.url'] },
   processes: [
     { camera: 'front', profile: null, encoder: null, cpuPercent: 2.5, rssBytes: 1 },
     { camera: 'front', profile: 'low', encoder: 'libx264', cpuPercent: 120, rssBytes: 2 },
