@@ -4,7 +4,6 @@ import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Camera } from '../camera/camera.ts';
 import type { CameraSettings } from '../config.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
-import { decodeLuma } from '../imaging/luma.ts';
 import { PictureSense } from '../imaging/picture-sense.ts';
 import { CameraSense } from './camera-sense.ts';
 import type { CameraSnapshots } from './camera-snapshots.ts';
@@ -37,7 +36,7 @@ function createSense(
   { tell, log }: SenseParts,
 ): CameraSense {
   const takeSnapshot = snapshots.take.bind(snapshots);
-  return new CameraSense({ camera, sense, decode: decodeLuma, takeSnapshot, tell, log });
+  return new CameraSense({ camera, sense, takeSnapshot, tell, log });
 }
 
 function senseOf(settings: CameraSettings | undefined): PictureSense | undefined {
