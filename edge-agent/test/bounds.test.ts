@@ -12,6 +12,7 @@ import { MAX_TS_UNIT_BYTES } from '../src/camera/encoder/mpeg-ts-splitter.ts';
 import { MAX_BOX_BYTES } from '../src/camera/fmp4-splitter.ts';
 import { GOP_RING_MAX_BYTES } from '../src/camera/gop-ring.ts';
 import { MAX_PICTURE_BYTES } from '../src/camera/jpeg-splitter.ts';
+import { MAX_UNPAIRED_PICTURES } from '../src/camera/keyframe-pictures.ts';
 import {
   MAX_CLIP_PICTURES,
   UNWRITTEN_MAX_BYTES as UNWRITTEN_CLIP_BYTES,
@@ -94,6 +95,7 @@ const EXPECTED = {
   'standard error of a capture or an encoder': `${STDERR_LINES} lines of ${STDERR_LINE_CHARACTERS} characters, ${count(STDERR_PARTIAL_CHARACTERS)} of an unfinished line`,
   'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
+  'keyframe pictures of which the JPEG or the luma is not there yet, a capture': count(MAX_UNPAIRED_PICTURES),
   'rules; actions of one; actions that wait': `${MAX_RULES}; ${MAX_ACTIONS}; ${MAX_WAITING}`,
   'fragments waiting for an encoder': `${mib(WRITER_MAX_BYTES)}, ${WRITER_MAX_MS / 1000} s`,
   'MPEG-1 picture of an encoder': mib(MAX_TS_UNIT_BYTES),

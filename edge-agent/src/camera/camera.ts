@@ -15,7 +15,7 @@ import type { SplitFragment, SplitInit } from './fmp4-splitter.ts';
 import { initSegmentOf, type Fragment, type InitSegment, type KeyframePicture } from './fragment.ts';
 import { FrameRateMeter } from './frame-rate.ts';
 import { GopRing } from './gop-ring.ts';
-import type { SplitPicture } from './jpeg-splitter.ts';
+import type { CapturedPicture } from './keyframe-pictures.ts';
 import { NO_MASKS, type PrivacyMasks } from './privacy-masks.ts';
 import { parseSource, type Source } from './source.ts';
 
@@ -271,10 +271,10 @@ export class Camera {
     );
   }
 
-  #takePicture({ jpeg, width, height }: SplitPicture, transport: Transport): void {
+  #takePicture(picture: CapturedPicture, transport: Transport): void {
     if (this.#isClosed) return;
     this.#becomeLive(transport);
-    this.#picture = { jpeg, width, height, capturedAtMs: this.#clock.nowMs() };
+    this.#picture = { ...picture, capturedAtMs: this.#clock.nowMs() };
     this.#pictures.emit(this.#picture);
   }
 

@@ -1,14 +1,16 @@
-// The arguments of one capture process: one connection to the camera, two outputs. fluent-ffmpeg puts them in order and
+// The arguments of one capture process: one connection to the camera, its outputs. fluent-ffmpeg puts them in order and
 // never starts a process here. Its option methods get several arguments each: it cuts a lone one at the first space.
 //
 //   pipe:1  fMP4, the camera's video untouched, one fragment an access unit
 //   pipe:3  one JPEG a keyframe, at most two a second and MAX_SNAPSHOT_WIDTH wide
+//   pipe:4  of the same pictures the luma (luma.ts)
 
-import ffmpeg from 'fluent-ffmpeg';
+import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
 import { redact } from '@sitecast/shared/node/logger';
 import { MAX_SNAPSHOT_WIDTH } from '@sitecast/shared/protocol/limits';
 import { demoBackground, demoGraph, DEMO_FPS } from './demo-scene.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import { LUMA_FILTERS } from './luma.ts';
 import { maskFilters, type PrivacyMasks } from './privacy-masks.ts';
 import { rtspUrl, type DemoSource, type FileSource, type RtspSource, type Source } from './source.ts';
 
@@ -26,7 +28,7 @@ export interface CaptureCommandOptions {
   transport: Transport;
   /** Drawn into a demo scene. */
   name: string;
-  /** Whether `pipe:3` is wanted. */
+  /** Whether `pipe:3` and `pipe:4` are wanted. */
   hasPictures: boolean;
   /** Painted into the pictures; the video is for encoders, which paint themselves. */
   masks: PrivacyMasks;
@@ -40,6 +42,7 @@ export interface CaptureCommandOptions {
 }
 
 export const PICTURE_FD = 3;
+export const LUMA_FD = 4;
 
 const LOG_OPTIONS = ['-hide_banner', '-nostdin', '-nostats', '-loglevel'];
 export const GLOBAL_OPTIONS = [...LOG_OPTIONS, 'error'];
@@ -52,6 +55,7 @@ const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)
 const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
 /** What ffmpeg may hold while it looks: 15 s of 8 Mbit/s. */
 const PROBE_BYTES = 15_000_000;
+const LUMA_GRAPH = `[small]${LUMA_FILTERS.join()}[luma]`;
 const RTSP_PROTOCOLS = 'tcp,udp,rtp,rtsp,tls,crypto';
 
 export function captureCommand(options: CaptureCommandOptions): CaptureCommand {
@@ -114,10 +118,9 @@ function passThrough(
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
   if (hasPictures) {
-    const filters = [NOT_TOO_MANY, SCALE_DOWN, ...maskFilters(masks)].join();
-    command
-      .output(`pipe:${PICTURE_FD}`)
-      .outputOptions('-map', '0:v:0', '-vf', filters, ...jpegOptions(binary));
+    const filters = [NOT_TOO_MANY, SCALE_DOWN, ...maskFilters(masks), 'split[pictures][small]'].join();
+    command.complexFilter(`[0:v:0]${filters};${LUMA_GRAPH}`);
+    addPictureOutputs(command, binary);
   }
   return { args: command._getArguments(), stdin: undefined };
 }
@@ -126,11 +129,10 @@ function demoCommand({ name: seed }: DemoSource, options: CaptureCommandOptions)
   const command = ffmpeg()
     .input(demoBackground(seed))
     .inputOptions(...GLOBAL_OPTIONS, '-re', '-f', 'lavfi')
-    .complexFilter(demoGraph(seed, options.name, maskFilters(options.masks)))
+    .complexFilter(`${demoGraph(seed, options.name, maskFilters(options.masks))};${LUMA_GRAPH}`)
     .output('pipe:1')
-    .outputOptions('-map', '[video]', ...DEMO_ENCODER, ...MUX_FRAGMENTS)
-    .output(`pipe:${PICTURE_FD}`)
-    .outputOptions('-map', '[pictures]', ...jpegOptions(options.ffmpeg));
+    .outputOptions('-map', '[video]', ...DEMO_ENCODER, ...MUX_FRAGMENTS);
+  addPictureOutputs(command, options.ffmpeg);
   return { args: command._getArguments(), stdin: undefined };
 }
 
@@ -141,7 +143,11 @@ const DEMO_ENCODER = [
   ...['-b:v', '700k', '-maxrate', '1000k', '-bufsize', '1000k', '-threads', '1'],
 ];
 
-function jpegOptions(binary: FfmpegBinary): string[] {
-  const encoder = ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '3', '-threads', '1'];
-  return [...encoder, ...binary.passthroughOptions, '-f', 'image2pipe'];
+function addPictureOutputs(command: FfmpegCommand, { passthroughOptions }: FfmpegBinary): void {
+  const jpeg = ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '3', '-threads', '1'];
+  command
+    .output(`pipe:${PICTURE_FD}`)
+    .outputOptions('-map', '[pictures]', ...jpeg, ...passthroughOptions, '-f', 'image2pipe')
+    .output(`pipe:${LUMA_FD}`)
+    .outputOptions('-map', '[luma]', '-c:v', 'rawvideo', ...passthroughOptions, '-f', 'rawvideo');
 }

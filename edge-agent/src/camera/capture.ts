@@ -3,12 +3,14 @@
 
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock } from '@sitecast/shared/runtime/clock';
-import { captureCommand, PICTURE_FD, type Transport } from './capture-arguments.ts';
+import { captureCommand, LUMA_FD, PICTURE_FD, type Transport } from './capture-arguments.ts';
 import { explainExit } from './capture-failure.ts';
 import { ChildProcess, type ChildExit } from './child-process.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
 import { Fmp4Splitter, type SplitFragment, type SplitInit } from './fmp4-splitter.ts';
-import { JpegSplitter, type SplitPicture } from './jpeg-splitter.ts';
+import { JpegSplitter } from './jpeg-splitter.ts';
+import { KeyframePictures, type CapturedPicture } from './keyframe-pictures.ts';
+import { LumaSplitter } from './luma.ts';
 import type { PrivacyMasks } from './privacy-masks.ts';
 import { resolveHost, type Source } from './source.ts';
 import { StreamChanges } from './stream-changes.ts';
@@ -37,7 +39,7 @@ export interface CaptureOptions {
   clock: Clock;
   onInit: (init: SplitInit) => void;
   onFragment: (fragment: SplitFragment) => void;
-  onPicture: (picture: SplitPicture) => void;
+  onPicture: (picture: CapturedPicture) => void;
   isProbe?: boolean;
   /** Returns whether a line of ffmpeg's log is none that could explain the end of the capture. */
   takeLogLine?: (line: string) => boolean;
@@ -123,10 +125,13 @@ export class Capture implements CaptureRun {
       onInit: (init) => this.#takeInit(init),
       onFragment: (fragment) => this.#takeFragment(fragment),
     });
-    const pictures = new JpegSplitter({ onPicture: this.#options.onPicture });
+    const pictures = new KeyframePictures(this.#options.onPicture);
+    const jpegs = new JpegSplitter({ onPicture: (picture) => pictures.addPicture(picture) });
+    const lumas = new LumaSplitter((luma) => pictures.addLuma(luma));
     const onOutput = {
       1: (chunk: Buffer) => this.#guarded(() => video.push(chunk)),
-      [PICTURE_FD]: (chunk: Buffer) => this.#guarded(() => pictures.push(chunk)),
+      [PICTURE_FD]: (chunk: Buffer) => this.#guarded(() => jpegs.push(chunk)),
+      [LUMA_FD]: (chunk: Buffer) => this.#guarded(() => lumas.push(chunk)),
     };
     return new ChildProcess({ path: ffmpeg.path, args, stdin, takeLogLine, onOutput, runDir, clock });
   }

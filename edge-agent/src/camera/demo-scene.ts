@@ -52,7 +52,7 @@ export function demoBackground(seed: string): string {
   );
 }
 
-/** The filter graph from input 0 to `[video]` and, one picture a second, `[pictures]`. */
+/** The filter graph from input 0 to `[video]` and, one picture a second, `[pictures]` and `[small]`. */
 export function demoGraph(seed: string, name: string, pictureFilters: string[] = []): string {
   const random = numbersFrom(`${seed}/movers`);
   const { cloud } = pick(THEMES, numbersFrom(seed)());
@@ -67,7 +67,7 @@ export function demoGraph(seed: string, name: string, pictureFilters: string[] =
     `[sky1][cloud2]${drift(136, speed(5, 8))}[sky2]`,
     `[sky2][car]${drift(ROAD_Y - 4, speed(60, 60))},${drawText(labelFor(seed, name), 'x=24', 'none')},` +
       `${drawText('%{localtime:%F %T}', 'x=w-tw-24', 'normal')},format=yuv420p,split[video][still]`,
-    `[still]${[`select='not(mod(n\\,${DEMO_FPS}))'`, ...pictureFilters].join()}[pictures]`,
+    `[still]${[`select='not(mod(n\\,${DEMO_FPS}))'`, ...pictureFilters].join()},split[pictures][small]`,
   ].join(';');
 }
 

@@ -7,6 +7,10 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 export const BOX_HEADER_BYTES = 8;
 // 14496-12 8.8.3.1, sample_is_non_sync_sample.
 const NON_SYNC_SAMPLE = 0x0001_0000;
+const TRAF = codeOf('traf');
+const TFHD = codeOf('tfhd');
+const TFDT = codeOf('tfdt');
+const TRUN = codeOf('trun');
 
 export interface Movie {
   /** RFC 6381, such as `avc1.64001f`. */
@@ -62,10 +66,11 @@ export function readMovie(moov: Uint8Array): Movie {
 /** @param moof the body of a moof box. */
 export function readMovieFragment(moof: Uint8Array, defaults: Movie): MovieFragment {
   return guarded(() => {
-    const track = children(need(children(viewOf(moof)), 'traf'));
-    const header = readTrackFragmentHeader(need(track, 'tfhd'), defaults);
-    const run = readTrackRun(need(track, 'trun'), header);
-    return { ...run, decodeTime: readDecodeTime(need(track, 'tfdt')) };
+    const track = find(viewOf(moof), TRAF);
+    const header = readTrackFragmentHeader(find(track, TFHD), defaults);
+    const run = readTrackRun(find(track, TRUN), header);
+    const { isKeyframe, duration, compositionOffset } = run;
+    return { isKeyframe, duration, compositionOffset, decodeTime: readDecodeTime(find(track, TFDT)) };
   });
 }
 
@@ -165,17 +170,32 @@ function readDecodeTime(tfdt: DataView): number {
 
 export function children(body: DataView): Box[] {
   const boxes: Box[] = [];
-  for (let at = 0; at < body.byteLength;) {
-    const size = body.getUint32(at);
-    if (size < BOX_HEADER_BYTES || at + size > body.byteLength)
-      throw malformed(`a box of ${size} bytes does not fit`);
-    boxes.push({
-      type: fourCharacters(body, at + 4),
-      body: new DataView(body.buffer, body.byteOffset + at + BOX_HEADER_BYTES, size - BOX_HEADER_BYTES),
-    });
-    at += size;
-  }
+  for (let at = 0; at < body.byteLength; at += body.getUint32(at))
+    boxes.push({ type: fourCharacters(body, at + 4), body: bodyAt(body, at) });
   return boxes;
+}
+
+/** The body of the first box of a type; of every access unit some are looked for, so nothing is made of the others. */
+function find(body: DataView, type: number): DataView {
+  for (let at = 0; at < body.byteLength; at += sizeAt(body, at))
+    if (body.getUint32(at + 4) === type) return bodyAt(body, at);
+  throw malformed(`${fourCharactersOf(type)} is missing`);
+}
+
+function bodyAt(body: DataView, at: number): DataView {
+  return new DataView(
+    body.buffer,
+    body.byteOffset + at + BOX_HEADER_BYTES,
+    sizeAt(body, at) - BOX_HEADER_BYTES,
+  );
+}
+
+/** Of the box that starts there, header included. */
+function sizeAt(body: DataView, at: number): number {
+  const size = body.getUint32(at);
+  if (size < BOX_HEADER_BYTES || at + size > body.byteLength)
+    throw malformed(`a box of ${size} bytes does not fit`);
+  return size;
 }
 
 export function need(boxes: Box[], type: string): DataView {
@@ -185,12 +205,16 @@ export function need(boxes: Box[], type: string): DataView {
 }
 
 export function fourCharacters(view: DataView, at: number): string {
-  return String.fromCharCode(
-    view.getUint8(at),
-    view.getUint8(at + 1),
-    view.getUint8(at + 2),
-    view.getUint8(at + 3),
-  );
+  return fourCharactersOf(view.getUint32(at));
+}
+
+export function fourCharactersOf(code: number): string {
+  return String.fromCharCode(code >>> 24, (code >>> 16) & 0xff, (code >>> 8) & 0xff, code & 0xff);
+}
+
+/** Of four ASCII characters, as a box carries them: numbers are compared without making a text. */
+export function codeOf(type: string): number {
+  return Buffer.from(type, 'latin1').readUInt32BE();
 }
 
 function tail(view: DataView, from: number): DataView {

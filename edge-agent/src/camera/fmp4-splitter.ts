@@ -3,7 +3,8 @@
 
 import {
   BOX_HEADER_BYTES,
-  fourCharacters,
+  codeOf,
+  fourCharactersOf,
   malformed,
   readMovie,
   readMovieFragment,
@@ -30,14 +31,26 @@ export interface Fmp4SplitterOptions {
 }
 
 // What may come next, and which filler ffmpeg puts between (14496-12: sidx, styp, mfra at the end, free space).
-const FILLER = new Set(['free', 'skip', 'sidx', 'styp', 'mfra', 'emsg', 'prft', 'uuid']);
-const NEXT: Record<string, string> = { ftyp: 'moov', moov: 'moof', moof: 'mdat', mdat: 'moof' };
+const FILLER = new Set(['free', 'skip', 'sidx', 'styp', 'mfra', 'emsg', 'prft', 'uuid'].map(codeOf));
+const FTYP = codeOf('ftyp');
+const MOOV = codeOf('moov');
+const MOOF = codeOf('moof');
+const MDAT = codeOf('mdat');
+const NEXT = new Map([
+  [FTYP, MOOV],
+  [MOOV, MOOF],
+  [MOOF, MDAT],
+  [MDAT, MOOF],
+]);
+/** Holds the first half of a pair until it is copied in front of the second; a moof of one access unit has about 100 bytes. */
+const FIRST_HALF_BYTES = 1024;
 
 export class Fmp4Splitter {
   readonly #options: Required<Fmp4SplitterOptions>;
   readonly #header = Buffer.alloc(BOX_HEADER_BYTES);
   #headerBytes = 0;
-  #expected = 'ftyp';
+  readonly #firstHalfMemory = Buffer.allocUnsafeSlow(FIRST_HALF_BYTES);
+  #expected = FTYP;
   /** The box being read, with its pair's first half (ftyp before moov, moof before mdat) in front. */
   #target: Buffer | undefined;
   #written = 0;
@@ -76,24 +89,30 @@ export class Fmp4Splitter {
   #startBox(): void {
     this.#headerBytes = 0;
     const size = this.#header.readUInt32BE(0);
-    const type = fourCharacters(new DataView(this.#header.buffer, this.#header.byteOffset), 4);
+    const type = this.#header.readUInt32BE(4);
     // Sizes 0 (to the end) and 1 (64 bits) are below the least size too: ffmpeg writes neither here.
     if (size < BOX_HEADER_BYTES || size > this.#options.maxBoxBytes)
       throw malformed(`a box of ${size} bytes`);
     if (type === this.#expected) this.#allocate(size);
     else if (FILLER.has(type)) this.#fillerBytesLeft = size - BOX_HEADER_BYTES;
-    else throw malformed(`${this.#expected} was due, not ${JSON.stringify(type)}`);
+    else
+      throw malformed(
+        `${fourCharactersOf(this.#expected)} was due, not ${JSON.stringify(fourCharactersOf(type))}`,
+      );
   }
 
   #allocate(size: number): void {
     const firstHalf = this.#firstHalf;
     this.#boxStart = firstHalf?.length ?? 0;
-    // Not from Buffer's shared pool: a fragment in the GOP ring must not hold its neighbours' memory.
-    this.#target = Buffer.allocUnsafeSlow(this.#boxStart + size);
-    firstHalf?.copy(this.#target);
-    this.#header.copy(this.#target, this.#boxStart);
+    const target = firstHalf ? pairOf(firstHalf, size) : this.#memoryOfFirstHalf(size);
+    this.#target = target;
+    this.#header.copy(target, this.#boxStart);
     this.#written = this.#boxStart + BOX_HEADER_BYTES;
-    if (size === BOX_HEADER_BYTES) this.#endBox(this.#target);
+    if (size === BOX_HEADER_BYTES) this.#endBox(target);
+  }
+
+  #memoryOfFirstHalf(size: number): Buffer {
+    return size <= FIRST_HALF_BYTES ? this.#firstHalfMemory.subarray(0, size) : Buffer.allocUnsafeSlow(size);
   }
 
   #fill(target: Buffer, chunk: Buffer, from: number): number {
@@ -106,14 +125,14 @@ export class Fmp4Splitter {
   #endBox(target: Buffer): void {
     const type = this.#expected;
     this.#target = undefined;
-    this.#expected = NEXT[type] as string;
-    if (type === 'ftyp' || type === 'moof') {
+    this.#expected = NEXT.get(type)!;
+    if (type === FTYP || type === MOOF) {
       this.#firstHalf = target;
       return;
     }
     const firstHalf = this.#firstHalf as Buffer;
     this.#firstHalf = undefined;
-    if (type === 'moov') this.#endInit(target);
+    if (type === MOOV) this.#endInit(target);
     else this.#endFragment(target, firstHalf);
   }
 
@@ -126,4 +145,11 @@ export class Fmp4Splitter {
     const fragment = readMovieFragment(moof.subarray(BOX_HEADER_BYTES), this.#movie as Movie);
     this.#options.onFragment({ ...fragment, bytes });
   }
+}
+
+// Not from Buffer's shared pool: a fragment in the GOP ring must not hold its neighbours' memory.
+function pairOf(firstHalf: Buffer, secondBytes: number): Buffer {
+  const pair = Buffer.allocUnsafeSlow(firstHalf.length + secondBytes);
+  firstHalf.copy(pair);
+  return pair;
 }

@@ -1,6 +1,7 @@
 // What a capture or an encoder yields: init segments and fragments of fMP4 (ISO/IEC 14496-12), and keyframes as small JPEGs.
 
 import type { SplitInit } from './fmp4-splitter.ts';
+import type { Luma } from './luma.ts';
 
 /** What one run of a capture or encoder is. Shared by reference by all its fragments; never changed. */
 export interface InitSegment {
@@ -51,6 +52,7 @@ export interface FragmentSource {
 /** A keyframe, decoded and scaled down to at most `MAX_SNAPSHOT_WIDTH` pixels wide. */
 export interface KeyframePicture {
   jpeg: Uint8Array;
+  luma: Luma;
   width: number;
   height: number;
   capturedAtMs: number;

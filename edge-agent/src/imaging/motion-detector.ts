@@ -3,7 +3,7 @@
 // a picture that changes nearly everywhere at once is a change of view, and none of motion.
 
 import { cellsIn, type Area } from '../camera/area.ts';
-import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from './luma.ts';
+import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from '../camera/luma.ts';
 
 export type Sensitivity = 'low' | 'medium' | 'high';
 

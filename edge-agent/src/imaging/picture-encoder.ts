@@ -1,4 +1,4 @@
-// Decodes one keyframe JPEG and writes it again so that it fits a number of bytes. With luma.ts the only user of sharp.
+// Decodes one keyframe JPEG and writes it again so that it fits a number of bytes. The only user of sharp.
 
 import sharp, { type Sharp } from 'sharp';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';

@@ -3,7 +3,7 @@
 
 import type { Area } from '../camera/area.ts';
 import { Condition, type ConditionChange } from './condition.ts';
-import type { Luma } from './luma.ts';
+import type { Luma } from '../camera/luma.ts';
 import { MotionDetector, type Sensitivity } from './motion-detector.ts';
 import { sceneOf, type Scene } from './scene.ts';
 import { ViewReference } from './view-reference.ts';

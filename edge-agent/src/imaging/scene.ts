@@ -1,6 +1,6 @@
 // What one small picture is like: how bright, how rich in edges, and where its edges are.
 
-import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from './luma.ts';
+import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from '../camera/luma.ts';
 
 export interface Scene {
   mean: number;

@@ -8,7 +8,6 @@ import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { KeyframePicture } from '../camera/fragment.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
-import type { Luma } from '../imaging/luma.ts';
 import type { PictureSense, SenseChange, SenseKind } from '../imaging/picture-sense.ts';
 
 /** Cameras whose every picture is a keyframe are looked at no more often. */
@@ -23,7 +22,6 @@ export interface CameraSenseOptions {
     onReport(listener: (report: CameraReport) => void): () => void;
   };
   sense: Pick<PictureSense, 'look' | 'end'>;
-  decode: (jpeg: Uint8Array) => Promise<Luma>;
   /** @returns the id of a snapshot of now, once it is durable. */
   takeSnapshot: (reason: SnapshotReason) => Promise<string>;
   /** Resolves when the event is durable. */
@@ -87,13 +85,11 @@ export class CameraSense {
     this.#inTurn(() => this.#look(picture).finally(() => (this.#isBusy = false)));
   }
 
-  async #look({ jpeg, capturedAtMs }: KeyframePicture): Promise<void> {
-    const { sense, decode } = this.#options;
-    const luma = await decode(jpeg);
+  async #look({ luma, capturedAtMs }: KeyframePicture): Promise<void> {
     this.counters.picturesLooked += 1;
     // A clock that is set back must not make an event end before it began.
     this.#lastPictureAtMs = Math.max(this.#lastPictureAtMs, capturedAtMs);
-    await this.#tellAll(sense.look(luma, this.#lastPictureAtMs));
+    await this.#tellAll(this.#options.sense.look(luma, this.#lastPictureAtMs));
   }
 
   async #end(): Promise<void> {

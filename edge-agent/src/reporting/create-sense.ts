@@ -3,7 +3,6 @@
 import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import type { CameraSettings } from '../config.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
-import { decodeLuma } from '../imaging/luma.ts';
 import { PictureSense } from '../imaging/picture-sense.ts';
 import { CameraSense, type CameraSenseOptions } from './camera-sense.ts';
 import type { CameraSnapshots } from './camera-snapshots.ts';
@@ -28,5 +27,5 @@ export function createSense(
     tampering,
   });
   const takeSnapshot = snapshots.take.bind(snapshots);
-  return new CameraSense({ camera, sense, decode: decodeLuma, takeSnapshot, tell, log });
+  return new CameraSense({ camera, sense, takeSnapshot, tell, log });
 }

@@ -115,7 +115,12 @@ describe('Camera', () => {
     const states: string[] = [];
     camera.onPicture(() => states.push(camera.report().state));
     camera.start();
-    captures[0]!.options.onPicture({ jpeg: new Uint8Array(1), width: 640, height: 360 });
+    captures[0]!.options.onPicture({
+      jpeg: new Uint8Array(1),
+      luma: new Uint8Array(1),
+      width: 640,
+      height: 360,
+    });
     expect(states).toEqual(['live']);
     expect(camera.latestPicture()).toMatchObject({ width: 640, height: 360 });
   });
@@ -155,7 +160,7 @@ describe('Camera', () => {
     const { camera, captures } = setUp();
     camera.start();
     captures[0]!.goLive();
-    captures[0]!.options.onPicture({ jpeg: new Uint8Array(1), width: 2, height: 2 });
+    captures[0]!.options.onPicture({ jpeg: new Uint8Array(1), luma: new Uint8Array(1), width: 2, height: 2 });
     await captures[0]!.end('SOURCE_ENDED');
     expect([camera.latestPicture(), camera.ring.bytes, camera.capturePid]).toEqual([undefined, 0, undefined]);
   });

@@ -46,7 +46,7 @@ describe('captureCommand', () => {
     expect(args.filter((arg) => arg === '-i')).toHaveLength(1);
     expect(valueOf(args, '-i')).toBe('rtsp://10.0.0.5/live');
     expect(valueOf(args, '-c:v')).toBe('copy');
-    expect(args.filter((arg) => arg.startsWith('pipe:'))).toEqual(['pipe:1', 'pipe:3']);
+    expect(args.filter((arg) => arg.startsWith('pipe:'))).toEqual(['pipe:1', 'pipe:3', 'pipe:4']);
     expect(stdin).toBeUndefined();
   });
 

@@ -1,6 +1,6 @@
 // Small pictures as a camera would give them: a yard with houses, noise of the sensor, and what is to happen in it.
 
-import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from '../../src/imaging/luma.ts';
+import { LUMA_HEIGHT, LUMA_WIDTH, type Luma } from '../../src/camera/luma.ts';
 
 export interface Drawing {
   /** Somebody of 6 x 12 pixels with the left upper corner here. */

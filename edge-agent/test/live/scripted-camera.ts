@@ -105,7 +105,13 @@ export class ScriptedCamera implements LiveSource {
   }
 
   emitPicture(capturedAtMs: number): void {
-    this.picture = { jpeg: Buffer.from(`jpeg ${capturedAtMs}`), width: 960, height: 540, capturedAtMs };
+    this.picture = {
+      jpeg: Buffer.from(`jpeg ${capturedAtMs}`),
+      luma: new Uint8Array(),
+      width: 960,
+      height: 540,
+      capturedAtMs,
+    };
     for (const listener of this.#pictures) listener(this.picture);
   }
 }

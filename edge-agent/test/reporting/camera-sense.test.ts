@@ -7,20 +7,22 @@ import type { SenseChange } from '../../src/imaging/picture-sense.ts';
 import { CameraSense } from '../../src/reporting/camera-sense.ts';
 import { ManualClock, silentLogger } from '../support.ts';
 
+const PICTURE = { jpeg: Buffer.alloc(1), luma: Buffer.alloc(1), width: 1, height: 1 };
+
 let clock: ManualClock;
 let told: CameraEvent[];
 let snapshots: string[];
 let next: SenseChange[];
 let show: (picture: KeyframePicture) => void;
 let report: (report: CameraReport) => void;
-let decode: (jpeg: Uint8Array) => Promise<Uint8Array>;
+let lookAt: (luma: Uint8Array) => void;
 
 beforeEach(() => {
   clock = new ManualClock();
   told = [];
   snapshots = [];
   next = [];
-  decode = async (jpeg) => jpeg;
+  lookAt = () => undefined;
 });
 
 function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraSense {
@@ -31,10 +33,12 @@ function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraS
       onReport: (listener) => ((report = listener), () => (report = () => undefined)),
     },
     sense: {
-      look: () => next.splice(0),
+      look: (luma) => {
+        lookAt(luma);
+        return next.splice(0);
+      },
       end: (atMs) => [{ kind: 'motion', isOpen: false, atMs }],
     },
-    decode: (jpeg) => decode(jpeg),
     takeSnapshot: async (reason) => {
       snapshots.push(reason);
       return takeSnapshot(reason);
@@ -50,7 +54,7 @@ function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraS
 async function look(...changes: [SenseChange['kind'], boolean][]): Promise<void> {
   clock.advance(1_000);
   next = changes.map(([kind, isOpen]) => ({ kind, isOpen, atMs: clock.nowMs() }));
-  show({ jpeg: Buffer.alloc(1), width: 1, height: 1, capturedAtMs: clock.nowMs() });
+  show({ ...PICTURE, capturedAtMs: clock.nowMs() });
   await settle();
 }
 
@@ -111,21 +115,22 @@ describe('CameraSense', () => {
   });
 
   test('leaves out pictures that come while one is looked at, and goes on after one that is broken', async () => {
-    const sense = watch();
-    let finish: (luma: Uint8Array) => void = () => undefined;
-    decode = () => new Promise((resolve) => (finish = resolve));
+    let finish: (id: string) => void = () => undefined;
+    const sense = watch(() => new Promise((resolve) => (finish = resolve)));
+    await look(['motion', true]);
     await look();
     await look();
-    await look();
-    expect(sense.counters).toEqual({ picturesLooked: 0, picturesSkipped: 2 });
-    finish(Buffer.alloc(1));
+    expect(sense.counters).toEqual({ picturesLooked: 1, picturesSkipped: 2 });
+    finish('snapshot');
     await settle();
-    decode = () => Promise.reject(new Error('torn'));
+    lookAt = () => {
+      throw new Error('torn');
+    };
     await look();
-    decode = async (jpeg) => jpeg;
+    lookAt = () => undefined;
     await look(['dark', true]);
-    expect(sense.counters).toEqual({ picturesLooked: 2, picturesSkipped: 2 });
-    expect(told).toHaveLength(1);
+    expect(sense.counters).toEqual({ picturesLooked: 3, picturesSkipped: 2 });
+    expect(told.map(({ kind }) => kind)).toEqual(['motion', 'dark']);
   });
 
   test('never ends an event before it began, whatever the clock does', async () => {
@@ -133,7 +138,7 @@ describe('CameraSense', () => {
     await look(['motion', true]);
     const at = iso();
     clock.advance(1_000);
-    show({ jpeg: Buffer.alloc(1), width: 1, height: 1, capturedAtMs: 0 });
+    show({ ...PICTURE, capturedAtMs: 0 });
     await settle();
     report({ state: 'failed' } as CameraReport);
     await settle();
