@@ -114,11 +114,11 @@ export class FakeServer {
   }
 
   async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
-    const before = this.of(topics.reply(address)).length;
     const expiresAt = new Date(Date.now() + PATIENCE_MS).toISOString();
     await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
-    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
-    return decodeMessage(reply, payload);
+    const replies = (): Reply[] =>
+      this.of(topics.reply(address)).map((payload) => decodeMessage(reply, payload));
+    return waitFor(() => replies().find((answer) => answer.id === id), `the reply to ${op}`);
   }
 
   /** Asks again where a slow machine gave no picture in time. */
