@@ -296,7 +296,7 @@ describe.each([
 
   it('starts node as the command in `bin` does', () => {
     const bin = `${dirname(path)}/bin/sitecast-${dirname(path).replace('edge-', '')}.js`;
-    const [, flags = ''] = /^#!\/usr\/bin\/env -S node (--\S+)$/m.exec(text(bin)) ?? [];
+    const [, flags = ''] = /^#!\/usr\/bin\/env -S MALLOC_ARENA_MAX=2 node (--\S+)$/m.exec(text(bin)) ?? [];
     expect(flags).not.toBe('');
     expect(/^CMD (.+)$/m.exec(last)?.[1]).toContain(`["node", "${flags}", `);
   });
