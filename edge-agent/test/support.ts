@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
+import { PATIENCE_MS } from '../../shared/test/patience.ts';
 
 export const silentLogger: Logger = pino({ level: 'silent' });
 
@@ -23,17 +24,13 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 250;
 
 /** Asks until `check` gives something other than undefined, null or false; more seldom what takes long, since asking is work. */
-export async function waitFor<T>(
-  check: () => T | Promise<T>,
-  what: string,
-  timeoutMs = 15_000,
-): Promise<Truthful<T>> {
+export async function waitFor<T>(check: () => T | Promise<T>, what: string): Promise<Truthful<T>> {
   const startedMs = performance.now();
   for (;;) {
     const answer = await check();
     if (answer !== undefined && answer !== null && answer !== false) return answer as Truthful<T>;
     const waitedMs = performance.now() - startedMs;
-    if (waitedMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (waitedMs > PATIENCE_MS) throw new Error(`waited ${PATIENCE_MS} ms in vain for ${what}`);
     const pauseMs = Math.min(Math.max(waitedMs / 10, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

@@ -34,15 +34,42 @@ interface Row {
   latencyP99Ms: number;
 }
 
+interface StartAndStop {
+  /** After the launcher said that it is ready; targets 5 s and 15 s. */
+  readingAfterS: number;
+  snapshotAfterS: number;
+  /** From a Ctrl-C to the end of the launcher; target 10 s. */
+  stopTookS: number;
+}
+
 export async function smoke({ json, seconds = 10 }: BenchOptions): Promise<void> {
+  const startAndStop = await measureStartAndStop();
   const cameras = CAMERAS.flatMap((name) => ['--camera', `demo:${name}`]);
   await using sitecast = await Sitecast.start({ args: ['--no-demo', ...cameras] });
   const session = await sitecast.login();
-  await waitFor(() => allLive(session), 60_000, 'five live cameras');
+  await waitFor(() => allLive(session), 'five live cameras', 60_000);
   const rows: Row[] = [];
   for (const load of LOADS) rows.push(await measure(sitecast, session, load, seconds));
-  if (json) console.log(JSON.stringify({ seconds, cameras: 'demo 960x540 15 fps', rows }, null, 2));
-  else print(rows);
+  if (json)
+    console.log(JSON.stringify({ seconds, cameras: 'demo 960x540 15 fps', startAndStop, rows }, null, 2));
+  else print(startAndStop, rows);
+}
+
+/** With the camera and the sensors that it draws by default. */
+async function measureStartAndStop(): Promise<StartAndStop> {
+  await using sitecast = await Sitecast.start();
+  const readyAtMs = performance.now();
+  const session = await sitecast.login();
+  const firstOf = async (path: string): Promise<number> => {
+    await waitFor(async () => (await session.get<{ items: unknown[] }>(path)).items.length > 0, path, 60_000);
+    return round((performance.now() - readyAtMs) / 1_000, 1);
+  };
+  const [readingAfterS, snapshotAfterS] = await Promise.all([
+    firstOf('telemetry/latest'),
+    firstOf('snapshots'),
+  ]);
+  const { tookMs } = await sitecast.stop('SIGINT');
+  return { readingAfterS, snapshotAfterS, stopTookS: round(tookMs / 1_000, 1) };
 }
 
 async function measure(
@@ -105,7 +132,11 @@ async function allLive(session: ApiSession): Promise<boolean> {
 
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-function print(rows: Row[]): void {
+function print({ readingAfterS, snapshotAfterS, stopTookS }: StartAndStop, rows: Row[]): void {
+  console.log(
+    `First reading ${readingAfterS} s after ready (target 5), first snapshot ${snapshotAfterS} s (15).`,
+  );
+  console.log(`A Ctrl-C took ${stopTookS} s (10).`);
   console.log('CPU in cores, memory in MiB; fps of the slowest viewer; latency from capture to arrival.');
   console.table(rows);
 }

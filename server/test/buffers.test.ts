@@ -95,7 +95,7 @@ test('whatever can grow is bound by a row of LIMITS.md, or told why it cannot', 
   );
   const rows = limitRows(readLimitsConfig({})).map(({ name }) => name);
   for (const row of Object.values(BOUND_BY_ROW)) expect(rows).toContain(row);
-}, 60_000);
+});
 
 function* fieldsOfTheServer(): Iterable<string> {
   for (const [prefix, folder] of Object.entries(SOURCES))

@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import { DeviceListener } from '@sitecast/shared/node/device-listener';
 import type { Logger } from '@sitecast/shared/node/logger';
-import { HeldBytes, PacketGate } from '@sitecast/shared/node/packet-gate';
+import { HeldBytes, PacketGate, type Refusal } from '@sitecast/shared/node/packet-gate';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
@@ -59,10 +59,12 @@ export class SiteBroker {
   #listener: DeviceListener | undefined;
   #opening: Promise<void> | undefined;
   #retryTimer: Timer | undefined;
+  #watchTimer: Timer | undefined;
   #isClosed = false;
   #connectionsRefused = 0;
   #loginsRefused = 0;
   #packetsTooLarge = 0;
+  #packetsTooSlow = 0;
 
   constructor(options: SiteBrokerOptions) {
     this.#options = { limits: SITE_LIMITS, clock: systemClock, ...options };
@@ -82,6 +84,11 @@ export class SiteBroker {
   }
 
   start(): void {
+    this.#watchPackets();
+    this.#listen();
+  }
+
+  #listen(): void {
     this.#opening = this.#open().catch((error: unknown) => this.#retryLater(error));
   }
 
@@ -89,6 +96,7 @@ export class SiteBroker {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
+    this.#watchTimer?.cancel();
     await this.#opening;
     this.#listener?.stopAccepting();
     for (const { gate } of this.#connections.values()) gate.close();
@@ -105,6 +113,7 @@ export class SiteBroker {
       connectionsReplaced: this.#places.connectionsReplaced,
       loginsRefused: this.#loginsRefused,
       packetsTooLarge: this.#packetsTooLarge,
+      packetsTooSlow: this.#packetsTooSlow,
       ...this.#inbox.counters,
       sensors: this.#book.sensors,
       series: this.#book.series,
@@ -144,7 +153,7 @@ export class SiteBroker {
     const { config, clock, limits } = this.#options;
     const fields = { host: config.listen, port: config.port, reason: messageOf(error) };
     this.#log.warn('PORT_IN_USE', fields, 'the site broker does not listen; it is tried again');
-    if (!this.#isClosed) this.#retryTimer = clock.after(limits.retryListenMs, () => this.start());
+    if (!this.#isClosed) this.#retryTimer = clock.after(limits.retryListenMs, () => this.#listen());
   }
 
   #settle(): Promise<void> {
@@ -178,16 +187,25 @@ export class SiteBroker {
       maxHeldBytes: limits.maxHeldBytesPerConnection,
       maxHeldMessages: limits.maxHeldMessagesPerConnection,
       onHeldUp: () => undefined,
-      onRefused: (reason) => {
-        this.#packetsTooLarge += 1;
-        const fields = { reason, from: socket.remoteAddress };
-        this.#log.warn(
-          'SITE_PACKET_REFUSED',
-          fields,
-          'the site broker refused a packet and cut the connection',
-        );
-        socket.destroy();
-      },
+      onRefused: (reason) => this.#cut(socket, reason),
+    });
+  }
+
+  #cut(socket: Socket, reason: Refusal): void {
+    if (reason === 'too-slow') this.#packetsTooSlow += 1;
+    else this.#packetsTooLarge += 1;
+    const fields = { reason, from: socket.remoteAddress };
+    this.#log.warn('SITE_PACKET_REFUSED', fields, 'the site broker refused a packet and cut the connection');
+    socket.destroy();
+  }
+
+  // Whoever begins a packet and does not end it holds bytes that others wait for.
+  #watchPackets(): void {
+    const { clock, limits } = this.#options;
+    const { packetWatchMs, packetMs, packetSilenceMs: silenceMs } = limits;
+    this.#watchTimer = clock.after(packetWatchMs, () => {
+      for (const { gate } of this.#connections.values()) gate.watch(packetWatchMs, { packetMs, silenceMs });
+      this.#watchPackets();
     });
   }
 

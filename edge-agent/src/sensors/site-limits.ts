@@ -13,6 +13,10 @@ export interface SiteLimits {
   connectsPerSecond: number;
   connectsBurst: number;
   connectTimeoutMs: number;
+  /** From the begin of a packet to its last byte, and within a packet without a byte; looked at so often. */
+  packetMs: number;
+  packetSilenceMs: number;
+  packetWatchMs: number;
   /** A device that does not read is cut off after this. */
   drainTimeoutMs: number;
   /** How long `close()` waits for readings that are being written, so that their PUBACK still leaves. */
@@ -29,6 +33,9 @@ export const SITE_LIMITS: SiteLimits = {
   connectsPerSecond: 20,
   connectsBurst: 100,
   connectTimeoutMs: 10_000,
+  packetMs: 60_000,
+  packetSilenceMs: 20_000,
+  packetWatchMs: 1_000,
   drainTimeoutMs: 2_000,
   closeGraceMs: 2_000,
   retryListenMs: 10_000,

@@ -46,7 +46,7 @@ interface Run {
   uploads: ClipUploader;
   /** Takes the next chunk out of the lane, as the sender does. */
   take(): Promise<{ message: SpoolMessage; chunk: ClipChunk } | undefined>;
-  /** Takes and acknowledges until the lane stays empty. */
+  /** Takes and acknowledges until no clip is wanted any more. */
   deliver(): Promise<ClipChunk[]>;
   stop(): Promise<void>;
 }
@@ -69,17 +69,13 @@ async function run(spoolFolder = join(folder, 'spool')): Promise<Run> {
   };
   const deliver = async (): Promise<ClipChunk[]> => {
     const delivered: ClipChunk[] = [];
-    for (let idle = 0; idle < 20;) {
-      const next = await take();
-      if (!next) {
-        idle += 1;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        continue;
+    await waitFor(async () => {
+      for (let next = await take(); next; next = await take()) {
+        delivered.push(next.chunk);
+        spool.ack('clips', next.message);
       }
-      idle = 0;
-      delivered.push(next.chunk);
-      spool.ack('clips', next.message);
-    }
+      return store.wanted.length === 0 && spool.pendingMessages('clips') === 0;
+    }, 'all that is wanted to be delivered');
     return delivered;
   };
   const stop = async (): Promise<void> => {

@@ -1,48 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { rssBytesOf } from '../../src/camera/process-usage.ts';
 import { SnapshotMaker } from '../../src/imaging/snapshot-maker.ts';
 import { waitFor } from '../support.ts';
 import { runningCaptures, ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { recording } from './recordings.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
 
-const PATIENCE_MS = 40_000;
-
-const recordings = new Map<string, Promise<string>>();
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sitecast-recordings-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** Encoded by the first test that asks for it. */
-function recording(name: string, ...encoder: string[]): Promise<string> {
-  const made = recordings.get(name) ?? encodeRecording(name, encoder);
-  recordings.set(name, made);
-  return made;
-}
-
 /** A file of one second: ten pictures. */
-async function encodeRecording(name: string, encoder: string[]): Promise<string> {
-  const path = join(folder, name);
+function second(name: string, ...encoder: string[]): Promise<string> {
   const scene = ['-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=10', '-f', 'lavfi', '-i', 'sine'];
-  await runFfmpeg(
-    '-loglevel',
-    'error',
-    ...scene,
-    '-t',
-    '1',
-    '-pix_fmt',
-    'yuv420p',
-    ...encoder,
-    '-c:a',
-    'aac',
-    path,
-  );
-  return path;
+  return recording(name, ...scene, '-t', '1', '-pix_fmt', 'yuv420p', ...encoder, '-c:a', 'aac');
 }
 
 describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
@@ -54,10 +22,10 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
     );
     expect(await untilState('live')).toMatchObject({ width: 960, height: 540, reason: null });
     expect(camera.report().codec).toMatch(/^avc1\.42c0/);
-    await waitFor(() => camera.counters.keyframes >= 3, 'three keyframes', PATIENCE_MS);
+    await waitFor(() => camera.counters.keyframes >= 3, 'three keyframes');
     expect(camera.report().fps).toBe(15);
 
-    await waitFor(() => fragments.length >= 30, 'thirty access units', PATIENCE_MS);
+    await waitFor(() => fragments.length >= 30, 'thirty access units');
     const taken = fragments.slice(0, 30);
     expect(taken.map(({ isKeyframe }) => isKeyframe)).toEqual(taken.map((_, index) => index % 15 === 0));
     expect(taken.map(({ sequence }) => sequence)).toEqual(taken.map((_, index) => index));
@@ -73,15 +41,16 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
   it('yields a keyframe picture for each keyframe, no more and no fewer', async () => {
     const { camera, pictures } = await startCamera(
       ffmpeg,
-      `file:${await recording('a.mp4', '-g', '10', '-bf', '0')}`,
+      `file:${await second('a.mp4', '-g', '10', '-bf', '0')}`,
     );
-    await waitFor(() => camera.counters.keyframes >= 4, 'four keyframes', PATIENCE_MS);
-    expect(Math.abs(pictures.length - camera.counters.keyframes)).toBeLessThanOrEqual(1);
+    // They come by two pipes, of which one may be ahead for a moment.
+    const isEven = (): boolean => Math.abs(pictures.length - camera.counters.keyframes) <= 1;
+    await waitFor(() => camera.counters.keyframes >= 6 && isEven(), 'as many pictures as keyframes');
   });
 
   it('makes a snapshot and a thumbnail from what it sees', async () => {
     const { camera } = await startCamera(ffmpeg, 'demo:yard');
-    const picture = await waitFor(() => camera.latestPicture(), 'a picture', PATIENCE_MS);
+    const picture = await waitFor(() => camera.latestPicture(), 'a picture');
     const { header, thumbnail } = await new SnapshotMaker().make({
       camera: 'front',
       reason: 'command',
@@ -98,11 +67,11 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
     ['mp4 with B-pictures', 'b.mp4', ['-g', '10', '-bf', '2']],
     ['MPEG-TS with sound', 'c.ts', ['-c:v', 'libx264', '-g', '10', '-bf', '0']],
   ])('plays a file in real time, untouched, and over its end again: %s', async (_, name, encoder) => {
-    const path = await recording(name, ...encoder);
-    const startedMs = Date.now();
+    const path = await second(name, ...encoder);
+    const startedMs = performance.now();
     const { camera, fragments } = await startCamera(ffmpeg, `file:${path}`);
-    await waitFor(() => fragments.length >= 25, 'twenty-five access units', PATIENCE_MS);
-    expect(Date.now() - startedMs).toBeGreaterThan(1_800);
+    await waitFor(() => fragments.length >= 25, 'twenty-five access units');
+    expect(performance.now() - startedMs).toBeGreaterThan(1_800);
     expect(camera.counters.restarts).toBe(0);
     expect(camera.report()).toMatchObject({ state: 'live', width: 320, height: 240 });
     const report = await runFfmpeg(
@@ -119,7 +88,7 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
   });
 
   it('says what to change when the source is nothing that fits into MP4', async () => {
-    const path = await recording('v.mkv', '-c:v', 'ffv1');
+    const path = await second('v.mkv', '-c:v', 'ffv1');
     const { untilState } = await startCamera(ffmpeg, `file:${path}`);
     const report = await untilState('failed');
     expect(report.reason).toBe('SOURCE_UNSUPPORTED');
@@ -137,14 +106,10 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
   it('comes back by itself when its capture is killed', async () => {
     const { camera, fragments, untilState } = await startCamera(ffmpeg, 'demo:gate');
     await untilState('live');
-    await waitFor(() => fragments.length > 0, 'an access unit', PATIENCE_MS);
+    await waitFor(() => fragments.length > 0, 'an access unit');
     const [capture] = await runningCaptures();
     process.kill(capture!.pid, 'SIGKILL');
-    await waitFor(
-      () => new Set(fragments.map(({ init }) => init.epoch)).size === 2,
-      'a second epoch',
-      PATIENCE_MS,
-    );
+    await waitFor(() => new Set(fragments.map(({ init }) => init.epoch)).size === 2, 'a second epoch');
     expect(camera.counters.restarts).toBeGreaterThan(0);
     const first = fragments.find(({ init }) => init.epoch !== fragments[0]!.init.epoch)!;
     expect(first).toMatchObject({ sequence: 0, isKeyframe: true, isDiscontinuity: true });

@@ -158,5 +158,5 @@ describe.skipIf(!hasOpenssl)('sitecast-agent doctor, over TLS', () => {
       state: 'ok',
       text: expect.stringContaining('is trusted') as string,
     });
-  }, 60_000);
+  });
 });

@@ -87,7 +87,7 @@ export function watch(live: LiveCamera, profile: Parameters<LiveSource['open']>[
 
 /** However slow this machine is at the moment: a lease gives up after 3.5 s. */
 export function firstInit({ video }: Pick<Watched, 'video'>): Promise<InitSegment> {
-  return waitFor(() => video.init, 'the first picture of the stream', 40_000);
+  return waitFor(() => video.init, 'the first picture of the stream');
 }
 
 export async function runningEncoders(): Promise<RunningCapture[]> {
@@ -130,15 +130,50 @@ export async function probe(fragments: Fragment[]): Promise<Probed> {
   return { codec, profile, width, height, pixelFormat, pictures };
 }
 
-/** Of the whole seconds between the first and the last keyframe. */
+/** Of whole GOPs: bits of a second that has all its pictures, however many a slow encoder was not given in between. */
 export function bitsPerSecond(fragments: Fragment[]): number {
-  const last = fragments.findLastIndex(({ isKeyframe }) => isKeyframe);
-  const bytes = fragments.slice(0, last).reduce((sum, fragment) => sum + fragment.bytes.length, 0);
-  return (bytes * 8) / (fragments[last]!.decodeTimeS - fragments[0]!.decodeTimeS);
+  const whole = fragments.slice(
+    0,
+    fragments.findLastIndex(({ isKeyframe }) => isKeyframe),
+  );
+  const bytes = whole.reduce((sum, fragment) => sum + fragment.bytes.length, 0);
+  return (bytes * 8) / (whole.length * stepS(fragments));
 }
 
-/** Seconds between keyframes, rounded to tenths. */
-export function keyframeIntervalsS(fragments: Fragment[]): number[] {
-  const times = fragments.filter(({ isKeyframe }) => isKeyframe).map(({ decodeTimeS }) => decodeTimeS);
-  return times.slice(1).map((time, index) => Math.round((time - times[index]!) * 10) / 10);
+/** The median of the seconds between two pictures: those that were left out do not bend it. */
+export function stepS(fragments: Fragment[]): number {
+  const steps = fragments
+    .slice(1)
+    .map(({ decodeTimeS }, index) => decodeTimeS - fragments[index]!.decodeTimeS);
+  return steps.sort((a, b) => a - b)[steps.length >> 1]!;
+}
+
+/** As soon as a second is over, and no earlier: no picture is later behind its keyframe than `withinS`. */
+export function expectKeyframeASecond(fragments: Fragment[], withinS = 0.99): void {
+  let keyframeS = -Infinity;
+  for (const { isKeyframe, decodeTimeS } of fragments) {
+    if (isKeyframe) expect(decodeTimeS - keyframeS).toBeGreaterThan(0.95);
+    else expect(decodeTimeS - keyframeS).toBeLessThan(withinS);
+    if (isKeyframe) keyframeS = decodeTimeS;
+  }
+}
+
+/** Pictures that an encoder may hold back for its work: two thirds of a second; one that waits for more shows the past. */
+const HELD_BACK_MAX = 10;
+
+/** Ends the camera: of what it gave, all but a few pictures come out of the encoder, although nothing pushes them. */
+export async function expectNothingHeldBack(
+  { camera, encoders, fragments: given }: EncodedCamera,
+  encoded: Fragment[],
+): Promise<void> {
+  await camera.close();
+  const heldBack = (): number => {
+    const newestUs = encoded.at(-1)!.capturedAtUs;
+    return given.length - 1 - given.findLastIndex(({ capturedAtUs }) => capturedAtUs <= newestUs);
+  };
+  // What a slow encoder was not given at all does not come.
+  const mayMiss = (): number => HELD_BACK_MAX + encoders.counters.fragmentsDropped;
+  await waitFor(() => heldBack() <= mayMiss(), 'what is in the encoder').catch(() =>
+    expect(heldBack()).toBeLessThanOrEqual(mayMiss()),
+  );
 }

@@ -17,9 +17,7 @@ export const ffmpegs: FfmpegBinary[] = hasSystem
 /** Runs the bundled ffmpeg to its end. @returns what it wrote to standard error. */
 export async function runFfmpeg(...args: string[]): Promise<string> {
   const run = promisify(execFile);
-  const { stderr } = await run(bundled.path, ['-hide_banner', '-nostdin', '-y', ...args], {
-    timeout: 60_000,
-  });
+  const { stderr } = await run(bundled.path, ['-hide_banner', '-nostdin', '-y', ...args]);
   return stderr;
 }
 

@@ -38,7 +38,7 @@ export async function startGstreamerCamera(...options: string[]): Promise<Gstrea
     await gone;
   };
   onTestFinished(kill);
-  const port = await waitFor(() => /^port (\d+)$/m.exec(output)?.[1], "GStreamer's port", 30_000);
+  const port = await waitFor(() => /^port (\d+)$/m.exec(output)?.[1], "GStreamer's port");
   return {
     port: Number(port),
     clients: () => output.split('\n').filter((line) => line === 'client').length,

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { preview, type PreviewOptions } from '../../src/commands/preview.ts';
 import { temporaryFolder, waitFor } from '../support.ts';
@@ -16,7 +17,6 @@ import { freePort } from './udp-only-camera.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PASSWORD = 'correct horse';
-const PATIENCE_MS = 90_000;
 /** The left half may not be seen. */
 const MASK = 'masks: [{ x: 0, y: 0, width: 0.5, height: 1 }]';
 const CAMERAS = `[{ id: front, name: Front door, source: "demo:front" }, { id: yard, name: 마당, source: "demo:yard", ${MASK} }]`;
@@ -58,7 +58,7 @@ async function startPreview(): Promise<string> {
     await running;
     expect(await runningCaptures()).toEqual([]);
   });
-  return (await waitFor(() => /http:\S+/.exec(printed), 'the page', 30_000))[0];
+  return (await waitFor(() => /http:\S+/.exec(printed), 'the page'))[0];
 }
 
 async function openPhone(more: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
@@ -77,6 +77,7 @@ async function openPhone(more: BrowserContextOptions = {}): Promise<{ page: Page
     await context.close();
     rmSync(profile, { recursive: true, force: true });
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = context.pages()[0] ?? (await context.newPage());
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
@@ -119,35 +120,27 @@ describe('sitecast-agent preview', () => {
     await expect(preview({ ...options, env, askPassword })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
-  it(
-    'gives masked pictures only of a masked camera',
-    async () => {
-      const url = await startPreview();
-      const login = await fetch(`${url}login`, {
-        method: 'POST',
-        body: JSON.stringify({ password: PASSWORD }),
-      });
-      const headers = { cookie: login.headers.get('set-cookie')!.split(';')[0]! };
-      const still = await waitFor(
-        async () => {
-          const response = await fetch(`${url}stills/yard`, { headers });
-          return response.ok && Buffer.from(await response.arrayBuffer());
-        },
-        'a still',
-        40_000,
-      );
-      const { width, height } = await sharp(still).metadata();
-      const brightnessOf = async (left: number): Promise<number> => {
-        const half = { left, top: 0, width: Math.floor(width / 2), height };
-        // Statistics are of what goes in, whatever is cut out of it.
-        const { channels } = await sharp(await sharp(still).extract(half).png().toBuffer()).stats();
-        return Math.max(...channels.map(({ mean }) => mean));
-      };
-      expect(await brightnessOf(0)).toBeLessThan(5);
-      expect(await brightnessOf(Math.floor(width / 2))).toBeGreaterThan(20);
-    },
-    PATIENCE_MS,
-  );
+  it('gives masked pictures only of a masked camera', async () => {
+    const url = await startPreview();
+    const login = await fetch(`${url}login`, {
+      method: 'POST',
+      body: JSON.stringify({ password: PASSWORD }),
+    });
+    const headers = { cookie: login.headers.get('set-cookie')!.split(';')[0]! };
+    const still = await waitFor(async () => {
+      const response = await fetch(`${url}stills/yard`, { headers });
+      return response.ok && Buffer.from(await response.arrayBuffer());
+    }, 'a still');
+    const { width, height } = await sharp(still).metadata();
+    const brightnessOf = async (left: number): Promise<number> => {
+      const half = { left, top: 0, width: Math.floor(width / 2), height };
+      // Statistics are of what goes in, whatever is cut out of it.
+      const { channels } = await sharp(await sharp(still).extract(half).png().toBuffer()).stats();
+      return Math.max(...channels.map(({ mean }) => mean));
+    };
+    expect(await brightnessOf(0)).toBeLessThan(5);
+    expect(await brightnessOf(Math.floor(width / 2))).toBeGreaterThan(20);
+  });
 });
 
 describe('the command line of preview', () => {
@@ -174,67 +167,59 @@ describe('the command line of preview', () => {
 describe.skipIf(!requireTool('chromium', 'it stands for the phone of an installer'))(
   'sitecast-agent preview on a phone',
   () => {
-    it(
-      'shows all cameras live in Korean, in the dark, at 390 pixels; masked ones masked; and one at a time',
-      async () => {
-        const url = await startPreview();
-        const { page, errors } = await openPhone();
-        await logIn(page, url, 'wrong password');
-        await waitFor(
-          async () => (await page.locator('#login-trouble').textContent())?.includes('올바르지'),
-          'the refusal',
-        );
-        await logIn(page, url);
-        await waitFor(() => isPlaying(page, 'front'), 'the camera that is passed through', 40_000);
-        await waitFor(() => isPlaying(page, 'yard'), 'the camera that is encoded for its mask', 40_000);
-        expect(await page.locator('html').getAttribute('lang')).toBe('ko');
-        expect(await page.locator('[data-camera="front"] .state').textContent()).toMatch(/^실시간/);
-        const layout = await page.evaluate(() => ({
-          width: document.documentElement.scrollWidth,
-          background: getComputedStyle(document.body).backgroundColor,
-        }));
-        expect(layout).toEqual({ width: 390, background: 'rgb(14, 17, 20)' });
-        expect(await leftHalfBrightness(page, 'yard')).toBeLessThan(20);
-        expect(await leftHalfBrightness(page, 'front')).toBeGreaterThan(20);
+    it('shows all cameras live in Korean, in the dark, at 390 pixels; masked ones masked; and one at a time', async () => {
+      const url = await startPreview();
+      const { page, errors } = await openPhone();
+      await logIn(page, url, 'wrong password');
+      await waitFor(
+        async () => (await page.locator('#login-trouble').textContent())?.includes('올바르지'),
+        'the refusal',
+      );
+      await logIn(page, url);
+      await waitFor(() => isPlaying(page, 'front'), 'the camera that is passed through');
+      await waitFor(() => isPlaying(page, 'yard'), 'the camera that is encoded for its mask');
+      expect(await page.locator('html').getAttribute('lang')).toBe('ko');
+      expect(await page.locator('[data-camera="front"] .state').textContent()).toMatch(/^실시간/);
+      const layout = await page.evaluate(() => ({
+        width: document.documentElement.scrollWidth,
+        background: getComputedStyle(document.body).backgroundColor,
+      }));
+      expect(layout).toEqual({ width: 390, background: 'rgb(14, 17, 20)' });
+      expect(await leftHalfBrightness(page, 'yard')).toBeLessThan(20);
+      expect(await leftHalfBrightness(page, 'front')).toBeGreaterThan(20);
 
-        await page.locator('[data-camera="yard"]').click();
-        expect(await page.locator('[data-camera="front"]').isVisible()).toBe(false);
-        await page.locator('#grid').click();
-        await waitFor(() => isPlaying(page, 'yard'), 'the chosen camera', 40_000);
-        await page.locator('#back').click();
-        await page.locator('#language').click();
-        expect(await page.locator('h1').textContent()).toBe('Camera preview');
-        await page.locator('#logout').click();
-        await page.locator('#password').waitFor();
-        expect(await page.locator('.camera').count()).toBe(0);
-        expect(errors).toEqual([]);
-      },
-      PATIENCE_MS * 2,
-    );
+      await page.locator('[data-camera="yard"]').click();
+      expect(await page.locator('[data-camera="front"]').isVisible()).toBe(false);
+      await page.locator('#grid').click();
+      await waitFor(() => isPlaying(page, 'yard'), 'the chosen camera');
+      await page.locator('#back').click();
+      await page.locator('#language').click();
+      expect(await page.locator('h1').textContent()).toBe('Camera preview');
+      await page.locator('#logout').click();
+      await page.locator('#password').waitFor();
+      expect(await page.locator('.camera').count()).toBe(0);
+      expect(errors).toEqual([]);
+    });
 
-    it(
-      'shows pictures one at a time where the browser plays no video',
-      async () => {
-        const url = await startPreview();
-        const { page, errors } = await openPhone({ locale: 'en-US', colorScheme: 'light' });
-        await page.addInitScript(() => {
-          Object.defineProperty(globalThis, 'MediaSource', { value: undefined });
-          Object.defineProperty(globalThis, 'ManagedMediaSource', { value: undefined });
+    it('shows pictures one at a time where the browser plays no video', async () => {
+      const url = await startPreview();
+      const { page, errors } = await openPhone({ locale: 'en-US', colorScheme: 'light' });
+      await page.addInitScript(() => {
+        Object.defineProperty(globalThis, 'MediaSource', { value: undefined });
+        Object.defineProperty(globalThis, 'ManagedMediaSource', { value: undefined });
+      });
+      await logIn(page, url);
+      const hasPicture = (): Promise<boolean> =>
+        page.evaluate(() => {
+          const image = document.querySelector<HTMLImageElement>('[data-camera="front"] img');
+          return image !== null && image.naturalWidth > 0;
         });
-        await logIn(page, url);
-        const hasPicture = (): Promise<boolean> =>
-          page.evaluate(() => {
-            const image = document.querySelector<HTMLImageElement>('[data-camera="front"] img');
-            return image !== null && image.naturalWidth > 0;
-          });
-        await waitFor(hasPicture, 'a picture', 40_000);
-        expect(await page.locator('[data-camera="front"] .state').textContent()).toMatch(
-          /^pictures, one at a time/,
-        );
-        expect(errors).toEqual([]);
-      },
-      PATIENCE_MS,
-    );
+      await waitFor(hasPicture, 'a picture');
+      expect(await page.locator('[data-camera="front"] .state').textContent()).toMatch(
+        /^pictures, one at a time/,
+      );
+      expect(errors).toEqual([]);
+    });
   },
 );
 

@@ -1,17 +1,16 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { privacyMasks } from '../../src/camera/privacy-masks.ts';
-import { temporaryFolder, waitFor } from '../support.ts';
+import { waitFor } from '../support.ts';
 import { startEncodedCamera, watch } from './encoded-camera.ts';
-import { ffmpegs, runFfmpeg } from './ffmpegs.ts';
+import { ffmpegs } from './ffmpegs.ts';
+import { recording } from './recordings.ts';
 import { writeMovie } from './test-camera.ts';
 
 const run = promisify(execFile);
-const PATIENCE_MS = 40_000;
 const PICTURE = { width: 320, height: 180 };
 const MASK = { x: 0.25, y: 0.5, width: 0.25, height: 0.25 };
 const masks = privacyMasks([MASK]);
@@ -22,33 +21,21 @@ type Grey = Buffer;
 
 describe.skipIf(!hasTool).each(ffmpegs)('privacy masks with ffmpeg $version', (ffmpeg) => {
   it('cover their part, and nothing else, in pictures and in every live profile', async () => {
-    const white = join(await temporaryFolder(), 'white.mp4');
-    const scene = ['-f', 'lavfi', '-i', 'color=white:s=640x360:r=15', '-t', '4'];
-    await runFfmpeg(
-      '-loglevel',
-      'error',
-      ...scene,
-      '-pix_fmt',
-      'yuv420p',
-      '-c:v',
-      'libx264',
-      '-g',
-      '15',
-      white,
-    );
+    const scene = ['-f', 'lavfi', '-i', 'color=white:s=640x360:r=15', '-t', '4', '-pix_fmt', 'yuv420p'];
+    const white = await recording('white.mp4', ...scene, '-c:v', 'libx264', '-g', '15');
     const { live, camera, pictures } = await startEncodedCamera(ffmpeg, `file:${white}`, { masks });
     expect(live.report().encoded).toEqual(['main', 'low', 'mpeg1']);
-    await waitFor(() => pictures.length > 0, 'a picture', PATIENCE_MS);
+    await waitFor(() => pictures.length > 0, 'a picture');
     const still = sharp(pictures[0]!.jpeg).resize({ ...PICTURE, fit: 'fill' });
     expectMasked(await still.toColourspace('b-w').raw().toBuffer());
     for (const profile of ['main', 'low'] as const) {
       const { video, fragments } = watch(live, profile);
-      await waitFor(() => fragments.length >= 5, profile, PATIENCE_MS);
+      await waitFor(() => fragments.length >= 5, profile);
       expectMasked(await greyOf(await writeMovie(fragments)));
       video.close();
     }
     expect(camera.masks.version).toBe(masks.version);
-  }, 120_000);
+  });
 });
 
 async function greyOf(path: string): Promise<Grey> {

@@ -1,11 +1,13 @@
-// The agent as a process of its own, and what the server is to it: sees everything, sends commands.
+// The agent as it is installed, and a server that sees everything of it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ulid } from 'ulid';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { reply, type Reply } from '@sitecast/shared/protocol/commands';
 import { decodeFrame, type Frame, type Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage, encodeJson } from '@sitecast/shared/protocol/json-message';
@@ -16,15 +18,19 @@ import {
   type CameraReport,
 } from '@sitecast/shared/protocol/status';
 import { topics } from '@sitecast/shared/protocol/topics';
+import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { MqttConnection } from '../../src/uplink/connection.ts';
 import { silentLogger, waitFor } from '../support.ts';
-import type { Mosquitto } from './brokers.ts';
+import { type Mosquitto } from './brokers.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** The longest that the protocol knows. */
+const LEASE_MS = 60_000;
 export const address = { site: 'demo', agent: 'gateway' };
 
 export interface RunningAgent {
   child: ChildProcess;
+  folder: string;
   stderr: () => string;
   exit: Promise<number | null>;
 }
@@ -41,10 +47,31 @@ export function launch(parameters: string[], env: Record<string, string> = {}): 
     child.kill('SIGKILL');
     await exit;
   });
-  return { child, stderr: () => stderr, exit };
+  return { child, folder: '', stderr: () => stderr, exit };
 }
 
-/** What the server will be: sees everything, and sends commands. */
+export async function writeConfig(
+  folder: string,
+  url: string,
+  extra = '',
+  dataDir = './data',
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, 'agent.yaml');
+  await writeFile(
+    path,
+    `site: demo
+agent: gateway
+dataDir: ${dataDir}
+uplink: { url: "${url}", mediaUrl: "${url}" }
+cameras: [{ id: front, name: Front door, source: "demo:front", snapshotIntervalSeconds: 3 }]
+sensors: [{ id: climate, source: "demo:climate", intervalSeconds: 0.5 }]
+${extra}`,
+  );
+  return path;
+}
+
+/** What the server is to an agent: sees everything, and sends commands. */
 export class FakeServer {
   readonly messages: { topic: string; payload: Uint8Array }[] = [];
   readonly #connection: MqttConnection;
@@ -85,15 +112,36 @@ export class FakeServer {
   }
 
   first(topic: string): Promise<Uint8Array> {
-    return waitFor(() => this.of(topic)[0], topic, 30_000);
+    return waitFor(() => this.of(topic)[0], topic);
   }
 
   async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
-    const before = this.of(topics.reply(address)).length;
-    const expiresAt = new Date(Date.now() + 30_000).toISOString();
+    const answer = (): Reply | undefined =>
+      this.of(topics.reply(address))
+        .map((payload) => decodeMessage(reply, payload))
+        .find((one) => one.id === id);
+    const expiresAt = new Date(Date.now() + PATIENCE_MS).toISOString();
     await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
-    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
-    return decodeMessage(reply, payload);
+    return waitFor(answer, `the reply to ${op}`);
+  }
+
+  /** Asks again where a slow machine gave no picture in time. */
+  lease(profile: Profile, camera = 'front'): Promise<Extract<Reply, { ok: true }>> {
+    return waitFor(async () => {
+      const leased = await this.command('live.lease', { camera, profile, ttlMs: LEASE_MS });
+      if (leased.ok) return leased;
+      expect(leased.error.code).toMatch(/^(ENCODER_FAILED|CAMERA_OFFLINE)$/);
+      return undefined;
+    }, `a lease of ${camera}/${profile}`);
+  }
+
+  /** Renewed until the test ends, however long that takes. */
+  async keepLeased(profile: Profile, camera: string): Promise<void> {
+    await this.lease(profile, camera);
+    const renew = (): void =>
+      void this.command('live.lease', { camera, profile, ttlMs: LEASE_MS }).catch(() => {});
+    const timer = setInterval(renew, LEASE_MS / 6);
+    onTestFinished(() => clearInterval(timer));
   }
 
   ackLive(): void {

@@ -9,7 +9,7 @@ import { Camera, type Fragment, type KeyframePicture } from '../../src/camera/ca
 import { NO_MASKS, type PrivacyMasks } from '../../src/camera/privacy-masks.ts';
 import type { FfmpegBinary } from '../../src/camera/ffmpeg-binary.ts';
 import { temporaryFolder, waitFor } from '../support.ts';
-import { runningCaptures } from './ffmpegs.ts';
+import { runFfmpeg, runningCaptures } from './ffmpegs.ts';
 
 export interface TestCamera {
   camera: Camera;
@@ -18,7 +18,8 @@ export interface TestCamera {
   reports: CameraReport[];
   /** All log lines, as they were written. */
   log: () => string;
-  untilState: (state: CameraReport['state'], timeoutMs?: number) => Promise<CameraReport>;
+  /** Of the reports since the one that the last call gave: a state that is over by now counts. */
+  untilState: (state: CameraReport['state']) => Promise<CameraReport>;
 }
 
 export async function startCamera(
@@ -40,12 +41,17 @@ export async function startCamera(
     expect(await runningCaptures()).toEqual([]);
   });
   camera.start();
-  const untilState: TestCamera['untilState'] = (state, timeoutMs = 30_000) =>
-    waitFor(
-      () => (camera.report().state === state ? camera.report() : undefined),
-      `state ${state}`,
-      timeoutMs,
-    );
+  let looked = 0;
+  const untilState: TestCamera['untilState'] = async (state) => {
+    const reachedAt = (): number => reports.findIndex((report, at) => at >= looked && report.state === state);
+    if (camera.report().state === state) {
+      looked = reports.length;
+      return camera.report();
+    }
+    await waitFor(() => reachedAt() >= 0, `state ${state}`);
+    looked = reachedAt() + 1;
+    return reports[looked - 1]!;
+  };
   return { camera, fragments, pictures, reports, log: () => lines.join(''), untilState };
 }
 
@@ -55,4 +61,14 @@ export async function writeMovie(fragments: Fragment[]): Promise<string> {
   const [first] = fragments;
   await writeFile(path, Buffer.concat([first!.init.bytes, ...fragments.map(({ bytes }) => bytes)]));
   return path;
+}
+
+export const epochsOf = (fragments: Fragment[]): number[] => [
+  ...new Set(fragments.map(({ init }) => init.epoch)),
+];
+
+/** Decoded without an error. */
+export async function picturesIn(fragments: Fragment[]): Promise<number> {
+  const report = await runFfmpeg('-loglevel', 'info', '-i', await writeMovie(fragments), '-f', 'null', '-');
+  return Number(/frame=\s*(\d+)/g.exec(report.slice(report.lastIndexOf('frame=')))?.[1]);
 }

@@ -1,7 +1,7 @@
 // A camera that refuses TCP: npm's rtsp-streaming-server, into which the bundled ffmpeg pushes a picture. Ends with the test.
 
 import { spawn } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { waitFor } from '../support.ts';
@@ -21,13 +21,27 @@ export async function startUdpOnlyCamera(): Promise<string> {
   const rtpPort = 20_000 + 2 * Math.floor(Math.random() * 5_000);
   const script = fileURLToPath(new URL('udp-only-server.js', import.meta.url));
   const server = startProgram(process.execPath, [script, ...[pushPort, clientPort, rtpPort].map(String)]);
-  await waitFor(() => server.output().includes('up'), 'the RTSP server', 30_000);
+  await waitFor(() => server.output().includes('up'), 'the RTSP server');
   const encoder = ['-c:v', 'libx264', '-tune', 'zerolatency', '-preset', 'ultrafast', '-g', '15'];
   const scene = ['-re', '-f', 'lavfi', '-i', 'testsrc=s=320x240:r=15', '-pix_fmt', 'yuv420p'];
   startProgram(bundled.path, [...scene, ...encoder, '-f', 'rtsp', `rtsp://127.0.0.1:${pushPort}/live`]);
-  // The stream is known once its pusher has announced it.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await waitFor(() => isAnnounced(clientPort), 'its pusher to announce the stream');
   return `rtsp://127.0.0.1:${clientPort}/live`;
+}
+
+function isAnnounced(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`DESCRIBE rtsp://127.0.0.1:${port}/live RTSP/1.0\r\nCSeq: 1\r\n\r\n`),
+    );
+    const end = (isThere: boolean): void => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once('data', (answer: Buffer) => end(answer.toString().startsWith('RTSP/1.0 200')));
+    socket.once('error', () => end(false));
+    socket.once('close', () => end(false));
+  });
 }
 
 /** Killed when the test ends. */

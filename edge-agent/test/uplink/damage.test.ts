@@ -85,46 +85,38 @@ function expectGap(gap: Gap | undefined, lost: number): void {
   expect(gap!.toMs).toBeGreaterThanOrEqual(gap!.fromMs);
 }
 
-test(
-  'a bit that flips anywhere costs its record and those behind it, which are set aside and counted',
-  { timeout: 120_000 },
-  async () => {
-    const files = await writtenLog();
-    const [name, segment] = only(files);
-    const ends = endsOf(segment);
-    const folder = await temporaryFolder();
-    for (let at = 0; at < segment.length; at += 1) {
-      const damaged = Buffer.from(segment);
-      damaged[at]! ^= 1 << (at % 8);
-      const kept = ends.filter((end) => end <= at).length;
-      const found = await recovered(new Map(files).set(name, damaged), join(folder, String(at)));
-      expect(found.payloads).toEqual(PAYLOADS.slice(0, kept));
-      expect(found.corruptTails).toBe(1);
-      expect(found.setAside).toEqual(damaged.subarray(ends[kept - 1] ?? 0));
-      expectGap(found.gap, PAYLOADS.length - kept);
-    }
-  },
-);
+test('a bit that flips anywhere costs its record and those behind it, which are set aside and counted', async () => {
+  const files = await writtenLog();
+  const [name, segment] = only(files);
+  const ends = endsOf(segment);
+  const folder = await temporaryFolder();
+  for (let at = 0; at < segment.length; at += 1) {
+    const damaged = Buffer.from(segment);
+    damaged[at]! ^= 1 << (at % 8);
+    const kept = ends.filter((end) => end <= at).length;
+    const found = await recovered(new Map(files).set(name, damaged), join(folder, String(at)));
+    expect(found.payloads).toEqual(PAYLOADS.slice(0, kept));
+    expect(found.corruptTails).toBe(1);
+    expect(found.setAside).toEqual(damaged.subarray(ends[kept - 1] ?? 0));
+    expectGap(found.gap, PAYLOADS.length - kept);
+  }
+});
 
-test(
-  'a segment that is cut anywhere loses what lies behind the cut, to the message',
-  { timeout: 120_000 },
-  async () => {
-    const files = await writtenLog();
-    const [name, segment] = only(files);
-    const ends = endsOf(segment);
-    const folder = await temporaryFolder();
-    for (let length = 0; length <= segment.length; length += 1) {
-      const kept = ends.filter((end) => end <= length).length;
-      const found = await recovered(
-        new Map(files).set(name, segment.subarray(0, length)),
-        join(folder, String(length)),
-      );
-      expect(found.payloads).toEqual(PAYLOADS.slice(0, kept));
-      expectGap(found.gap, PAYLOADS.length - kept);
-    }
-  },
-);
+test('a segment that is cut anywhere loses what lies behind the cut, to the message', async () => {
+  const files = await writtenLog();
+  const [name, segment] = only(files);
+  const ends = endsOf(segment);
+  const folder = await temporaryFolder();
+  for (let length = 0; length <= segment.length; length += 1) {
+    const kept = ends.filter((end) => end <= length).length;
+    const found = await recovered(
+      new Map(files).set(name, segment.subarray(0, length)),
+      join(folder, String(length)),
+    );
+    expect(found.payloads).toEqual(PAYLOADS.slice(0, kept));
+    expectGap(found.gap, PAYLOADS.length - kept);
+  }
+});
 
 test('what lies in other segments is delivered, the gap says when, and no start counts it again', async () => {
   const files = await writtenLog(1);

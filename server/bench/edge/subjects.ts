@@ -78,7 +78,7 @@ async function startAgent(
   const env = { SITECAST_AGENT_SECRET: gateway.login.secret, ...AS_DEPLOYED.env };
   const args = [...AS_DEPLOYED.nodeArgs, AGENT, 'run', '--config', configPath, '--log-level', 'warn'];
   const program = resources.use(new Program({ command: process.execPath, args, env }));
-  await waitFor(() => liveCameras(gateway, cameras), LIVE_TIMEOUT_MS, `${cameras} live cameras`);
+  await waitFor(() => liveCameras(gateway, cameras), `${cameras} live cameras`, LIVE_TIMEOUT_MS);
   const viewer = watched && (await watch(session, watched));
   if (viewer) {
     resources.use({ [Symbol.dispose]: () => viewer.close() });
@@ -106,7 +106,7 @@ async function watch(session: ApiSession, profile: Profile): Promise<LiveViewer>
     await pause(1_000);
     return undefined;
   };
-  return waitFor(watchOnce, LIVE_TIMEOUT_MS, `a stream of ${profile}`);
+  return waitFor(watchOnce, `a stream of ${profile}`, LIVE_TIMEOUT_MS);
 }
 
 /** Pictures are looked at for motion, stillness and tampering; one of them is sent a minute, as by default. */

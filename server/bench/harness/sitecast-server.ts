@@ -12,6 +12,8 @@ import { Resources } from './resources.ts';
 import { TempDir } from './temp-dir.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sitecast-server.js', import.meta.url));
+/** As the image and the command start it. */
+const AS_DEPLOYED = { env: { MALLOC_ARENA_MAX: '2' }, nodeArgs: ['--max-semi-space-size=2'] };
 const START_TIMEOUT_MS = 60_000;
 
 export interface SitecastServerOptions {
@@ -87,8 +89,9 @@ function launchOptions(
   const ports = { PORT: '0', MQTT_PORT: '0', MEDIA_PORT: '0' };
   return launch({
     command: process.execPath,
-    args: [...nodeArgs, BIN, 'start'],
+    args: [...AS_DEPLOYED.nodeArgs, ...nodeArgs, BIN, 'start'],
     env: {
+      ...AS_DEPLOYED.env,
       ...ports,
       DATABASE_URL: databaseUrl,
       DATA_DIR: join(dataDir, 'server'),

@@ -63,7 +63,7 @@ export async function openSite(resources: Resources): Promise<Site> {
   const config = agentConfig({ dir, login, data, media, sources, sensorPort });
   const agent = resources.use(startAgent(dir, config, login));
   const cameraStates = () => statesOf(server);
-  await waitFor(async () => (await cameraStates())['cam-1'] === 'live', START_TIMEOUT_MS, 'live cameras');
+  await waitFor(async () => (await cameraStates())['cam-1'] === 'live', 'live cameras', START_TIMEOUT_MS);
   let isCut = false;
   return {
     server,

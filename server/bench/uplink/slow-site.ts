@@ -74,7 +74,7 @@ export class SlowSite implements AsyncDisposable {
     resources.use(new Program({ command: process.execPath, args: [AGENT, 'run', '--config', config], env }));
     const probe = resources.use(new Probe(await connectProbe(server, line)));
     const site = new SlowSite(server, line, probe, resources.move());
-    await waitFor(async () => (await site.camera())?.state === 'live', START_TIMEOUT_MS, 'the camera');
+    await waitFor(async () => (await site.camera())?.state === 'live', 'the camera', START_TIMEOUT_MS);
     return site;
   }
 

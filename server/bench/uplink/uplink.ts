@@ -60,7 +60,7 @@ async function watch(site: SlowSite, seconds: number, signal: AbortSignal): Prom
     await viewer.answer();
     const startedAtMs = performance.now();
     const passed = site.line.bytesPassed;
-    const stepped = waitFor(() => viewer.message('profile'), seconds * 1_000, 'the step down')
+    const stepped = waitFor(() => viewer.message('profile'), 'the step down', seconds * 1_000)
       .then(({ profile }) => ({ profile, afterS: secondsSince(startedAtMs) }))
       .catch(() => undefined);
     await pause(seconds, signal);
@@ -85,7 +85,7 @@ async function recover(site: SlowSite): Promise<number> {
   site.line.bitsPerSecond = FAST_BITS;
   const sinceMs = performance.now();
   const isBack = async (): Promise<boolean> => (await site.camera())?.profiles.includes('main') ?? false;
-  await waitFor(isBack, RECOVERY_TIMEOUT_MS, 'main to be offered again');
+  await waitFor(isBack, 'main to be offered again', RECOVERY_TIMEOUT_MS);
   return secondsSince(sinceMs);
 }
 

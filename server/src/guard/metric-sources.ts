@@ -86,7 +86,10 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     clips: { ...parts.clipIntake.counters, ...parts.clipDownloads.counters },
     media: parts.mediaStore.counters,
     uploads: parts.uploads.counters,
-    queue: { ...parts.queue.counters },
+    queue: {
+      ...parts.queue.counters,
+      callsRefused: parts.queue.counters.callsRefused + parts.reportQueue.counters.callsRefused,
+    },
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,

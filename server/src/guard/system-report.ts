@@ -1,7 +1,7 @@
 // What GET system answers, put together from the parts at most once a second however many pages ask.
 
 import type { Clock } from '@sitecast/shared/runtime/clock';
-import type { LimitRow } from '../limits.ts';
+import type { LimitRow } from '../limits/limit-row.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { RelaySnapshot } from '../relay/ports.ts';
 import type { ByteLedger, LedgerReading } from './byte-ledger.ts';

@@ -2,6 +2,7 @@
 // A job may run twice, so handlers are idempotent. Owns its connections.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { JobsOptions } from 'bullmq';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { postgresBackend, redisBackend, type Consumer, type Producer, type QueueBackend } from './backend.ts';
@@ -11,7 +12,10 @@ const QUEUE_MAX_WAITING = 500;
 export const MAX_JOB_BYTES = 8 * 1024;
 /** Callers of `add` at once: they are served one after the other, so that the bound holds exactly. */
 export const QUEUE_ADDS_PENDING_MAX = 200;
+/** Calls that a store which hangs may still owe an answer; what its client holds of them is gone only with the answer. */
+export const QUEUE_CALLS_UNANSWERED_MAX = 4;
 
+const COUNTING = 'counting jobs';
 const CALL_TIMEOUT_MS = 3_000;
 const OPEN_TIMEOUT_MS = 15_000;
 const DRAIN_TIMEOUT_MS = 8_000;
@@ -44,6 +48,8 @@ export interface QueueCounters {
   jobsAdded: number;
   jobsRefused: number;
   jobsTooLarge: number;
+  /** Not even asked for, because the store still owed answers. */
+  callsRefused: number;
   /** Came while as many were worked on as may be, and waited for one of them. */
   jobsHeldUp: number;
   jobsDone: number;
@@ -84,6 +90,7 @@ export class JobQueue<Payload extends object> {
     jobsAdded: 0,
     jobsRefused: 0,
     jobsTooLarge: 0,
+    callsRefused: 0,
     jobsHeldUp: 0,
     jobsDone: 0,
     attemptsFailed: 0,
@@ -98,6 +105,7 @@ export class JobQueue<Payload extends object> {
   #consumer: Consumer | undefined;
   #adding: Promise<unknown> = Promise.resolve();
   #addsPending = 0;
+  #callsUnanswered = 0;
   /** Never below the truth while this process is the only producer: jobs that finish only lower it. */
   #waitingAtMost = Number.POSITIVE_INFINITY;
   #counting: Promise<QueueCounts> | undefined;
@@ -155,13 +163,28 @@ export class JobQueue<Payload extends object> {
    */
   counts(): Promise<QueueCounts> {
     this.#counting ??= this.#count().finally(() => (this.#counting = undefined));
-    return within(CALL_TIMEOUT_MS, 'counting jobs', this.#counting);
+    return within(CALL_TIMEOUT_MS, COUNTING, this.#counting);
   }
 
   async #count(): Promise<QueueCounts> {
-    const states = this.#parts.producer.getJobCounts('wait', 'delayed', 'prioritized', 'active');
+    const { producer } = this.#parts;
+    const states = this.#ask(COUNTING, () => producer.getJobCounts('wait', 'delayed', 'prioritized', 'active'));
     const { wait = 0, delayed = 0, prioritized = 0, active = 0 } = await states;
     return { waiting: wait + delayed + prioritized, active };
+  }
+
+  /** Every call of the store, so that one which hangs is not asked more and more. */
+  async #ask<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    if (this.#callsUnanswered >= QUEUE_CALLS_UNANSWERED_MAX) {
+      this.counters.callsRefused += 1;
+      throw unavailable(doing, new Error(`${this.#callsUnanswered} calls are not answered yet`));
+    }
+    this.#callsUnanswered += 1;
+    try {
+      return await call();
+    } finally {
+      this.#callsUnanswered -= 1;
+    }
   }
 
   /** Idempotent. Takes no new job, gives the running ones 8 s, then leaves them to be done again after the next start. */
@@ -222,20 +245,22 @@ export class JobQueue<Payload extends object> {
   async #addInTurn(id: string, payload: Payload): Promise<void> {
     this.#expectOpen();
     if (this.#waitingAtMost >= this.maxWaiting) {
-      const { waiting } = await within(CALL_TIMEOUT_MS, 'counting jobs', this.#count());
+      const { waiting } = await within(CALL_TIMEOUT_MS, COUNTING, this.#count());
       this.#waitingAtMost = waiting;
     }
     if (this.#waitingAtMost >= this.maxWaiting) throw this.#full();
-    const adding = this.#parts.producer.add('job', payload, {
+    const doing = `adding a job to ${this.name}`;
+    const options: JobsOptions = {
       jobId: id,
       attempts: ATTEMPTS,
       backoff: { type: 'exponential', delay: FIRST_RETRY_MS },
       // A kept job would swallow a later one with its id.
       removeOnComplete: true,
       removeOnFail: true,
-    });
+    };
+    const adding = this.#ask(doing, () => this.#parts.producer.add('job', payload, options));
     this.#waitingAtMost += 1;
-    await within(CALL_TIMEOUT_MS, `adding a job to ${this.name}`, adding);
+    await within(CALL_TIMEOUT_MS, doing, adding);
     this.counters.jobsAdded += 1;
   }
 
@@ -296,13 +321,14 @@ async function within<T>(timeoutMs: number, doing: string, call: Promise<T>): Pr
   try {
     return await Promise.race([call, expiry]);
   } catch (cause) {
-    throw new AppError('STORE_UNAVAILABLE', `${doing} failed: ${messageOf(cause)}`, {
-      cause,
-      retryable: true,
-    });
+    throw isAppError(cause) ? cause : unavailable(doing, cause);
   } finally {
     deadline.abort();
   }
+}
+
+function unavailable(doing: string, cause: unknown): AppError {
+  return new AppError('STORE_UNAVAILABLE', `${doing} failed: ${messageOf(cause)}`, { cause, retryable: true });
 }
 
 async function settledWithin(timeoutMs: number, work: Promise<unknown> | undefined): Promise<void> {

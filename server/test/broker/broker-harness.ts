@@ -2,6 +2,7 @@
 
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { createLogger } from '@sitecast/shared/node/logger';
+import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { DeviceBroker } from '../../src/broker/device-broker.ts';
 import type { ConnectionChange, DeviceIdentity, DeviceMessage, LiveTopic } from '../../src/broker/device.ts';
 import { BROKER_LIMITS, type BrokerLimits } from '../../src/broker/limits.ts';
@@ -80,6 +81,15 @@ export async function startBroker(limits: Partial<BrokerLimits> = {}): Promise<H
   return harness;
 }
 
+/** Resolves when the broker has answered a PINGREQ. */
+export async function pinged(client: MqttClient): Promise<void> {
+  const answered = new Promise<void>((resolve) => {
+    client.on('packetreceive', ({ cmd }) => cmd === 'pingresp' && resolve());
+  });
+  client.sendPing();
+  await answered;
+}
+
 function connectClient(broker: DeviceBroker, id: string, options: ConnectOptions): MqttClient {
   const { listener = 'data', ...rest } = options;
   const port = listener === 'data' ? broker.dataPort : broker.mediaPort;
@@ -91,7 +101,7 @@ function connectClient(broker: DeviceBroker, id: string, options: ConnectOptions
     username: id,
     password: secretOf(id),
     reconnectPeriod: 0,
-    connectTimeout: 5_000,
+    connectTimeout: PATIENCE_MS,
     keepalive: 30,
     ...rest,
   });

@@ -7,7 +7,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
@@ -292,6 +292,13 @@ describe.each([
     expect(last).toMatch(/^USER node$/m);
     expect(last).toMatch(/NODE_ENV=production MALLOC_ARENA_MAX=2/);
     expect(/^CMD (.+)$/m.exec(last)?.[1]).toContain(program);
+  });
+
+  it('starts node as the command in `bin` does', () => {
+    const bin = `${dirname(path)}/bin/sitecast-${dirname(path).replace('edge-', '')}.js`;
+    const [, flags = ''] = /^#!\/usr\/bin\/env -S node (--\S+)$/m.exec(text(bin)) ?? [];
+    expect(flags).not.toBe('');
+    expect(/^CMD (.+)$/m.exec(last)?.[1]).toContain(`["node", "${flags}", `);
   });
 
   it('copies only what exists and what .dockerignore lets through', () => {

@@ -159,7 +159,7 @@ beforeAll(async () => {
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 describe('/metrics', () => {
   it('has a HELP and a TYPE line for every metric, counters with _total and nothing else with it', () => {

@@ -4,7 +4,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { logIn, openBrowser, type BrowserSession } from './support/browser.ts';
-import { Sitecast, waitFor } from './support/sitecast.ts';
+import { type Sitecast, waitFor } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operator'))(
   'the page in Chromium',
@@ -14,11 +15,11 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
     let page: Page;
 
     beforeAll(async () => {
-      sitecast = await Sitecast.start();
+      sitecast = await startSitecast();
       browser = await openBrowser();
       page = browser.page;
       await logIn(page, sitecast.ready);
-    }, 180_000);
+    });
     afterAll(async () => {
       await browser?.close();
       await sitecast?.close();
@@ -26,12 +27,12 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
 
     it('plays the live picture: currentTime advances and pixels change', async () => {
       const video = page.getByTestId('live-video').first();
-      await video.waitFor({ timeout: 30_000 });
+      await video.waitFor();
       const timeOf = (): Promise<number> =>
         video.evaluate((element) => (element as HTMLVideoElement).currentTime);
-      const first = await waitFor(timeOf, 30_000, 'the first picture');
+      const first = await waitFor(timeOf, 'the first picture');
       const before = await video.screenshot();
-      await waitFor(async () => (await timeOf()) > first + 2, 20_000, 'currentTime to advance by 2 s');
+      await waitFor(async () => (await timeOf()) > first + 2, 'currentTime to advance by 2 s');
       const after = await video.screenshot();
       expect(before.equals(after)).toBe(false);
       expect(await video.evaluate((element) => (element as HTMLVideoElement).videoWidth)).toBe(960);
@@ -46,12 +47,12 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
         });
         await logIn(old.page, sitecast.ready);
         const tile = old.page.getByTestId('tile-profile').first();
-        await waitFor(async () => (await tile.getAttribute('data-profile')) === 'mpeg1', 30_000, 'MPEG-1');
+        await waitFor(async () => (await tile.getAttribute('data-profile')) === 'mpeg1', 'MPEG-1');
         const canvas = old.page.getByTestId('mpeg1-canvas').first();
         const picture = (): Promise<string> =>
           canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
         const before = await picture();
-        await waitFor(async () => (await picture()) !== before, 10_000, 'the picture to move');
+        await waitFor(async () => (await picture()) !== before, 'the picture to move');
         expect(await canvas.evaluate((element) => (element as HTMLCanvasElement).width)).toBe(640);
         expect(await old.page.getByTestId('tile-latency').first().textContent()).toMatch(/\d/);
         expect(old.errors).toEqual([]);
@@ -62,12 +63,11 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
 
     it('opens a snapshot', async () => {
       await page.goto(`${sitecast.ready.url}/snapshots`);
-      await page.getByTestId('snapshot-thumb').first().click({ timeout: 20_000 });
+      await page.getByTestId('snapshot-thumb').first().click();
       const picture = page.getByTestId('snapshot-dialog').locator('img').first();
       await picture.waitFor();
       await waitFor(
         () => picture.evaluate((element) => (element as HTMLImageElement).naturalWidth > 320),
-        10_000,
         'the full picture',
       );
     });
@@ -75,11 +75,11 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
     it('shows a sensor point that arrives without a reload', async () => {
       await page.goto(`${sitecast.ready.url}/sensors`);
       const value = page.getByTestId('sensor-value').first();
-      await value.waitFor({ timeout: 20_000 });
+      await value.waitFor();
       const loads = (): Promise<number> => page.evaluate(() => performance.timeOrigin);
       const loadedAt = await loads();
       const first = await value.textContent();
-      await waitFor(async () => (await value.textContent()) !== first, 20_000, 'another value');
+      await waitFor(async () => (await value.textContent()) !== first, 'another value');
       expect(await loads()).toBe(loadedAt);
       await page.getByTestId('sensor-chart').first().locator('canvas').waitFor();
     });

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queryDatabase } from './support/database.ts';
 import { BusyAgent, createDevice } from './support/device.ts';
-import { descendantsOf, Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { descendantsOf, type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 describe('crashes under load', () => {
   let sitecast: Sitecast;
@@ -12,21 +13,20 @@ describe('crashes under load', () => {
   let busy: BusyAgent;
 
   beforeAll(async () => {
-    sitecast = await Sitecast.start();
+    sitecast = await startSitecast();
     session = await sitecast.login();
     busy = new BusyAgent(sitecast.ready.mqttPort, await createDevice(session, 'busy-agent', 'agent'));
     await waitFor(
       () => busy.ackedSnapshots.size > 10 && busy.ackedReadings.size > 100,
-      30_000,
       'the first acknowledgements',
     );
-  }, 120_000);
+  });
   afterAll(() => sitecast.close());
 
   it('kill -9 of the server: it comes back, and ingest goes on', async () => {
     const { server } = sitecast.ready.pids;
     process.kill(server, 'SIGKILL');
-    await waitFor(() => sitecast.ready.pids.server !== server, 30_000, 'a new server');
+    await waitFor(() => sitecast.ready.pids.server !== server, 'a new server');
     await goesOn('after the kill of the server');
   });
 
@@ -34,10 +34,10 @@ describe('crashes under load', () => {
     const postgres = descendantsOf(sitecast.launcherPid).filter(({ command }) => command === 'postgres');
     expect(postgres.length).toBeGreaterThan(3);
     for (const { pid } of postgres) process.kill(pid, 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const readingsBefore = busy.ackedReadings.size;
-    await new Promise((resolve) => setTimeout(resolve, 19_000));
-    expect(busy.ackedReadings.size).toBe(readingsBefore);
+    const frozenAtTs = busy.newestTs;
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    // What was sent before may have been stored, its acknowledgement on the way.
+    expect([...busy.ackedReadings.keys()].filter((ts) => ts > frozenAtTs)).toEqual([]);
     for (const { pid } of postgres) process.kill(pid, 'SIGCONT');
     await goesOn('after PostgreSQL was frozen');
   });
@@ -52,23 +52,18 @@ describe('crashes under load', () => {
     const { agent } = sitecast.ready.pids;
     const orphans = descendantsOf(agent).map(({ pid }) => pid);
     process.kill(agent, 'SIGKILL');
-    await waitFor(() => sitecast.ready.pids.agent !== agent, 30_000, 'a new agent');
-    await waitFor(() => orphans.every((pid) => !isAlive(pid)), 20_000, 'the end of the old ffmpeg');
+    await waitFor(() => sitecast.ready.pids.agent !== agent, 'a new agent');
+    await waitFor(() => orphans.every((pid) => !isAlive(pid)), 'the end of the old ffmpeg');
     const before = await countSnapshots('courtyard');
     await waitFor(
       async () => (await countSnapshots('courtyard')) > before,
-      30_000,
       'a new snapshot of the demo camera',
     );
   });
 
   it('afterwards every acknowledged snapshot and reading is stored exactly once', async () => {
     await busy.finish();
-    await waitFor(
-      async () => (await countSnapshots('cam-1')) >= busy.ackedSnapshots.size,
-      60_000,
-      'the image jobs',
-    );
+    await waitFor(async () => (await countSnapshots('cam-1')) >= busy.ackedSnapshots.size, 'the image jobs');
     const ids = await queryDatabase<{ id: string }>(
       sitecast.ready.databaseUrl,
       `select id from snapshots where camera = 'cam-1'`,
@@ -80,7 +75,7 @@ describe('crashes under load', () => {
     );
     expect(new Map(rows.map(({ ts, value }) => [ts.getTime(), value]))).toEqual(sorted(busy.ackedReadings));
     expect(rows.length).toBe(busy.ackedReadings.size);
-  }, 150_000);
+  });
 
   it('the minute rollup counts each of them once', async () => {
     const [rollup] = await queryDatabase<{ count: string; sum: number }>(
@@ -110,7 +105,6 @@ describe('crashes under load', () => {
     const readings = busy.ackedReadings.size;
     await waitFor(
       () => busy.ackedSnapshots.size > snapshots + 10 && busy.ackedReadings.size > readings + 200,
-      60_000,
       `acknowledgements ${when}`,
     );
   }

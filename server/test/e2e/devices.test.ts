@@ -6,7 +6,8 @@ import { connect as connectDevice } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { createDevice, type DeviceLogin } from './support/device.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 interface Point {
   site: string;
@@ -24,11 +25,11 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
     let other: DeviceLogin;
 
     beforeAll(async () => {
-      sitecast = await Sitecast.start({ args: ['--no-demo'] });
+      sitecast = await startSitecast({ args: ['--no-demo'] });
       session = await sitecast.login();
       boiler = await createDevice(session, 'boiler', 'sensor');
       other = await createDevice(session, 'other', 'sensor');
-    }, 120_000);
+    });
     afterAll(() => sitecast.close());
 
     it.each([
@@ -39,31 +40,23 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
       ['an array', '[{"values":{"rpm":900}},{"values":{"power":12}}]', { rpm: 900, power: 12 }],
     ])('stores %s', async (_form, payload, expected) => {
       expect(await publish(boiler, topicOf('boiler'), payload)).toBe(0);
-      await waitFor(
-        async () => {
-          const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
-          const own = Object.fromEntries(
-            items.filter(({ sensor }) => sensor === 'boiler').map((p) => [p.metric, p.value]),
-          );
-          return Object.entries(expected).every(([metric, value]) => own[metric] === value);
-        },
-        10_000,
-        JSON.stringify(expected),
-      );
+      await waitFor(async () => {
+        const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
+        const own = Object.fromEntries(
+          items.filter(({ sensor }) => sensor === 'boiler').map((p) => [p.metric, p.value]),
+        );
+        return Object.entries(expected).every(([metric, value]) => own[metric] === value);
+      }, JSON.stringify(expected));
     });
 
     it('stores what a Shelly says below the topic of its sensor', async () => {
       const topic = 'sitecast/v1/local/sensors/boiler/foreign/status/switch:0';
       expect(await publish(boiler, topic, '{"id":0,"output":true,"apower":8.9}')).toBe(0);
-      await waitFor(
-        async () => {
-          const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
-          const own = items.filter(({ sensor }) => sensor === 'boiler').map((p) => `${p.metric} ${p.value}`);
-          return own.includes('switch:0.apower 8.9') && own.includes('switch:0.output 1');
-        },
-        10_000,
-        'the readings of the Shelly',
-      );
+      await waitFor(async () => {
+        const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
+        const own = items.filter(({ sensor }) => sensor === 'boiler').map((p) => `${p.metric} ${p.value}`);
+        return own.includes('switch:0.apower 8.9') && own.includes('switch:0.output 1');
+      }, 'the readings of the Shelly');
     });
 
     it('refuses wrong credentials', async () => {
@@ -74,15 +67,11 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
     it("refuses another device's topic: nothing of it is stored", async () => {
       await publish(boiler, topicOf('other'), '{"forged":1}');
       await publish(other, topicOf('other'), '{"honest":1}');
-      const metrics = await waitFor(
-        async () => {
-          const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
-          const found = items.filter(({ sensor }) => sensor === 'other').map(({ metric }) => metric);
-          return found.length > 0 && found;
-        },
-        10_000,
-        'the honest reading',
-      );
+      const metrics = await waitFor(async () => {
+        const { items } = await session.get<{ items: Point[] }>('telemetry/latest');
+        const found = items.filter(({ sensor }) => sensor === 'other').map(({ metric }) => metric);
+        return found.length > 0 && found;
+      }, 'the honest reading');
       expect(metrics).toEqual(['honest']);
     });
 
@@ -97,7 +86,7 @@ describe.skipIf(!requireTool('mosquitto_pub', 'it stands for sensors of other ma
           '-t',
           filter,
           '-W',
-          '2',
+          '60',
           '-d',
         ]);
         expect(output).toMatch(/denied|rejected|Subscribed \(mid: 1\): 128|not authori|lost/i);

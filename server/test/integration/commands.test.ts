@@ -54,7 +54,8 @@ describe('sitecast-server', () => {
     const documented = [...readme.matchAll(/^docker compose exec (?:-T )?(\S+) (node \S+) ([^<\n]+)/gm)];
     const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8');
     const [, started = ''] = /^CMD (\[.+\])$/m.exec(dockerfile) ?? [];
-    const program = (JSON.parse(started) as string[]).slice(0, 2).join(' ');
+    const start = (JSON.parse(started) as string[]).filter((word) => !word.startsWith('--'));
+    const program = start.slice(0, 2).join(' ');
     const values: Record<string, string> = { SITE: 'yard', ID: 'gateway', NAME: 'kim' };
     const verbs: string[] = [];
     for (const [, service, called, words = ''] of documented) {

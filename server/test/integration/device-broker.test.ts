@@ -9,7 +9,7 @@ import { KIB, MIB } from '@sitecast/shared/protocol/limits';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { DeviceBroker } from '../../src/broker/device-broker.ts';
 import { BROKER_LIMITS } from '../../src/broker/limits.ts';
-import { DEVICES, startBroker, type Harness } from '../broker/broker-harness.ts';
+import { DEVICES, pinged, startBroker, type Harness } from '../broker/broker-harness.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const GATEWAY = { site: 'demo', agent: 'gateway' };
@@ -266,11 +266,12 @@ describe('acknowledgement', () => {
     let store: () => void = () => undefined;
     harness.onMessage = ({ payload }) =>
       payload.toString() === 'slow' ? new Promise<void>((resolve) => (store = resolve)) : Promise.resolve();
-    const client = await harness.connect('gateway', { keepalive: 1 });
+    const client = await harness.connect('gateway');
     let isAcked = false;
     const slow = client.publishAsync(READINGS, 'slow', { qos: 1 }).then(() => (isAcked = true));
-    // 2.5 s is above 1.5 x keepalive: the connection lives only if PINGREQ is read behind the message that waits.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await waitFor('the handler', () => harness.broker.heldBytes.data > 0);
+    // A connection lives by that: PINGREQ is read behind the message that waits.
+    await pinged(client);
     await client.publishAsync(READINGS, 'quick', { qos: 1 });
     expect(isAcked).toBe(false);
     expect(client.connected).toBe(true);

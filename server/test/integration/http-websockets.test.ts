@@ -182,7 +182,8 @@ describe('a WebSocket', () => {
     const closed = once(good, 'close');
     const startedMs = performance.now();
     await harness.app.close();
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    // ws itself gives each socket 30 s to answer a close frame.
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
     expect((await closed)[0]).toBe(1001);
     frozen.terminate();
   });

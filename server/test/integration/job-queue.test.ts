@@ -3,7 +3,12 @@ import { MIGRATION_ADVISORY_LOCK_KEY, Queue } from 'bullmq';
 import { createLogger } from '@sitecast/shared/node/logger';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { withClient } from '../../src/postgres/databases.ts';
-import { MAX_JOB_BYTES, openQueue, type JobQueue } from '../../src/queues/job-queue.ts';
+import {
+  MAX_JOB_BYTES,
+  openQueue,
+  QUEUE_CALLS_UNANSWERED_MAX,
+  type JobQueue,
+} from '../../src/queues/job-queue.ts';
 import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
 import { freePort, launchRedis } from '../support/redis.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -38,7 +43,7 @@ describe('a job queue on PostgreSQL', () => {
         () => false,
       ),
     );
-    await waitFor('the third job', () => done.includes(3), 40_000);
+    await waitFor('the third job', () => done.includes(3));
   });
 });
 
@@ -68,23 +73,21 @@ describe('a job queue whose PostgreSQL dies while the worker is at its migration
         () => false,
       ),
     );
-    await waitFor('the job', () => done.includes(1), 40_000);
+    await waitFor('the job', () => done.includes(1));
   });
 });
 
 describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queue on Redis', () => {
   behavesLikeAQueue(async () => ({ databaseUrl: 'postgres://unused', redisUrl: await startRedis() }));
 
-  it('refuses quickly while Redis is away, and goes on when it is back', async () => {
+  it('refuses while Redis is away, and goes on when it is back', async () => {
     const port = await freePort();
     const first = await launchRedis(port);
     const queue = await open({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: '' });
     const done: number[] = [];
     queue.process(1, async ({ n }) => void done.push(n));
     await first.end();
-    const startedMs = performance.now();
     await expect(queue.add('during', { n: 1 })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
     await launchRedis(port);
     await waitFor('the queue', () =>
       queue.add('after', { n: 2 }).then(
@@ -92,7 +95,7 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
         () => false,
       ),
     );
-    await waitFor('the job', () => done.includes(2), 40_000);
+    await waitFor('the job', () => done.includes(2));
   });
 
   it('asks a Redis that hangs once, however many want to know', async () => {
@@ -115,6 +118,30 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
         () => false,
       ),
     );
+  });
+
+  it('does not ask a Redis that hangs for more and more', async () => {
+    const port = await freePort();
+    const redis = await launchRedis(port);
+    const queue = await open({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: '' });
+    await queue.add('before', { n: 0 });
+    const asked = vi.spyOn(Queue.prototype, 'add');
+    onTestFinished(() => asked.mockRestore());
+    redis.hang();
+    const refused = { status: 'rejected', reason: expect.objectContaining({ code: 'STORE_UNAVAILABLE' }) };
+    const jobs = Array.from({ length: 40 }, (_, n) => queue.add(`while it hangs, ${n}`, { n }));
+    expect(await Promise.allSettled(jobs)).toEqual(Array(40).fill(refused));
+    expect(asked).toHaveBeenCalledTimes(QUEUE_CALLS_UNANSWERED_MAX);
+    expect(queue.counters).toMatchObject({ jobsAdded: 1, callsRefused: 40 - QUEUE_CALLS_UNANSWERED_MAX });
+    redis.goOn();
+    await waitFor('an answer', () =>
+      queue.add('after', { n: 1 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    // What was asked for in vain was done all the same once Redis went on: a job may come twice, and none is held for ever.
+    expect(await queue.counts()).toEqual({ waiting: 2 + QUEUE_CALLS_UNANSWERED_MAX, active: 0 });
   });
 
   it('is refused on a Redis that may evict jobs', async () => {

@@ -184,7 +184,7 @@ describe('snapshot ingest', () => {
     await run.intake.accept(FROM, made.envelope);
     expect(await house.staged()).toHaveLength(1);
     await postgres.server.restart();
-    await waitFor('the row', () => run.stored.length === 1, 50_000);
+    await waitFor('the row', () => run.stored.length === 1);
     expect(run.stored[0]?.id).toBe(made.header.id);
   });
 

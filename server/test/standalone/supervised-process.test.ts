@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LogFile } from '../../src/standalone/log-file.ts';
 import { SupervisedProcess, type ProcessExit } from '../../src/standalone/supervised-process.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 describe('a supervised process', () => {
   let dir: string;
@@ -41,9 +42,9 @@ describe('a supervised process', () => {
 
   it('is started again after it was killed, until it is closed', async () => {
     run('process.stderr.write("up\\n"); setInterval(() => {}, 1000);');
-    await until(() => log.tail().includes('up'));
+    await waitFor('its first words', () => log.tail().includes('up'));
     process.kill(pids[0]!, 'SIGKILL');
-    await until(() => pids.length === 2);
+    await waitFor('the second one', () => pids.length === 2);
     expect(exits).toEqual([{ code: null, signal: 'SIGKILL' }]);
     await child.close();
     expect(() => process.kill(pids[1]!, 0)).toThrow();
@@ -52,14 +53,14 @@ describe('a supervised process', () => {
 
   it('is killed when it does not answer a SIGTERM', async () => {
     run('process.on("SIGTERM", () => {}); process.stderr.write("deaf\\n"); setInterval(() => {}, 1000);');
-    await until(() => log.tail().includes('deaf'));
+    await waitFor('its first words', () => log.tail().includes('deaf'));
     await child.close();
     expect(() => process.kill(pids[0]!, 0)).toThrow();
-  }, 20_000);
+  });
 
   it('is not started again when it is closed between two starts', async () => {
     run('process.exit(3)');
-    await until(() => exits.length === 1);
+    await waitFor('its end', () => exits.length === 1);
     await child.close();
     await delay(1_200);
     expect(pids).toHaveLength(1);
@@ -72,14 +73,6 @@ describe('a supervised process', () => {
     expect(readFileSync(log.path).length).toBe(0);
     expect(readFileSync(`${log.path}.1`).length).toBe(6 * 1024 * 1024);
     run('process.stderr.write("after\\n")');
-    await until(() => log.tail() === 'after');
+    await waitFor('the line', () => log.tail() === 'after');
   });
 });
-
-async function until(probe: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!probe()) {
-    if (Date.now() > deadline) throw new Error('waited 10 s in vain');
-    await delay(20);
-  }
-}

@@ -66,11 +66,9 @@ async function settle(server: RunningApp, bound: Numbers, slack: number): Promis
       ),
     );
   };
-  await waitFor(
-    'the numbers of the beginning',
-    async () => Object.keys(await above()).length === 0,
-    60_000,
-  ).catch(async () => expect(await above()).toEqual({}));
+  await waitFor('the numbers of the beginning', async () => Object.keys(await above()).length === 0).catch(
+    async () => expect(await above()).toEqual({}),
+  );
   return numbers;
 }
 

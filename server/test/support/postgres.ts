@@ -11,8 +11,6 @@ import { openCopy, TEMPLATE, testLogger } from './run-postgres.ts';
 
 export { testLogger };
 
-const START_TIMEOUT_MS = 120_000;
-
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   readonly database: Database;
@@ -28,7 +26,7 @@ export function useTestPostgres(): TestPostgres {
   let url: string | undefined;
   beforeAll(async () => {
     url = await ask('/server');
-  }, START_TIMEOUT_MS);
+  });
   return { createDatabase: () => createTestDatabase(whileTestsRun(url)) };
 }
 
@@ -44,11 +42,11 @@ export function useOwnPostgres(): OwnPostgres {
     const prepared = await preparedCluster();
     dir = join(dirname(prepared), `own-${randomBytes(6).toString('hex')}`);
     server = await openCopy(prepared, dir);
-  }, START_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await server?.close();
     if (dir !== undefined) await rm(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
   return {
     get server() {
       return whileTestsRun(server);

@@ -72,6 +72,8 @@ const siteBrokerHealth = z.object({
   connectionsReplaced: count,
   loginsRefused: count,
   packetsTooLarge: count,
+  /** Begun and not ended in time. */
+  packetsTooSlow: count.default(0),
   /** Messages whose readings are in the spool. */
   messagesAccepted: count,
   /** Known to hold no reading. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import { PATIENCE_MS } from '../../../../shared/test/patience.ts';
 import type { Ready } from './sitecast.ts';
 
 const QUIET_FLAGS = [
@@ -35,6 +36,7 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
     locale: 'en-US',
     ...options,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = context.pages()[0] ?? (await context.newPage());
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));

@@ -2,7 +2,8 @@
 
 import { expect } from 'vitest';
 import { queryDatabase } from './database.ts';
-import { Sitecast, waitFor, type ApiSession } from './sitecast.ts';
+import { waitFor, type ApiSession, type Sitecast } from './sitecast.ts';
+import { startSitecast } from './start-sitecast.ts';
 
 interface Camera {
   id: string;
@@ -21,7 +22,7 @@ export class CameraSite implements AsyncDisposable {
 
   static async start(...sources: string[]): Promise<CameraSite> {
     const cameras = sources.flatMap((source) => ['--camera', source]);
-    const sitecast = await Sitecast.start({ args: ['--no-demo', ...cameras] });
+    const sitecast = await startSitecast({ args: ['--no-demo', ...cameras] });
     return new CameraSite(sitecast, await sitecast.login());
   }
 
@@ -30,14 +31,10 @@ export class CameraSite implements AsyncDisposable {
   }
 
   async untilState(camera: string, state: string): Promise<Camera> {
-    return waitFor(
-      async () => {
-        const { items } = await this.session.get<{ items: Camera[] }>('cameras');
-        return items.find(({ id, state: now }) => id === camera && now === state);
-      },
-      60_000,
-      `${camera} to be ${state}`,
-    );
+    return waitFor(async () => {
+      const { items } = await this.session.get<{ items: Camera[] }>('cameras');
+      return items.find(({ id, state: now }) => id === camera && now === state);
+    }, `${camera} to be ${state}`);
   }
 
   /** Not in a log, not in an answer of the API, not in the database. */

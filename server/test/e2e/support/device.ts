@@ -5,7 +5,7 @@ import { connect, type MqttClient } from 'mqtt';
 import { ulid } from 'ulid';
 import { encodeSnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import { topics } from '@sitecast/shared/protocol/topics';
-import type { ApiSession } from './sitecast.ts';
+import { waitFor, type ApiSession } from './sitecast.ts';
 
 export interface DeviceLogin {
   id: string;
@@ -83,14 +83,15 @@ export class BusyAgent {
     ];
   }
 
+  /** Of the readings that were sent. */
+  get newestTs(): number {
+    return this.#nextTsMs;
+  }
+
   /** Resolves when all that was sent is acknowledged. */
   async finish(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    const deadline = Date.now() + 60_000;
-    while (this.#inFlight > 0) {
-      if (Date.now() > deadline) throw new Error(`${this.#inFlight} messages were never acknowledged`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await waitFor(() => this.#inFlight === 0, 'the last acknowledgement');
     await this.#client.endAsync(true);
   }
 

@@ -12,6 +12,7 @@ export interface ReceivedFrame {
 }
 
 const MAX_KEPT_FRAMES = 5_000;
+const NOT_IN_TIME = ['COMMAND_TIMEOUT', 'ENCODER_FAILED', 'AGENT_OFFLINE', 'CAMERA_OFFLINE'];
 
 export class LiveViewer {
   readonly messages: LiveMessage[] = [];
@@ -35,6 +36,18 @@ export class LiveViewer {
     this.#presenting = setInterval(() => this.#present(), 500);
   }
 
+  /** @returns one that was let in; asks again where a slow machine gave no answer, or no picture, in time. */
+  static async ready(session: ApiSession, camera: string, profile: Profile = 'main'): Promise<LiveViewer> {
+    return waitFor(async () => {
+      const viewer = new LiveViewer(session, camera, profile);
+      const answer = await viewer.answer();
+      if (answer.type === 'ready') return viewer;
+      viewer.close();
+      if (answer.type === 'error' && NOT_IN_TIME.includes(answer.code)) return undefined;
+      throw new Error(`${camera} as ${profile}: ${JSON.stringify(answer)}`);
+    }, `${camera} as ${profile}`);
+  }
+
   message<T extends LiveMessage['type']>(type: T): Extract<LiveMessage, { type: T }> | undefined {
     return this.messages.find(
       (message): message is Extract<LiveMessage, { type: T }> => message.type === type,
@@ -42,20 +55,20 @@ export class LiveViewer {
   }
 
   /** The newest frame of this or a later moment, once there is one. */
-  async framesAfter(sinceMs: number, count: number, timeoutMs = 20_000): Promise<ReceivedFrame[]> {
+  async framesAfter(sinceMs: number, count: number, timeoutMs?: number): Promise<ReceivedFrame[]> {
     return waitFor(
       () => {
         const newer = this.frames.filter(({ atMs }) => atMs >= sinceMs);
         return newer.length >= count && newer;
       },
-      timeoutMs,
       `${count} frames (messages so far: ${JSON.stringify(this.messages)}, close code ${this.closeCode})`,
+      timeoutMs,
     );
   }
 
   /** Ready, or the error that came instead. */
-  async answer(timeoutMs = 20_000): Promise<LiveMessage> {
-    return waitFor(() => this.message('ready') ?? this.message('error'), timeoutMs, 'ready or error');
+  async answer(): Promise<LiveMessage> {
+    return waitFor(() => this.message('ready') ?? this.message('error'), 'ready or error');
   }
 
   /** Stops reading from the socket, as a browser with a frozen tab does; the kernel's buffers fill up. */

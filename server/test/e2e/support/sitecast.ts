@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE_MS } from '../../../../shared/test/patience.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../dist/standalone/main.js', import.meta.url));
 
@@ -24,6 +25,8 @@ export interface StartOptions {
   /** Kept over restarts by the caller; a new folder otherwise, removed at the end. */
   dataDir?: string;
   env?: Record<string, string>;
+  /** Puts into a new folder what it has before the start. */
+  fill?: ((folder: string) => Promise<void>) | undefined;
 }
 
 export class Sitecast {
@@ -43,8 +46,9 @@ export class Sitecast {
     }
   }
 
-  static async start({ args = [], dataDir, env = {} }: StartOptions = {}): Promise<Sitecast> {
+  static async start({ args = [], dataDir, env = {}, fill }: StartOptions = {}): Promise<Sitecast> {
     const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'sitecast-e2e-'));
+    await fill?.(folder);
     // Where the account of root's PostgreSQL may pass, or the database would lie in /var/lib and stay there.
     chmodSync(folder, 0o711);
     const readyFile = join(folder, 'ready.json');
@@ -56,7 +60,7 @@ export class Sitecast {
     );
     const sitecast = new Sitecast(launcher, folder, readyFile, dataDir === undefined);
     try {
-      await waitFor(() => sitecast.#isUp(), 90_000, 'the ready file');
+      await waitFor(() => sitecast.#isUp(), 'the ready file');
     } catch (error) {
       await sitecast.close();
       const logs = [sitecast.output, sitecast.log('server'), sitecast.log('agent')].join('\n');
@@ -157,6 +161,16 @@ export class ApiSession {
     return (await response.json()) as T;
   }
 
+  /** Of what an agent has to answer: posts again where a slow machine did not in time. */
+  async command<T>(path: string, json: unknown): Promise<T> {
+    const answered = await waitFor(async () => {
+      const response = await this.fetch(path, { method: 'POST', json });
+      return response.status !== 504 && response;
+    }, `the answer to ${path}`);
+    if (!answered.ok) throw new Error(`POST ${path} answered ${answered.status}: ${await answered.text()}`);
+    return (await answered.json()) as T;
+  }
+
   async post<T>(path: string, json: unknown): Promise<T> {
     const response = await this.fetch(path, { method: 'POST', json });
     if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
@@ -167,8 +181,8 @@ export class ApiSession {
 /** Polls until `probe` gives something truthy. A probe that throws ends the wait with its error. */
 export async function waitFor<T>(
   probe: () => T | Promise<T>,
-  timeoutMs: number,
   what: string,
+  timeoutMs = PATIENCE_MS,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
