@@ -18,7 +18,7 @@ export function askPassword(
   variable = PASSWORD_VARIABLE,
 ): Promise<string> {
   if (!input.isTTY) {
-    const message = `there is no terminal to ask for a password: set ${variable}`;
+    const message = `there is no terminal to ask for a password on; set ${variable}`;
     return Promise.reject(new AppError('BAD_REQUEST', message));
   }
   output.write(question);

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { redact } from '@sitecast/shared/node/logger';
 import { askPassword } from '../../src/commands/ask-password.ts';
 
 function terminal(): { input: PassThrough & { isTTY: boolean }; output: PassThrough; shown: () => string } {
@@ -22,10 +23,14 @@ describe('askPassword', () => {
   it('says what to set where nobody can be asked', async () => {
     const { input, output } = terminal();
     input.isTTY = false;
-    await expect(askPassword('?', input as never, output)).rejects.toMatchObject({
+    const error = await askPassword('?', input as never, output).catch((caught: unknown) => caught as Error);
+    expect(error).toMatchObject({
       code: 'BAD_REQUEST',
-      message: expect.stringContaining('SITECAST_CAMERA_PASSWORD') as string,
+      message: expect.stringContaining('set SITECAST_CAMERA_PASSWORD') as string,
     });
+    // As it is printed: it must not look as if it held a password.
+    const { message } = error as Error;
+    expect(redact(message)).toBe(message);
   });
 
   it('ends when the terminal does', async () => {
