@@ -32,9 +32,9 @@ let endedBy: 'SIGINT' | 'SIGTERM' | undefined;
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => (endedBy ??= name));
 
 function fail(error: unknown): never {
-  if (endedBy !== undefined && isAppError(error, 'SHUTTING_DOWN')) {
+  if (isAppError(error, 'SHUTTING_DOWN') && (endedBy !== undefined || error.detail.isInterrupted === true)) {
     process.stderr.write('sitecast-agent: stopped\n');
-    process.exit(SIGNALLED + constants.signals[endedBy]);
+    process.exit(SIGNALLED + constants.signals[endedBy ?? 'SIGINT']);
   }
   process.stderr.write(`sitecast-agent: ${redact(messageOf(error))}\n`);
   if (isAppError(error, 'CONFIG_INVALID')) process.exit(EXIT.config);
@@ -191,7 +191,7 @@ program
 Environment:
   SITECAST_CAMERA_PASSWORD  password of the user; without it, it is asked for
 
-Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage`,
+Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage; 130 Ctrl-C`,
   )
   .action(async (hosts: string[], { user, envFile, seconds, json = false }: DiscoverArguments) => {
     const [{ discover }, { askPassword }] = await Promise.all([

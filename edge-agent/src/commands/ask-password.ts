@@ -10,7 +10,7 @@ export const PASSWORD_VARIABLE = 'SITECAST_CAMERA_PASSWORD';
 
 type Input = Pick<ReadStream, 'isTTY'> & NodeJS.ReadableStream;
 
-/** @param variable named to whom nobody can ask. @throws {AppError} BAD_REQUEST where nobody can be asked; SHUTTING_DOWN when nothing was answered. */
+/** @param variable named to whom nobody can ask. @throws {AppError} BAD_REQUEST where nobody can be asked; SHUTTING_DOWN when nothing was answered, with `isInterrupted` after Ctrl-C. */
 export function askPassword(
   question: string,
   input: Input,
@@ -25,6 +25,11 @@ export function askPassword(
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input, output: nowhere, terminal: true });
   return new Promise((resolve, reject) => {
+    // A terminal that is read key by key sends no signal for Ctrl-C.
+    lines.once('SIGINT', () => {
+      reject(new AppError('SHUTTING_DOWN', 'no password was given', { detail: { isInterrupted: true } }));
+      lines.close();
+    });
     lines.once('close', () => {
       output.write('\n');
       reject(new AppError('SHUTTING_DOWN', 'no password was given'));

@@ -33,6 +33,13 @@ describe('askPassword', () => {
     expect(redact(message)).toBe(message);
   });
 
+  it('tells Ctrl-C, which is no signal while it asks, from an answer', async () => {
+    const { input, output } = terminal();
+    const asked = askPassword('?', input as never, output);
+    input.write('hunter2\x03');
+    await expect(asked).rejects.toMatchObject({ code: 'SHUTTING_DOWN', detail: { isInterrupted: true } });
+  });
+
   it('ends when the terminal does', async () => {
     const { input, output } = terminal();
     const asked = askPassword('?', input as never, output);
