@@ -8,8 +8,9 @@ import * as z from 'zod';
 import { ENCODER_SETTINGS } from './camera/encoder/video-encoders.ts';
 import { clipSettings } from './clips/clip-settings.ts';
 import { isSource } from './camera/source.ts';
-import { isReadingCondition, MAX_RULES, ruleSettings, type Rule } from './rules/rule.ts';
-import { FULL_POLICIES, LANE_MIN_BYTES, laneLimits, LANES } from './uplink/lanes.ts';
+import { crossProblems, given } from './config-cross-checks.ts';
+import { MAX_RULES, ruleSettings } from './rules/rule.ts';
+import { FULL_POLICIES, LANE_MIN_BYTES, laneLimits, LANES, type Lane } from './uplink/lanes.ts';
 import type { SiteCredential } from './sensors/site-login.ts';
 
 const KIB = 1024;
@@ -41,6 +42,7 @@ const area = z
   .strictObject({ x: fraction, y: fraction, width: fraction.positive(), height: fraction.positive() })
   .refine(({ x, y, width, height }) => x + width <= 1 && y + height <= 1, {
     message: 'must lie within the picture: x + width and y + height are at most 1',
+    ...given({ x: fraction, y: fraction, width: fraction, height: fraction }),
   });
 
 const motion = z.strictObject({
@@ -104,56 +106,69 @@ const siteBroker = z
     /** All ready rules when absent. */
     rules: mappingRulesSettings.optional(),
   })
-  .superRefine(({ credentials, credentialsFile, anonymous }, context) => {
-    const hasUsers = credentials.length > 0 || credentialsFile !== undefined;
-    if (hasUsers === anonymous) {
+  .superRefine(
+    ({ credentials, credentialsFile, anonymous }, context) => {
+      const hasUsers = credentials.length > 0 || credentialsFile !== undefined;
+      if (hasUsers !== anonymous) return;
       const message = anonymous
         ? 'cannot be true beside "credentials" or "credentialsFile"'
         : 'must be true, unless there are "credentials" or a "credentialsFile"';
       context.addIssue({ code: 'custom', path: ['anonymous'], message });
-    }
-    const users = credentials.map(({ user }) => user);
-    const again = users.findIndex((user, index) => users.indexOf(user) !== index);
-    if (again < 0) return;
-    context.addIssue({ code: 'custom', path: ['credentials', again, 'user'], message: 'is there twice' });
-  });
+    },
+    given({ credentials: z.array(z.unknown()), anonymous: z.boolean() }),
+  )
+  .superRefine(
+    ({ credentials }, context) => {
+      const users = credentials.map(({ user }) => user);
+      const again = users.findIndex((user, index) => users.indexOf(user) !== index);
+      if (again < 0) return;
+      context.addIssue({ code: 'custom', path: ['credentials', again, 'user'], message: 'is there twice' });
+    },
+    given({ credentials: z.array(z.object({ user: z.string() })) }),
+  );
 
+const spoolBytes = z
+  .int()
+  .min(16 * MIB)
+  .max(MAX_SPOOL_BYTES);
+const laneBytes = z.int().min(LANE_MIN_BYTES).max(MAX_SPOOL_BYTES).optional();
 const spoolLane = z
   .strictObject({
-    maxBytes: z.int().min(LANE_MIN_BYTES).max(MAX_SPOOL_BYTES).optional(),
+    maxBytes: laneBytes,
     whenFull: z.enum(FULL_POLICIES),
   })
   .optional();
 
+function eachLane<T>(settings: T): Record<Lane, T> {
+  return {
+    alarms: settings,
+    events: settings,
+    telemetry: settings,
+    snapshots: settings,
+    clips: settings,
+  };
+}
+
 const spool = z
   .strictObject({
-    maxBytes: z
-      .int()
-      .min(16 * MIB)
-      .max(MAX_SPOOL_BYTES)
-      .default(256 * MIB),
-    lanes: z
-      .strictObject({
-        alarms: spoolLane,
-        events: spoolLane,
-        telemetry: spoolLane,
-        snapshots: spoolLane,
-        clips: spoolLane,
-      })
-      .prefault({}),
+    maxBytes: spoolBytes.default(256 * MIB),
+    lanes: z.strictObject(eachLane(spoolLane)).prefault({}),
     replayPercent: z.int().min(5).max(100).default(50),
   })
-  .superRefine(({ maxBytes, lanes }, context) => {
-    const limits = laneLimits(maxBytes, lanes);
-    const sum = LANES.reduce((total, lane) => total + limits[lane].maxBytes, 0);
-    const starved = LANES.find((lane) => limits[lane].maxBytes < LANE_MIN_BYTES);
-    if (sum <= maxBytes && starved === undefined) return;
-    const problem =
-      starved === undefined
-        ? `together have ${sum} bytes, more than spool.maxBytes, ${maxBytes}`
-        : `leave ${limits[starved].maxBytes} of the ${maxBytes} bytes of spool.maxBytes to "${starved}", which needs ${LANE_MIN_BYTES}`;
-    context.addIssue({ code: 'custom', path: ['lanes'], message: problem });
-  })
+  .superRefine(
+    ({ maxBytes, lanes }, context) => {
+      const limits = laneLimits(maxBytes, lanes);
+      const sum = LANES.reduce((total, lane) => total + limits[lane].maxBytes, 0);
+      const starved = LANES.find((lane) => limits[lane].maxBytes < LANE_MIN_BYTES);
+      if (sum <= maxBytes && starved === undefined) return;
+      const problem =
+        starved === undefined
+          ? `together have ${sum} bytes, more than spool.maxBytes, ${maxBytes}`
+          : `leave ${limits[starved].maxBytes} of the ${maxBytes} bytes of spool.maxBytes to "${starved}", which needs ${LANE_MIN_BYTES}`;
+      context.addIssue({ code: 'custom', path: ['lanes'], message: problem });
+    },
+    given({ maxBytes: spoolBytes, lanes: z.object(eachLane(z.object({ maxBytes: laneBytes }).optional())) }),
+  )
   .transform(({ maxBytes, lanes, replayPercent }) => ({
     maxBytes,
     lanes: laneLimits(maxBytes, lanes),
@@ -202,25 +217,13 @@ export const agentConfigSchema = z
       .prefault({}),
     spool: spool.prefault({}),
   })
-  .superRefine((config, context) => {
-    for (const list of ['cameras', 'sensors', 'rules'] as const) {
-      for (const { index, first, id } of duplicates(config[list])) {
-        context.addIssue({
-          code: 'custom',
-          path: [list, index, 'id'],
-          message: `"${id}" is also the id of ${list}.${first}`,
-        });
-      }
-    }
-    const cameras = new Set(config.cameras.map(({ id }) => id));
-    for (const path of config.clips ? [] : clipsOfRules(config.rules)) {
-      context.addIssue({ code: 'custom', path, message: 'needs "clips", without which none is recorded' });
-    }
-    for (const { path, camera } of camerasOfRules(config.rules)) {
-      if (cameras.has(camera)) continue;
-      context.addIssue({ code: 'custom', path, message: `there is no camera "${camera}"` });
-    }
-  });
+  .superRefine(
+    (config, context) => {
+      for (const { path, message } of crossProblems(config))
+        context.addIssue({ code: 'custom', path, message });
+    },
+    { when: () => true },
+  );
 
 export type AgentSettings = z.output<typeof agentConfigSchema>;
 export type CameraSettings = AgentSettings['cameras'][number];
@@ -240,26 +243,6 @@ export interface AgentConfig extends Omit<AgentSettings, 'siteBroker'> {
   caPem: string | undefined;
 }
 
-function* camerasOfRules(rules: Rule[]): Generator<{ path: (string | number)[]; camera: string }> {
-  for (const [rule, { when, then }] of rules.entries()) {
-    if (!isReadingCondition(when) && when.camera !== undefined) {
-      yield { path: ['rules', rule, 'when', 'camera'], camera: when.camera };
-    }
-    for (const [action, what] of then.entries()) {
-      const path = ['rules', rule, 'then', action];
-      if ('snapshot' in what) yield { path: [...path, 'snapshot'], camera: what.snapshot };
-      else if ('clip' in what) yield { path: [...path, 'clip', 'camera'], camera: what.clip.camera };
-      else yield { path: [...path, 'event', 'camera'], camera: what.event.camera };
-    }
-  }
-}
-
-function clipsOfRules(rules: Rule[]): (string | number)[][] {
-  return rules.flatMap(({ then }, rule) =>
-    then.flatMap((what, action) => ('clip' in what ? [['rules', rule, 'then', action, 'clip']] : [])),
-  );
-}
-
 function isBrokerUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password, pathname, search } = new URL(text);
@@ -271,13 +254,4 @@ function isCameraSource(text: string): boolean {
   if (text.startsWith('env:')) return /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text);
   if (text.startsWith('demo:')) return ID_PATTERN.test(text.slice('demo:'.length));
   return isSource(text);
-}
-
-function* duplicates(items: { id: string }[]): Generator<{ index: number; first: number; id: string }> {
-  const firstIndex = new Map<string, number>();
-  for (const [index, { id }] of items.entries()) {
-    const first = firstIndex.get(id);
-    if (first === undefined) firstIndex.set(id, index);
-    else yield { index, first, id };
-  }
 }

@@ -1,6 +1,7 @@
 // The process: arguments, environment, signals, exit code.
 
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact } from '@sitecast/shared/node/logger';
@@ -25,7 +26,16 @@ const stopping = stopSignal({
   onHangup: process.argv[2] === 'run' ? () => reloads.request() : undefined,
 });
 
+/** What a shell expects of a program that a signal has ended. */
+const SIGNALLED = 128;
+let endedBy: 'SIGINT' | 'SIGTERM' | undefined;
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => (endedBy ??= name));
+
 function fail(error: unknown): never {
+  if (isAppError(error, 'SHUTTING_DOWN') && (endedBy !== undefined || error.detail.isInterrupted === true)) {
+    process.stderr.write('sitecast-agent: stopped\n');
+    process.exit(SIGNALLED + constants.signals[endedBy ?? 'SIGINT']);
+  }
   process.stderr.write(`sitecast-agent: ${redact(messageOf(error))}\n`);
   if (isAppError(error, 'CONFIG_INVALID')) process.exit(EXIT.config);
   process.exit(isAppError(error, 'BAD_REQUEST') ? EXIT.usage : EXIT.failure);
@@ -88,11 +98,11 @@ program
   .option('--json', 'print JSON')
   .addHelpText(
     'after',
-    '\nExit codes: 0 nothing failed; 1 something did; 64 wrong usage; 78 configuration not valid',
+    '\nExit codes: 0 nothing failed; 1 something did; 64 wrong usage; 78 configuration not valid; 130 Ctrl-C',
   )
   .action(async ({ config, json = false }: { config: string; json?: boolean }) => {
     const { doctor } = await import('./commands/doctor.ts');
-    const isWell = await doctor({ configPath: config, env: process.env, json, print });
+    const isWell = await doctor({ configPath: config, env: process.env, json, print, signal: stopping });
     process.exit(isWell ? EXIT.ok : EXIT.failure);
   });
 
@@ -132,7 +142,7 @@ Environment:
   SITECAST_CAMERA_PASSWORD  password of USER; without it, it is asked for
   FFMPEG_PATH               ffmpeg to use
 
-Exit codes: 0 the agent can use the camera; 1 it cannot; 64 wrong usage; 78 configuration not valid`,
+Exit codes: 0 the agent can use the camera; 1 it cannot; 64 wrong usage; 78 configuration not valid; 130 Ctrl-C`,
   )
   .action(async (url: string | undefined, given: ProbeArguments) => {
     const [{ probe }, { askPassword }] = await Promise.all([
@@ -181,7 +191,7 @@ program
 Environment:
   SITECAST_CAMERA_PASSWORD  password of the user; without it, it is asked for
 
-Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage`,
+Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage; 130 Ctrl-C`,
   )
   .action(async (hosts: string[], { user, envFile, seconds, json = false }: DiscoverArguments) => {
     const [{ discover }, { askPassword }] = await Promise.all([

@@ -106,6 +106,104 @@ cameras:
     expect(error.message).not.toContain('hunter2');
   });
 
+  test('looks across keys whatever is wrong with single ones, and lists all by their lines', () => {
+    const text = `site: demo
+agent: gateway
+uplink: { url: "mqtt://127.0.0.1:1883", mediaUrl: "mqtt://127.0.0.1:1884" }
+spool:
+  maxBytes: 16777216
+  replayPercent: 1
+  lanes: { snapshots: { maxBytes: 16000000, whenFull: sometimes } }
+sensors:
+  - { id: s, source: demo:nope }
+  - { id: s, source: demo:power }
+  - null
+cameras:
+  - { id: front, source: "rtsp://h/x", motion: { sensitivity: ultra } }
+  - { source: "rtsp://h/x", masks: [{ x: 0.5, y: 0, width: 0.8, height: 0.1, colour: red }] }
+  - { id: front, source: "rtsp://h/x" }
+rules:
+  - id: r
+    when: { sensor: ghost, metric: t }
+    then: [{ snapshot: back }, { clip: { camera: front } }, { nothing: 1 }]
+  - { id: r, when: { event: motion, camera: attic }, then: [{ snapshot: front }] }
+siteBroker:
+  port: 0
+  credentials: [{ user: a, password: "" }, { user: a, password: b }]
+  anonymous: true
+  rules: [{ ready: tasmota, topic: a/b, colour: red }]
+`;
+    const { message } = catchError(() => parseAgentYaml(text, 'x'));
+    const told = message.split('\n').map((line) => /line \d+: "[^"]*"/.exec(line)?.[0]);
+    expect(told.slice(1)).toEqual([
+      'line 6: "spool.replayPercent"',
+      'line 7: "spool.lanes.snapshots.whenFull"',
+      'line 7: "spool.lanes"',
+      ...['line 9: "sensors.0.source"', 'line 10: "sensors.1.id"', 'line 11: "sensors.2"'],
+      'line 13: "cameras.0.motion.sensitivity"',
+      ...['line 14: "cameras.1.id"', 'line 14: "cameras.1.masks.0.colour"', 'line 14: "cameras.1.masks.0"'],
+      ...['line 15: "cameras.2.id"', 'line 18: "rules.0.when"'],
+      ...[
+        'line 19: "rules.0.then.2"',
+        'line 19: "rules.0.then.1.clip"',
+        'line 19: "rules.0.then.0.snapshot"',
+      ],
+      ...['line 20: "rules.1.id"', 'line 20: "rules.1.when.camera"'],
+      ...['line 22: "siteBroker.port"', 'line 23: "siteBroker.credentials.0.password"'],
+      'line 23: "siteBroker.credentials.1.user"',
+      'line 24: "siteBroker.anonymous"',
+      ...['line 25: "siteBroker.rules.0.colour"', 'line 25: "siteBroker.rules.0.topic"'],
+    ]);
+  });
+
+  test('says that a key is missing, and that a text is no configuration at all', () => {
+    const missing = catchError(() =>
+      parseAgentYaml('site: demo\nuplink:\n  url: "mqtt://h"\ncameras:\n', 'x'),
+    );
+    expect(missing.message).toBe(`x is not valid:
+  line 1: "agent" is missing
+  line 2: "uplink.mediaUrl" is missing
+  line 4: "cameras" has no value`);
+    for (const text of ['- site: demo', 'demo', '5'])
+      expect(catchError(() => parseAgentYaml(text, 'x')).message, text).toBe(
+        'x is not valid:\n  line 1: it must be a map of keys, in lines such as "site: NAME"',
+      );
+  });
+
+  test('lists what it refers to and is not there among the other problems, each with its line', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'agent.yaml');
+    await writeFile(
+      path,
+      `${minimal}  secretFile: no-secret
+  ca: no-ca
+cameras:
+  - { id: a, source: "env:FRONT" }
+  - id: A
+    source: demo:a
+    subStream: env:SMALL
+siteBroker:
+  credentialsFile: no-users
+`,
+    );
+    const env = { SMALL: 'http://u:hunter2@h/' };
+    const { message } = (await loadAgentConfig(path, env).catch((caught: unknown) => caught)) as Error;
+    const [head, ...lines] = message.split('\n');
+    expect(head).toBe(`${path} is not valid:`);
+    expect(lines).toEqual([
+      `  line 7: "uplink.secretFile" ${join(folder, 'no-secret')} cannot be read: ENOENT: no such file or directory, open '${join(folder, 'no-secret')}'`,
+      expect.stringMatching(/^ {2}line 8: "uplink\.ca" .*ENOENT/) as string,
+      '  line 10: "cameras.0.source" is wrong: the variable FRONT is not set; it must be an rtsp:// or rtsps:// address',
+      expect.stringContaining('line 11: "cameras.1.id" is wrong') as string,
+      '  line 13: "cameras.1.subStream" is wrong: the variable SMALL is set to something else than an rtsp:// or rtsps:// address',
+      expect.stringMatching(/^ {2}line 15: "siteBroker\.credentialsFile" .*ENOENT/) as string,
+    ]);
+    await writeFile(path, `# Nobody has a secret.\n${minimal}cameras: [{ id: A, source: demo:a }]\n`);
+    await expect(loadAgentConfig(path, {})).rejects.toThrow(
+      /line 5: the secret of the agent is missing.*\n.*line 8: "cameras/,
+    );
+  });
+
   test('shares the spool among its lanes, and leaves to the others what one is given', () => {
     const lanesOf = (spool: string): Record<string, { maxBytes: number; whenFull: string }> =>
       parseAgentYaml(`${minimal}spool: ${spool}`, 'x').spool.lanes;

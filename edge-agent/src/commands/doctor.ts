@@ -1,7 +1,9 @@
 // `sitecast-agent doctor`: one look at everything that an agent needs, a line each, with what to do.
 
+import { AppError } from '@sitecast/shared/runtime/app-error';
 import { check, linesOf, skipped, type Check } from '../doctor/check.ts';
 import { checkCamera } from '../doctor/camera-checks.ts';
+import { checkEncoders } from '../doctor/encoder-checks.ts';
 import {
   checkClock,
   checkDisk,
@@ -19,27 +21,31 @@ export interface DoctorOptions {
   env: Environment;
   json: boolean;
   print: (text: string) => void;
+  /** Ends it early. */
+  signal: AbortSignal;
 }
 
-/** @returns whether nothing failed. @throws {AppError} CONFIG_INVALID. */
-export async function doctor({ configPath, env, json, print }: DoctorOptions): Promise<boolean> {
+/** @returns whether nothing failed. @throws {AppError} CONFIG_INVALID, SHUTTING_DOWN. */
+export async function doctor({ configPath, env, json, print, signal }: DoctorOptions): Promise<boolean> {
   const config = await loadAgentConfig(configPath, env);
   const checks = [
-    ...(await checkGateway(config, env)),
+    ...(await checkGateway(config, env, signal)),
     ...(await checkUplink(config)),
     ...(await checkCameras(config)),
   ];
+  if (signal.aborted) throw new AppError('SHUTTING_DOWN', 'not everything was looked at');
   print(json ? JSON.stringify({ checks }, undefined, 2) : linesOf(checks).join('\n'));
   return checks.every(({ state }) => state !== 'failed');
 }
 
-async function checkGateway(config: AgentConfig, env: Environment): Promise<Check[]> {
+async function checkGateway(config: AgentConfig, env: Environment, signal: AbortSignal): Promise<Check[]> {
   return [
     await check('node', checkNode),
     await check('disk', () => checkDisk(config)),
     await check('spool', () => checkSpool(config)),
     await check('clock', checkClock),
     await check('ffmpeg', () => checkFfmpeg(config, env.PATH)),
+    await check('encoders', () => checkEncoders(config, { searchPath: env.PATH, signal })),
   ];
 }
 

@@ -29,14 +29,23 @@ export async function checkCamera({ source: text }: { source: string }): Promise
 }
 
 async function checkRtsp(source: RtspSource): Promise<Finding> {
-  const port = source.port ?? (source.isEncrypted ? RTSPS_PORT : RTSP_PORT);
+  const port = portOf(source);
   try {
-    const { host } = await resolveHost(source);
-    // TLS is ffmpeg's business here: cameras sign their certificates themselves.
-    await reach({ host: host.replace(/^\[|\]$/g, ''), port, isTls: false });
+    await reachCamera(source);
     return ok(`${source.host}:${port} answers; "probe" tells what it sends`);
   } catch (error) {
     const advice = 'check power, cable and address of the camera, and that RTSP is switched on in it';
     return failed(`${source.host}:${port}: ${messageOf(error)}`, advice);
   }
+}
+
+/** Rejects, with what people can read, where nothing takes the connection. */
+export async function reachCamera(source: RtspSource): Promise<void> {
+  const { host } = await resolveHost(source);
+  // TLS is ffmpeg's business here: cameras sign their certificates themselves.
+  await reach({ host: host.replace(/^\[|\]$/g, ''), port: portOf(source), isTls: false });
+}
+
+function portOf({ port, isEncrypted }: RtspSource): number {
+  return port ?? (isEncrypted ? RTSPS_PORT : RTSP_PORT);
 }

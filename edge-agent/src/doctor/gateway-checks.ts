@@ -40,7 +40,11 @@ export async function checkFfmpeg({ ffmpegPath, dataDir, cameras }: Config, sear
   }
 }
 
-export async function checkDisk({ dataDir, spool, clips }: Config): Promise<Finding> {
+/** @param freeBytesOf tests put their own in its place. */
+export async function checkDisk(
+  { dataDir, spool, clips }: Pick<Config, 'dataDir' | 'spool' | 'clips'>,
+  freeBytesOf = freeBytesIn,
+): Promise<Finding> {
   const probe = join(dataDir, `.doctor-${process.pid}`);
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -50,18 +54,18 @@ export async function checkDisk({ dataDir, spool, clips }: Config): Promise<Find
     const advice = `make ${dataDir} writable for the user of the agent, or name another "dataDir"`;
     return failed(`${dataDir} cannot be written: ${messageOf(error)}`, advice);
   }
-  const { bsize, bavail } = await statfs(dataDir);
-  const freeBytes = bsize * bavail;
+  const freeBytes = await freeBytesOf(dataDir);
   const ofSpool = Math.max(0, spool.maxBytes - (await spoolSize(dataDir)).bytes);
   const ofClips = Math.max(0, (clips?.quotaBytes ?? 0) - (await clipBytes(dataDir)));
   const neededBytes = ofSpool + ofClips + SPARE_BYTES;
   const text = `${inMib(freeBytes)} free in ${dataDir}`;
+  const spare = `${inMib(SPARE_BYTES)} should be left to the system`;
   if (freeBytes >= neededBytes) return ok(text);
   return warning(
     text,
     clips
-      ? `spool and clips may still need ${inMib(neededBytes)}: make room, or lower "spool.maxBytes" or "clips.quotaBytes"`
-      : `the spool may still need ${inMib(neededBytes)}: make room, or lower "spool.maxBytes"`,
+      ? `the spool may still need ${inMib(ofSpool)} and clips ${inMib(ofClips)}, and ${spare}: make room, or lower "spool.maxBytes" or "clips.quotaBytes"`
+      : `the spool may still need ${inMib(ofSpool)}, and ${spare}: make room, or lower "spool.maxBytes"`,
   );
 }
 
@@ -93,6 +97,11 @@ export async function isAgentRunning({ dataDir }: Config): Promise<boolean> {
   } catch (error) {
     return isAppError(error, 'DATA_DIR_IN_USE');
   }
+}
+
+async function freeBytesIn(folder: string): Promise<number> {
+  const { bsize, bavail } = await statfs(folder);
+  return bsize * bavail;
 }
 
 async function spoolSize(dataDir: string): Promise<{ bytes: number; oldestMs: number | undefined }> {

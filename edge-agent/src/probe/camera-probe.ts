@@ -9,13 +9,16 @@ import type { FfmpegBinary } from '../camera/ffmpeg-binary.ts';
 import type { SplitInit } from '../camera/fmp4-splitter.ts';
 import { declaredFps } from '../camera/h264-sps.ts';
 import { NO_MASKS } from '../camera/privacy-masks.ts';
-import type { Source } from '../camera/source.ts';
+import type { RtspSource, Source } from '../camera/source.ts';
+import { reachCamera } from '../doctor/camera-checks.ts';
 import { levelOf, profileOf } from './stream-level.ts';
 import { StreamLog, type Track } from './stream-log.ts';
 import { StreamMeter, type StreamFigures } from './stream-meter.ts';
 
 /** Time enough for a keyframe of cameras that do not describe themselves. */
 const LOOK_MS = 5_000;
+/** What failed before was refused; ffmpeg gives up after 8 s without a byte. */
+const SILENT_MS = 7_500;
 
 export interface CameraProbeOptions {
   source: Source;
@@ -28,6 +31,8 @@ export interface CameraProbeOptions {
   signal?: AbortSignal;
   clock?: Clock;
   openCapture?: (options: CaptureOptions) => CaptureRun;
+  /** Rejects where nothing takes the connection. */
+  reach?: (source: RtspSource) => Promise<void>;
 }
 
 export interface ProbedStream extends StreamFigures {
@@ -48,7 +53,7 @@ export interface ProbedStream extends StreamFigures {
   endedBy: AppError | undefined;
 }
 
-/** @throws {AppError} as a capture ends: SOURCE_UNREACHABLE, SOURCE_UNAUTHORIZED, SOURCE_UNSUPPORTED, SHUTTING_DOWN ... */
+/** @throws {AppError} as a capture ends: SOURCE_UNREACHABLE, SOURCE_SILENT, SOURCE_UNAUTHORIZED, SOURCE_UNSUPPORTED, SHUTTING_DOWN ... */
 export async function probeCamera(options: CameraProbeOptions): Promise<ProbedStream> {
   const { source, transport } = options;
   if (transport !== 'auto') return await measure(transport, options);
@@ -93,11 +98,16 @@ async function measure(transport: Transport, options: CameraProbeOptions): Promi
   const stop = (): void => void capture.close();
   signal?.addEventListener('abort', stop);
   if (signal?.aborted) stop();
+  const startedMs = clock.monotonicMs();
   const reason = await capture.start();
+  const tookMs = clock.monotonicMs() - startedMs;
   signal?.removeEventListener('abort', stop);
   timer?.cancel();
   const isStopped = reason.code === 'SHUTTING_DOWN';
-  if (!init || !meter || signal?.aborted) throw withTracks(reason, log.tracks);
+  if (!init || !meter || signal?.aborted) {
+    const isMute = tookMs >= SILENT_MS && log.tracks.length === 0;
+    throw withTracks(isMute ? await explainSilence(reason, options) : reason, log.tracks);
+  }
   return {
     transport: source.kind === 'rtsp' ? transport : null,
     codec: init.codec,
@@ -110,6 +120,23 @@ async function measure(transport: Transport, options: CameraProbeOptions): Promi
     endedBy: isStopped ? undefined : reason,
     ...meter.figures,
   };
+}
+
+/** ffmpeg has the same words for a camera that says nothing and for one that says what is no RTSP. */
+async function explainSilence(
+  reason: AppError,
+  { source, reach = reachCamera }: CameraProbeOptions,
+): Promise<AppError> {
+  if (source.kind !== 'rtsp' || reason.code !== 'SOURCE_UNREACHABLE') return reason;
+  const takesConnections = await reach(source).then(
+    () => true,
+    () => false,
+  );
+  if (!takesConnections) return reason;
+  const { cause, retryable, detail } = reason;
+  const message =
+    'the camera takes the connection and does not answer; check that this is its RTSP port (mostly 554), close other sessions with it, or restart it';
+  return new AppError('SOURCE_SILENT', message, { cause, retryable, detail });
 }
 
 /** What was found out in spite of the failure. */

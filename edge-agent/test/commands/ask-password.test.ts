@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { redact } from '@sitecast/shared/node/logger';
 import { askPassword } from '../../src/commands/ask-password.ts';
 
 function terminal(): { input: PassThrough & { isTTY: boolean }; output: PassThrough; shown: () => string } {
@@ -22,10 +23,21 @@ describe('askPassword', () => {
   it('says what to set where nobody can be asked', async () => {
     const { input, output } = terminal();
     input.isTTY = false;
-    await expect(askPassword('?', input as never, output)).rejects.toMatchObject({
+    const error = await askPassword('?', input as never, output).catch((caught: unknown) => caught as Error);
+    expect(error).toMatchObject({
       code: 'BAD_REQUEST',
-      message: expect.stringContaining('SITECAST_CAMERA_PASSWORD') as string,
+      message: expect.stringContaining('set SITECAST_CAMERA_PASSWORD') as string,
     });
+    // As it is printed: it must not look as if it held a password.
+    const { message } = error as Error;
+    expect(redact(message)).toBe(message);
+  });
+
+  it('tells Ctrl-C, which is no signal while it asks, from an answer', async () => {
+    const { input, output } = terminal();
+    const asked = askPassword('?', input as never, output);
+    input.write('hunter2\x03');
+    await expect(asked).rejects.toMatchObject({ code: 'SHUTTING_DOWN', detail: { isInterrupted: true } });
   });
 
   it('ends when the terminal does', async () => {

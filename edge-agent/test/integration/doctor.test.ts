@@ -46,6 +46,7 @@ async function examine(site: Site = {}): Promise<{ isWell: boolean; checks: Reco
     env,
     json: true,
     print: (line) => (text += line),
+    signal: new AbortController().signal,
   });
   expect(text).not.toContain('s3cret');
   const { checks } = JSON.parse(text) as { checks: Check[] };
@@ -62,10 +63,11 @@ describe('sitecast-agent doctor', () => {
     expect(Object.values(checks).filter(({ state }) => state === 'failed')).toEqual([]);
     expect(isWell).toBe(true);
     expect(Object.keys(checks)).toEqual([
-      ...['node', 'disk', 'spool', 'clock', 'ffmpeg'],
+      ...['node', 'disk', 'spool', 'clock', 'ffmpeg', 'encoders'],
       ...['server name', 'data port', 'media port', 'login', 'camera front'],
     ]);
     expect(checks.ffmpeg).toMatchObject({ state: 'ok', text: expect.stringContaining('bundled') as string });
+    expect(checks.encoders?.text).toMatch(/^\w+ by "encoder: auto".*; up to \d+ process(es)? on \d+ cores?$/);
     expect(checks.login).toEqual({ name: 'login', state: 'ok', text: 'gateway is let in' });
   });
 
@@ -123,12 +125,28 @@ describe('sitecast-agent doctor', () => {
     });
   });
 
+  test('ends early when it is told to', async () => {
+    await writeConfig();
+    const printed: string[] = [];
+    const looking = doctor({
+      configPath: join(folder, 'agent.yaml'),
+      env: { SITECAST_AGENT_SECRET: 'x', PATH: '' },
+      json: false,
+      print: (text) => printed.push(text),
+      signal: AbortSignal.abort(),
+    });
+    await expect(looking).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(printed).toEqual([]);
+  });
+
   test('prints a line for each finding, and the advice below it', async () => {
     await writeConfig();
     const lines: string[] = [];
     const env = { SITECAST_AGENT_SECRET: 'x', PATH: '' };
     const configPath = join(folder, 'agent.yaml');
-    expect(await doctor({ configPath, env, json: false, print: (text) => lines.push(text) })).toBe(false);
+    const { signal } = new AbortController();
+    const print = (text: string): unknown => lines.push(text);
+    expect(await doctor({ configPath, env, json: false, print, signal })).toBe(false);
     expect(lines.join('\n')).toMatch(/^failed +data port +127\.0\.0\.1:1: .*\n +-> nothing listens there/m);
   });
 });

@@ -116,6 +116,17 @@ describe.each(ffmpegs)('sitecast-agent probe, with ffmpeg $version', (ffmpeg) =>
     expect(report).toMatchObject({ transport: 'udp', video: { name: 'H.264', width: 320 } });
   });
 
+  it('says of a camera that takes the connection and never answers just that', async () => {
+    const { isUsable, report } = await run(ffmpeg, {
+      url: `rtsp://127.0.0.1:${await startSilentServer()}/x`,
+    });
+    expect(isUsable).toBe(false);
+    expect(report.error).toMatchObject({
+      code: 'SOURCE_SILENT',
+      message: expect.stringContaining('takes the connection and does not answer') as string,
+    });
+  });
+
   it('says in one line why there is no picture', async () => {
     const url = `rtsp://u:hunter2@127.0.0.1:${await freePort()}/live?user=u&password=hunter2`;
     const { isUsable, report, output } = await run(ffmpeg, { url });
@@ -253,7 +264,15 @@ describe('the command line of probe', () => {
       await waitFor(isCapturing, 'the capture');
       process.kill(pid, 'SIGTERM');
     });
-    expect(stopped.code).toBe(1);
+    expect(stopped.code).toBe(143);
+  });
+
+  it('ends with 130 on Ctrl-C, and says that it was stopped', async () => {
+    const stopped = await launch(['demo:front', '--seconds', '60'], async (pid) => {
+      await waitFor(async () => (await childrenOf(pid)).length > 0, 'the capture');
+      process.kill(pid, 'SIGINT');
+    });
+    expect(stopped).toEqual({ code: 130, output: 'sitecast-agent: stopped\n' });
   });
 });
 

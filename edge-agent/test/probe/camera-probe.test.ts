@@ -112,6 +112,24 @@ describe('probeCamera', () => {
     }
   });
 
+  it('tells a camera that takes the connection and says nothing from one that is no camera, or not there', async () => {
+    const noVideo = new AppError('SOURCE_UNREACHABLE', 'no video', { retryable: true });
+    const reasonOf = async (afterMs: number, reach: () => Promise<void>): Promise<unknown> => {
+      const { captures, clock, probing } = setUp('rtsp://camera/', { reach });
+      clock.advance(afterMs);
+      captures[0]!.end(noVideo);
+      return probing.catch((error: unknown) => error);
+    };
+    const taken = async (): Promise<void> => {};
+    const refusing = (): Promise<void> => Promise.reject(new Error('no answer in time'));
+    expect(await reasonOf(8_000, taken)).toMatchObject({
+      code: 'SOURCE_SILENT',
+      message: expect.stringContaining('takes the connection and does not answer') as string,
+    });
+    expect(await reasonOf(8_000, refusing)).toMatchObject({ message: 'no video' });
+    expect(await reasonOf(100, taken)).toMatchObject({ message: 'no video' });
+  });
+
   it('fails with the tracks that were seen, and ends when it is told to', async () => {
     const failed = setUp('rtsp://camera/');
     failed.captures[0]!.options.takeLogLine?.('Input #0, rtsp');

@@ -12,8 +12,10 @@ const NAMES = 'passwords?|passwd|passphrase|secrets?|tokens?|api[-_]?key|authori
 const URL_CREDENTIALS = /(?<=:\/\/)(?:[^\s"]|"(?![\s,:;)}\]]|$)){0,1024}@/gm;
 // `Authorization: Digest username="x", response="y"`: the rest of the line is the secret.
 const HEADER_LINES = /\b(authorization|cookie)(\s*[:=]\s*)[^\r\n]+/gi;
+// `/etc/passwd: No such file or directory` is a file and what happened to it: so ends a path, and begins no secret.
+const FILE_OF_USERS = `passwd:\\s(?<=(?:^|[\\s"'(]|file:)/(?:[^\\s"':]{0,200}/)?passwd:\\s)`;
 const SECRET_FIELDS = new RegExp(
-  `((?:${NAMES}|\\bpass|\\bpwd)["']?\\s*[:=]\\s*)(?:"(?:\\\\.|[^"\\\\])*"?|'[^']*'?|[^\\s,;&}"']+)`,
+  `((?!${FILE_OF_USERS})(?:${NAMES}|\\bpass|\\bpwd)["']?\\s*[:=]\\s*)(?:"(?:\\\\.|[^"\\\\])*"?|'[^']*'?|[^\\s,;&}"']+)`,
   'gi',
 );
 const SECRET_WORD = new RegExp(`${NAMES}|\\bpass|\\bpwd`, 'i');

@@ -45,6 +45,18 @@ describe('parseConfig', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('says of a key that is not there, or has no value, just that', () => {
+    const modes = z.object({
+      mode: z.enum(['slow', 'fast']),
+      size: z.object({ width: z.int() }),
+      name: z.string(),
+    });
+    const { message } = appErrorOf(() => parseConfig(modes, { size: {}, name: null }, 'x'));
+    expect(message).toBe(
+      'x is not valid:\n  "mode" is missing: it is one of slow, fast\n  "size.width" is missing\n  "name" has no value',
+    );
+  });
+
   it('says what is wrong with the whole when it is no object', () => {
     const error = appErrorOf(() => parseConfig(schema, null, 'agent.yaml'));
     expect(error.message).toMatch(/^agent\.yaml is not valid:\n {2}Invalid input: expected object/);

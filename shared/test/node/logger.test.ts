@@ -36,6 +36,11 @@ describe('redact', () => {
       'Authorization: ***\r\nCSeq: 2',
     ],
     ['Cookie: a=b; session=hunter2', 'Cookie: ***'],
+    ['login/passwd: hunter2', 'login/passwd: ***'],
+    ['/etc/passwd=hunter2', '/etc/passwd=***'],
+    ['/cgi/passwd:hunter2', '/cgi/passwd:***'],
+    ['/run/password: hunter2', '/run/password: ***'],
+    ['"/etc/passwd": "hunter2"', '"/etc/passwd": ***'],
   ])('%j becomes %j', (text, redacted) => {
     expect(redact(text)).toBe(redacted);
   });
@@ -47,6 +52,9 @@ describe('redact', () => {
     'the password was wrong',
     'monkey: 1',
     'compass: north',
+    'file:/etc/passwd: Invalid data found when processing input',
+    '/etc/passwd: Permission denied',
+    "open '/etc/nginx/passwd: no such file",
   ])('leaves %j as it is', (text) => {
     expect(redact(text)).toBe(text);
   });
@@ -63,6 +71,8 @@ describe('redact', () => {
     [`secret${' '.repeat(100_000)}`],
     [`password="${'\\"'.repeat(50_000)}`],
     ['cookie:'.repeat(15_000)],
+    ['/passwd: '.repeat(12_000)],
+    [`/${'a/'.repeat(50_000)}passwd: x`],
   ])('of %.20j... for long does not take long', (text) => {
     // Of the processor, which a machine that stands still does not take.
     const before = process.cpuUsage();

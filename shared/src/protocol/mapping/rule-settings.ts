@@ -25,6 +25,14 @@ const valueSettings = z.strictObject({
   unit: z.string().min(1).max(MAX_UNIT_CHARACTERS).optional(),
 });
 
+/** What the rules between its keys look at. */
+const joined = z.object({
+  ready: z.enum(READY_RULES).optional(),
+  prefix: template.optional(),
+  topic: z.string().optional(),
+  sensor: template.optional(),
+});
+
 export const mappingRuleSettings = z
   .strictObject({
     ready: z.enum(READY_RULES).optional(),
@@ -35,10 +43,14 @@ export const mappingRuleSettings = z
     values: z.array(valueSettings).min(1).max(MAX_VALUES_PER_RULE).optional(),
     time: jsonPath.optional(),
   })
-  .superRefine((rule, context) => {
-    for (const { path, message } of problemsOf(rule))
-      context.addIssue({ code: 'custom', path: [path], message });
-  });
+  .superRefine(
+    (rule, context) => {
+      for (const { path, message } of problemsOf(rule))
+        context.addIssue({ code: 'custom', path: [path], message });
+    },
+    // Whatever else is wrong: all problems are told at once.
+    { when: ({ value }) => joined.safeParse(value).success },
+  );
 export type MappingRuleSettings = z.output<typeof mappingRuleSettings>;
 
 export const mappingRulesSettings = z.array(mappingRuleSettings).min(1).max(MAX_MAPPING_RULES);
