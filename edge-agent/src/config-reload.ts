@@ -12,8 +12,8 @@ import type { LivePublisher } from './live/live-publisher.ts';
 import type { CameraRack, Exchange } from './rack/camera-rack.ts';
 import type { RuleEngine } from './rules/rule-engine.ts';
 
-/** Lines of one refusal in the log. Policy: the first are kept, the rest counted. */
-const MAX_LINES = 50;
+/** Lines of one refusal in the log. Policy: the first are kept, the rest counted. Bounds in edge-agent/README.md. */
+export const MAX_REFUSAL_LINES = 50;
 const MAX_REFUSAL_CHARACTERS = 500;
 const MAX_KEYS = 64;
 
@@ -84,10 +84,11 @@ export class ConfigReload {
 
   #log({ leaving, arriving }: Exchange, keys: string[]): void {
     const { rack, logger } = this.#options;
-    const [left, arrived] = [leaving, arriving].map((units) => units.map(({ id }) => id));
-    const changed = arrived?.filter((id) => left?.includes(id));
-    const added = arrived?.filter((id) => !left?.includes(id));
-    const removed = left?.filter((id) => rack.get(id) === undefined);
+    const left = leaving.map(({ id }) => id);
+    const arrived = arriving.map(({ id }) => id);
+    const changed = arrived.filter((id) => left.includes(id));
+    const added = arrived.filter((id) => !left.includes(id));
+    const removed = left.filter((id) => rack.get(id) === undefined);
     logger.info({ added, changed, removed }, 'the configuration was read again');
     if (keys.length > 0)
       logger.warn({ keys }, `needs a restart, and is as before until then: ${keys.join(', ')}`);
@@ -100,8 +101,8 @@ export class ConfigReload {
       { reason: first },
       'the configuration is refused; the agent goes on with the one that it has',
     );
-    for (const line of rest.slice(0, MAX_LINES)) logger.error(line.trim());
-    if (rest.length > MAX_LINES) logger.error(`and ${rest.length - MAX_LINES} more`);
+    for (const line of rest.slice(0, MAX_REFUSAL_LINES)) logger.error(line.trim());
+    if (rest.length > MAX_REFUSAL_LINES) logger.error(`and ${rest.length - MAX_REFUSAL_LINES} more`);
     this.#note([first, ...rest].join('\n').slice(0, MAX_REFUSAL_CHARACTERS), this.#health?.needRestart ?? []);
   }
 

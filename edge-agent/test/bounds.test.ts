@@ -20,6 +20,7 @@ import {
 import { MAX_CLIPS } from '../src/clips/clip-store.ts';
 import { MAX_CHUNKS_IN_LANE } from '../src/clips/clip-uploader.ts';
 import { MAX_RECORDINGS } from '../src/clips/clips.ts';
+import { MAX_REFUSAL_LINES } from '../src/config-reload.ts';
 import { REMEMBERED_MAX_COMMANDS, RUNNING_MAX_COMMANDS } from '../src/control/command-desk.ts';
 import {
   MAX_ANSWER_BYTES,
@@ -101,6 +102,7 @@ const EXPECTED = {
   'MPEG-1 picture of an encoder': mib(MAX_TS_UNIT_BYTES),
   'pictures within an encoder whose time is remembered': count(CAPTURE_TIMES_MAX),
   'commands under way; remembered': `${RUNNING_MAX_COMMANDS}; ${REMEMBERED_MAX_COMMANDS}`,
+  'lines of a refused configuration in the log': `${MAX_REFUSAL_LINES}`,
   'connections of the site broker':
     '`siteBroker.maxConnections`, 64; ' +
     `${SITE_LIMITS.connectsPerSecond} new ones a second, ${SITE_LIMITS.connectsBurst} at once`,

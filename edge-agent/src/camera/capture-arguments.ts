@@ -49,6 +49,8 @@ export const GLOBAL_OPTIONS = [...LOG_OPTIONS, 'error'];
 const PROBE_OPTIONS = [...LOG_OPTIONS, 'info'];
 // Only keyframes are decoded. Without `-threads 1` and low_delay the decoder holds each picture back for a whole GOP.
 const DECODE_KEYFRAMES = ['-skip_frame', 'nokey', '-threads', '1', '-flags', '+low_delay'];
+// One picture a second is not worth threads of its own.
+const FILTER_ON_ONE_THREAD = ['-filter_complex_threads', '1'];
 export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
 // Every picture of MJPEG is a keyframe. `lt`: a camera's clock may be set back.
 const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)+lt(t,prev_selected_t)'";
@@ -117,7 +119,11 @@ function passThrough(
   const globalOptions = isProbe ? PROBE_OPTIONS : GLOBAL_OPTIONS;
   const command = ffmpeg()
     .input(input)
-    .inputOptions(...globalOptions, ...inputOptions, ...(hasPictures ? DECODE_KEYFRAMES : []))
+    .inputOptions(
+      ...globalOptions,
+      ...inputOptions,
+      ...(hasPictures ? [...FILTER_ON_ONE_THREAD, ...DECODE_KEYFRAMES] : []),
+    )
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
   if (hasPictures) {

@@ -11,7 +11,7 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer'] });
 
 /** Policy: reject. Of a picture to be decoded; a bomb of 15,000 x 15,000 would cost 700 MB. Bounds in edge-agent/README.md. */
-export const MAX_INPUT_PIXELS = 4096 * 2304;
+const MAX_INPUT_PIXELS = 4096 * 2304;
 
 const BEST_QUALITY = 82;
 const WORST_QUALITY = 30;

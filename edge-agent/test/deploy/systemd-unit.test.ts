@@ -10,7 +10,8 @@ import { temporaryFolder } from '../support.ts';
 
 const UNIT = fileURLToPath(new URL('../../deploy/sitecast-agent.service', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../bin/sitecast-agent.js', import.meta.url));
-const AS_INSTALLED = '/usr/bin/node --max-semi-space-size=2 /opt/sitecast/edge-agent/dist/main.js';
+const AS_INSTALLED =
+  '/usr/bin/node --max-semi-space-size=2 --max-old-space-size=256 /opt/sitecast/edge-agent/dist/main.js';
 /** Of 100; a unit without any restriction has 96. */
 const EXPOSURE_MAX = 20;
 

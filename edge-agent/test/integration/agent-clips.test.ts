@@ -64,12 +64,16 @@ rules: [{ id: seen, when: { event: motion }, then: [{ clip: { camera: front } }]
 
     // By rule, since something moved; and that one goes on for whoever asks meanwhile.
     const begun = await waitFor(() => told().find(({ until }) => until === null), 'the begin');
-    expect(await server.command('clip', { camera: 'front' })).toMatchObject({
-      ok: true,
-      result: { clipId: begun.clipId },
-    });
-    const ended = await waitFor(() => told().find(({ until }) => until !== null), 'the end');
-    expect(ended).toMatchObject({ id: begun.id, at: begun.at, clipId: begun.clipId });
+    const joined = await server.command('clip', { camera: 'front' });
+    const answeredAtMs = Date.now();
+    const ended = await waitFor(
+      () => told().find(({ until, clipId }) => until !== null && clipId === begun.clipId),
+      'the end',
+    );
+    expect(ended).toMatchObject({ id: begun.id, at: begun.at });
+    // Unless the machine was so slow that it was over by then.
+    if (Date.parse(ended.until!) > answeredAtMs)
+      expect(joined).toMatchObject({ ok: true, result: { clipId: begun.clipId } });
     const clipPath = (id: string | undefined): string => join(folder, 'data/clips', `${id}.mp4`);
     expect(existsSync(clipPath(begun.clipId))).toBe(true);
     expect(await server.command('clip', { camera: 'back' })).toMatchObject({ error: { code: 'NOT_FOUND' } });

@@ -24,6 +24,8 @@ import { silentLogger, waitFor } from '../support.ts';
 import { type Mosquitto } from './brokers.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** The longest that the protocol knows. */
+const LEASE_MS = 60_000;
 export const address = { site: 'demo', agent: 'gateway' };
 
 export interface RunningAgent {
@@ -114,21 +116,32 @@ export class FakeServer {
   }
 
   async command(op: string, args: unknown = {}, id = ulid()): Promise<Reply> {
-    const before = this.of(topics.reply(address)).length;
+    const answer = (): Reply | undefined =>
+      this.of(topics.reply(address))
+        .map((payload) => decodeMessage(reply, payload))
+        .find((one) => one.id === id);
     const expiresAt = new Date(Date.now() + PATIENCE_MS).toISOString();
     await this.#connection.publish(topics.command(address), encodeJson({ id, op, args, expiresAt }));
-    const payload = await waitFor(() => this.of(topics.reply(address))[before], `the reply to ${op}`);
-    return decodeMessage(reply, payload);
+    return waitFor(answer, `the reply to ${op}`);
   }
 
   /** Asks again where a slow machine gave no picture in time. */
-  lease(profile: Profile): Promise<Extract<Reply, { ok: true }>> {
+  lease(profile: Profile, camera = 'front'): Promise<Extract<Reply, { ok: true }>> {
     return waitFor(async () => {
-      const leased = await this.command('live.lease', { camera: 'front', profile, ttlMs: PATIENCE_MS });
+      const leased = await this.command('live.lease', { camera, profile, ttlMs: LEASE_MS });
       if (leased.ok) return leased;
       expect(leased.error.code).toMatch(/^(ENCODER_FAILED|CAMERA_OFFLINE)$/);
       return undefined;
-    }, `a lease of ${profile}`);
+    }, `a lease of ${camera}/${profile}`);
+  }
+
+  /** Renewed until the test ends, however long that takes. */
+  async keepLeased(profile: Profile, camera: string): Promise<void> {
+    await this.lease(profile, camera);
+    const renew = (): void =>
+      void this.command('live.lease', { camera, profile, ttlMs: LEASE_MS }).catch(() => {});
+    const timer = setInterval(renew, LEASE_MS / 6);
+    onTestFinished(() => clearInterval(timer));
   }
 
   ackLive(): void {

@@ -46,7 +46,8 @@ function taker(intervalMs: number): CameraSnapshots {
 }
 
 function show(): void {
-  picture = { jpeg: Buffer.alloc(1), width: 1, height: 1, capturedAtMs: clock.nowMs() };
+  const capturedAtMs = clock.nowMs();
+  picture = { jpeg: Buffer.alloc(1), luma: Buffer.alloc(1), width: 1, height: 1, capturedAtMs };
   for (const listener of [...listeners]) listener(picture);
 }
 

@@ -12,7 +12,7 @@ import { writeMovie } from '../loads/movie.ts';
 import { whyNoCameras } from '../loads/rtsp-cameras.ts';
 import type { BenchOptions } from '../options.ts';
 import { figureTable, type Figure } from '../relay/verdict.ts';
-import { startSubject, type EdgeSubjectName, type Gateway } from './subjects.ts';
+import { AS_DEPLOYED, startSubject, type EdgeSubjectName, type Gateway } from './subjects.ts';
 
 const CAMERAS = [1, 4, 8];
 const MAX_CAMERAS = Math.max(...CAMERAS);
@@ -67,7 +67,9 @@ export async function edge(options: BenchOptions): Promise<void> {
   const rows = CELLS.map((cell, index) => ({ ...cell, ...medianOf(samples[index]!) }));
   const figures = figuresOf(rows);
   if (options.json)
-    console.log(JSON.stringify({ height: options.size, rows, samples, figures }, undefined, 2));
+    console.log(
+      JSON.stringify({ height: options.size, agent: startedAs(), rows, samples, figures }, undefined, 2),
+    );
   else print(rows, figures, options);
 }
 
@@ -155,7 +157,14 @@ function print(rows: Row[], figures: Figure[], { size }: BenchOptions): void {
   console.log(
     `\nCameras of ${size}p, 25 fps, 2 Mbit/s, a keyframe a second. Medians; CPU in cores and PSS of the process tree.`,
   );
-  console.log('low and mpeg1: one viewer of one camera, encoded in software.\n');
+  console.log('low and mpeg1: one viewer of one camera, encoded in software.');
+  console.log(`The agent is started as by its systemd unit and its image: ${startedAs()}.\n`);
   console.table(rows);
   console.table(figureTable(figures));
+}
+
+function startedAs(): string {
+  const { env, nodeArgs } = AS_DEPLOYED;
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [...variables, 'node', ...nodeArgs].join(' ');
 }

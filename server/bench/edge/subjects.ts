@@ -15,7 +15,10 @@ import type { SitecastServer } from '../harness/sitecast-server.ts';
 
 const AGENT = fileURLToPath(new URL('../../../edge-agent/bin/sitecast-agent.js', import.meta.url));
 /** As the systemd unit and the image start it. */
-export const AS_DEPLOYED = { env: { MALLOC_ARENA_MAX: '2' }, nodeArgs: ['--max-semi-space-size=2'] };
+export const AS_DEPLOYED = {
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' },
+  nodeArgs: ['--max-semi-space-size=2', '--max-old-space-size=256'],
+};
 const LIVE_TIMEOUT_MS = 60_000;
 const FIRST_FRAMES = 10;
 

@@ -66,7 +66,8 @@ class SlopeBench {
     await measure(sizes.at(-1)!);
     const points = [];
     // Up and down again, so that what only grows or shrinks with time leans to neither side.
-    for (const x of [...sizes, ...sizes.toReversed()]) points.push({ x, y: round((await measure(x)) / KIB, 0) });
+    for (const x of [...sizes, ...sizes.toReversed()])
+      points.push({ x, y: round((await measure(x)) / KIB, 0) });
     return { of, targetKib, points, kibEach: round(slopeOf(points), 1) };
   }
 

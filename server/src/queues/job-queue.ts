@@ -168,7 +168,9 @@ export class JobQueue<Payload extends object> {
 
   async #count(): Promise<QueueCounts> {
     const { producer } = this.#parts;
-    const states = this.#ask(COUNTING, () => producer.getJobCounts('wait', 'delayed', 'prioritized', 'active'));
+    const states = this.#ask(COUNTING, () =>
+      producer.getJobCounts('wait', 'delayed', 'prioritized', 'active'),
+    );
     const { wait = 0, delayed = 0, prioritized = 0, active = 0 } = await states;
     return { waiting: wait + delayed + prioritized, active };
   }
@@ -328,7 +330,10 @@ async function within<T>(timeoutMs: number, doing: string, call: Promise<T>): Pr
 }
 
 function unavailable(doing: string, cause: unknown): AppError {
-  return new AppError('STORE_UNAVAILABLE', `${doing} failed: ${messageOf(cause)}`, { cause, retryable: true });
+  return new AppError('STORE_UNAVAILABLE', `${doing} failed: ${messageOf(cause)}`, {
+    cause,
+    retryable: true,
+  });
 }
 
 async function settledWithin(timeoutMs: number, work: Promise<unknown> | undefined): Promise<void> {

@@ -24,7 +24,10 @@ const SERVER = fileURLToPath(new URL('../../bin/sitecast-server.js', import.meta
 const AGENT = fileURLToPath(new URL('../../../edge-agent/bin/sitecast-agent.js', import.meta.url));
 
 /** As the commands in `bin` and the images start them. */
-const NODE_ARGS = ['--max-semi-space-size=2'];
+const NODE_ARGS = {
+  server: ['--max-semi-space-size=2'],
+  agent: ['--max-semi-space-size=2', '--max-old-space-size=256'],
+};
 const SERVER_UP_MS = 60_000;
 const AGENT_UP_MS = 30_000;
 /** A child that ended this often before it was up will not come up by itself. */
@@ -170,7 +173,7 @@ export class Launcher {
     const log = this.#lifetime.own(`${name} log`, new LogFile(join(dataDir, 'logs', `${name}.log`)));
     const supervised: Supervised = { name, log, ends: 0 };
     const child = new SupervisedProcess({
-      argv: [...NODE_ARGS, ...argv],
+      argv: [...NODE_ARGS[name], ...argv],
       env,
       log,
       stopGraceMs: STOP_GRACE_MS[name],
