@@ -26,12 +26,14 @@ const RETRY_MAX_MS = 5 * 60_000;
 /** One try in this time after a refused password (cameras lock out) or a codec that somebody has to change. */
 export const RECHECK_MS = 30 * 60_000;
 /** Live for so long, a camera starts over with short delays. */
-export const STABLE_AFTER_MS = 60_000;
+export const STABLE_AFTER_MS = 10_000;
+/** From the end of a try to the next one, while somebody waits for a picture. */
+export const HURRY_REST_MS = 3_000;
 // Most cameras send a keyframe at once: one second more is waste that every viewer sees as a slow start. Those that do not are
 // given more time for one, try by try, and then from the start again.
 const PROBES_MS = [1_000, 5_000, 15_000] as const;
-/** A stream that changed is opened anew at once, unless that has only just been done. */
-const CHANGE_REST_MS = 10_000;
+/** A stream that changed is opened anew at once, and no more often than that. */
+const CHANGE_REST_MS = 5_000;
 const MAX_DETAIL_CHARACTERS = 500;
 const LISTENER_ERROR_LOG_MS = 60_000;
 
@@ -69,7 +71,7 @@ export interface CameraCounters {
 
 /**
  * States: `stopped` until `start()` and after `close()`. `connecting` while a capture has given no picture yet. `live` from the
- * first keyframe on. `waiting` for the next try, 1 s to 5 min (back-off). `failed` when somebody has to change something: a
+ * first keyframe on. `waiting` for the next try, 1 s to 5 min (back-off), less when somebody asks for a picture. `failed` when somebody has to change something: a
  * refused password or a codec that cannot be passed through; tried again every 30 min.
  */
 export class Camera {
@@ -91,6 +93,9 @@ export class Camera {
 
   #capture: CaptureRun | undefined;
   #timer: Timer | undefined;
+  #retryAtMs = 0;
+  /** When the last capture ended. */
+  #endedAtMs = -Infinity;
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** What last gave a picture; undefined starts with TCP. */
@@ -125,6 +130,13 @@ export class Camera {
 
   start(): void {
     if (!this.#isClosed && !this.#capture && !this.#timer) this.#connect(this.#firstTransport());
+  }
+
+  /** Somebody waits for a picture: the next try comes within seconds, however long the back-off is by now. */
+  hurry(): void {
+    if (this.#report.state !== 'waiting') return;
+    const waitMs = Math.max(0, this.#endedAtMs + HURRY_REST_MS - this.#clock.monotonicMs());
+    if (this.#clock.monotonicMs() + waitMs < this.#retryAtMs) this.#retryIn(waitMs);
   }
 
   /** Resolves when the capture process is gone. Idempotent. */
@@ -194,40 +206,49 @@ export class Camera {
       this.#connect(other, [...alreadyRefused, transport]);
       return;
     }
-    if (wasLive && reason.code === 'SOURCE_CHANGED' && this.#hasRested()) {
-      this.#logger.info({ reason: reason.message }, 'the stream changed');
-      this.counters.restarts += 1;
-      this.#connect(transport);
-      return;
-    }
+    if (wasLive && reason.code === 'SOURCE_CHANGED') return this.#openAnew(reason, transport);
     // What worked once is only worth remembering while it does: a new firmware or firewall may have turned it round.
     if (!wasLive) this.#workingTransport = undefined;
     this.#scheduleRetry(reason);
   }
 
+  /** The camera answers: nothing failed that a longer wait could heal. */
+  #openAnew(reason: AppError, transport: Transport): void {
+    const nowMs = this.#clock.monotonicMs();
+    const waitMs = Math.max(0, this.#lastChangeMs + CHANGE_REST_MS - nowMs);
+    this.#lastChangeMs = nowMs + waitMs;
+    this.#logger.info({ reason: reason.message, retryInMs: waitMs }, 'the stream changed');
+    if (waitMs > 0) {
+      this.#retryIn(waitMs);
+      this.#pause('waiting', reason);
+    } else {
+      this.counters.restarts += 1;
+      this.#connect(transport);
+    }
+  }
+
   #scheduleRetry(reason: AppError): void {
     const needsSomebody = reason.code === 'SOURCE_UNAUTHORIZED' || reason.code === 'SOURCE_UNSUPPORTED';
     const delayMs = needsSomebody ? RECHECK_MS : this.#backoff.nextDelayMs();
-    this.#timer = this.#clock.after(delayMs, () => {
-      this.counters.restarts += 1;
-      this.#connect(this.#firstTransport());
-    });
+    this.#retryIn(delayMs);
     this.#logger.warn(
       { code: reason.code, reason: reason.message, detail: reason.detail, retryInMs: delayMs },
       'the capture ended',
     );
-    this.#update({
-      state: needsSomebody ? 'failed' : 'waiting',
-      reason: reason.code,
-      detail: reason.message.slice(0, MAX_DETAIL_CHARACTERS),
+    this.#pause(needsSomebody ? 'failed' : 'waiting', reason);
+  }
+
+  #retryIn(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#retryAtMs = this.#clock.monotonicMs() + delayMs;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.counters.restarts += 1;
+      this.#connect(this.#firstTransport());
     });
   }
 
-  #hasRested(): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    const hasRested = nowMs - this.#lastChangeMs >= CHANGE_REST_MS;
-    if (hasRested) this.#lastChangeMs = nowMs;
-    return hasRested;
+  #pause(state: 'waiting' | 'failed', { code, message }: AppError): void {
+    this.#update({ state, reason: code, detail: message.slice(0, MAX_DETAIL_CHARACTERS) });
   }
 
   #takeInit(init: SplitInit): void {
@@ -287,6 +308,7 @@ export class Camera {
 
   #forgetCapture(): void {
     this.#capture = undefined;
+    this.#endedAtMs = this.#clock.monotonicMs();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#init = undefined;

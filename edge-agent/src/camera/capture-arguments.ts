@@ -54,6 +54,9 @@ const FILTER_ON_ONE_THREAD = ['-filter_complex_threads', '1'];
 export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty_moov+default_base_moof'];
 // Every picture of MJPEG is a keyframe. `lt`: a camera's clock may be set back.
 const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)+lt(t,prev_selected_t)'";
+// Encoders end at a time that does not grow, and count in whole pictures of whatever rate a camera announces. Nobody reads the
+// times of these pictures, so each gets a minute.
+const OWN_TIMES = 'settb=1,setpts=N*60';
 const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
 /** What ffmpeg may hold while it looks: 15 s of 8 Mbit/s. */
 const PROBE_BYTES = 15_000_000;
@@ -124,7 +127,13 @@ function passThrough(
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-c:v', 'copy', ...MUX_FRAGMENTS);
   if (hasPictures) {
-    const filters = [NOT_TOO_MANY, SCALE_DOWN, ...maskFilters(masks), 'split[pictures][small]'].join();
+    const filters = [
+      NOT_TOO_MANY,
+      OWN_TIMES,
+      SCALE_DOWN,
+      ...maskFilters(masks),
+      'split[pictures][small]',
+    ].join();
     command.complexFilter(`[0:v:0]${filters};${LUMA_GRAPH}`);
     addPictureOutputs(command, binary);
   }

@@ -2,6 +2,7 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { describe, expect, it } from 'vitest';
 import {
   Camera,
+  HURRY_REST_MS,
   RECHECK_MS,
   STABLE_AFTER_MS,
   type CameraOptions,
@@ -182,7 +183,57 @@ describe('Camera', () => {
     expect(camera.counters.restarts).toBe(11);
   });
 
-  it('starts over with short delays once the camera was live for a minute', async () => {
+  it('tries within seconds, whatever the back-off, when somebody asks for a picture', async () => {
+    const { camera, clock, captures } = setUp();
+    camera.start();
+    for (let round = 0; round < 8; round += 1) {
+      await captures.at(-1)!.end('SOURCE_UNREACHABLE');
+      clock.advance(128_000);
+    }
+    const tries = captures.length;
+    await captures.at(-1)!.end('SOURCE_UNREACHABLE');
+    for (let asked = 0; asked < 10; asked += 1) camera.hurry();
+    clock.advance(HURRY_REST_MS - 1);
+    camera.hurry();
+    expect(captures).toHaveLength(tries);
+    clock.advance(1);
+    expect(captures).toHaveLength(tries + 1);
+    camera.hurry();
+    await captures.at(-1)!.end('SOURCE_UNREACHABLE');
+    clock.advance(60_000);
+    camera.hurry();
+    clock.advance(0);
+    expect(captures).toHaveLength(tries + 2);
+  });
+
+  it('is not hurried to a refused password', async () => {
+    const { camera, clock, captures } = setUp();
+    camera.start();
+    await captures[0]!.end('SOURCE_UNAUTHORIZED');
+    camera.hurry();
+    clock.advance(60_000);
+    expect(captures).toHaveLength(1);
+  });
+
+  it('opens a stream that changes again and again every five seconds at most, and never more slowly', async () => {
+    const { camera, clock, captures } = setUp();
+    const waits: number[] = [];
+    camera.start();
+    for (let round = 0; round < 20; round += 1) {
+      captures.at(-1)!.goLive();
+      clock.advance(2_000);
+      const opened = captures.length;
+      const endedMs = clock.monotonicMs();
+      await captures.at(-1)!.end('SOURCE_CHANGED');
+      while (captures.length === opened) clock.advance(100);
+      waits.push(clock.monotonicMs() - endedMs);
+    }
+    expect(waits[0]).toBe(0);
+    expect(waits.slice(1).every((waitMs) => waitMs === 3_000)).toBe(true);
+    expect(captures.at(-1)!.options.probeMs).toBe(captures[0]!.options.probeMs);
+  });
+
+  it('starts over with short delays once the camera was live for ten seconds', async () => {
     const { camera, clock, captures } = setUp();
     camera.start();
     for (let round = 0; round < 5; round += 1) {

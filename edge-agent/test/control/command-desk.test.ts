@@ -21,6 +21,7 @@ let takeSnapshot: () => Promise<string>;
 let onRestart: ReturnType<typeof vi.fn<() => void>>;
 let desk: CommandDesk;
 let clipsAsked: unknown[];
+let hurries: number;
 let clips: Parameters<typeof operationsOf>[0]['clips'];
 
 beforeEach(() => {
@@ -30,6 +31,7 @@ beforeEach(() => {
   takeSnapshot = async () => ulid();
   onRestart = vi.fn<() => void>();
   clipsAsked = [];
+  hurries = 0;
   clips = {
     record: async (...asked) => {
       clipsAsked.push(asked);
@@ -52,6 +54,7 @@ function openDesk(): void {
     snapshotsTaken += 1;
     return takeSnapshot();
   };
+  const camera = { hurry: () => void (hurries += 1) };
   desk = new CommandDesk({
     address: { site: 'demo', agent: 'gateway' },
     publish: async (topic, payload) => {
@@ -60,7 +63,7 @@ function openDesk(): void {
     },
     operations: operationsOf({
       clock: { answered: () => {} },
-      cameras: new Map([['front', { live: { report }, snapshots: { take } }]]),
+      cameras: new Map([['front', { camera, live: { report }, snapshots: { take } }]]),
       clips,
       live: {
         lease: () => {
@@ -96,6 +99,15 @@ describe('CommandDesk', () => {
       const unknown = await replyTo(send(op, { camera: 'gone' }));
       expect(unknown).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
     }
+  });
+
+  test('hurries the camera that somebody wants a picture of, whatever the answer is now', async () => {
+    const lease = { camera: 'front', profile: 'main', ttlMs: 30_000 };
+    expect(await replyTo(send('live.lease', lease))).toMatchObject({ error: { code: 'CAMERA_OFFLINE' } });
+    for (const op of ['snapshot', 'clip', 'camera.test']) await replyTo(send(op, { camera: 'front' }));
+    expect(hurries).toBe(4);
+    await replyTo(send('live.lease', { ...lease, camera: 'gone' }));
+    expect(hurries).toBe(4);
   });
 
   test('carries the same command out once, however often it comes, and answers each time', async () => {

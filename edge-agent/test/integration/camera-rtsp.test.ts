@@ -59,6 +59,21 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
       expect(JSON.stringify(reports) + log()).not.toContain('hunter2');
     });
 
+    it('is not lost when others join and leave, which sets its clock back', async () => {
+      const server = await startGstreamerCamera('--transport', 'tcp');
+      const url = `rtsp://127.0.0.1:${server.port}/cam`;
+      const { camera, pictures, reports, untilState } = await startCamera(ffmpeg, url);
+      await untilState('live');
+      for (let client = 1; client <= 3; client += 1) {
+        await runFfmpeg('-rtsp_transport', 'tcp', '-i', url, '-t', '1', '-c', 'copy', '-f', 'null', '-');
+        const before = pictures.length;
+        await waitFor(() => pictures.length > before + 2, 'more pictures');
+        expect(camera.counters.restarts).toBeLessThanOrEqual(client);
+      }
+      const reasons = new Set(reports.map(({ reason }) => reason));
+      expect([...reasons].filter((reason) => reason !== null && reason !== 'SOURCE_CHANGED')).toEqual([]);
+    });
+
     it('comes back by itself after it was killed, as another epoch', async () => {
       const first = await startGstreamerCamera();
       const { camera, fragments, untilState } = await startCamera(
