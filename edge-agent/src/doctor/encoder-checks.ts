@@ -114,9 +114,10 @@ async function reasonAgainstSoftware(ffmpeg: FfmpegBinary, signal: AbortSignal):
 
 /** Without the address that ffmpeg puts before its lines, such as `[h264_nvenc @ 0x55d0c8]`. */
 function shortened(reason: string): string {
-  return redact(reason.replace(/^\[(\w+) @ 0x[0-9a-f]+\] /, ''))
-    .trim()
-    .slice(0, MAX_REASON_CHARACTERS);
+  return redact(reason.replace(/^\[\w+ @ 0x[0-9a-f]+\] /, '').replace(/\.?\s*$/, '')).slice(
+    0,
+    MAX_REASON_CHARACTERS,
+  );
 }
 
 function counted(count: number, one: string, many: string): string {
