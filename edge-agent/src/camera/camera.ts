@@ -228,7 +228,7 @@ export class Camera {
   }
 
   #scheduleRetry(reason: AppError): void {
-    const needsSomebody = reason.code === 'SOURCE_UNAUTHORIZED' || reason.code === 'SOURCE_UNSUPPORTED';
+    const needsSomebody = this.#needsSomebody(reason);
     const delayMs = needsSomebody ? RECHECK_MS : this.#backoff.nextDelayMs();
     this.#retryIn(delayMs);
     this.#logger.warn(
@@ -236,6 +236,12 @@ export class Camera {
       'the capture ended',
     );
     this.#pause(needsSomebody ? 'failed' : 'waiting', reason);
+  }
+
+  #needsSomebody({ code, retryable }: AppError): boolean {
+    if (code !== 'SOURCE_UNSUPPORTED') return code === 'SOURCE_UNAUTHORIZED';
+    // What is said of a camera that gave pictures before may be a mood of it.
+    return !(retryable && this.counters.accessUnits > 0);
   }
 
   #retryIn(delayMs: number): void {

@@ -12,6 +12,8 @@ const unreachable = (message: string): AppError =>
   new AppError('SOURCE_UNREACHABLE', message, { retryable: true });
 const unauthorized = (message: string): AppError => new AppError('SOURCE_UNAUTHORIZED', message);
 
+const NO_VIDEO = 'the source has no video; check the path of the stream';
+
 // The first that matches any line wins, so what needs a person stands before what heals by itself.
 const RULES: readonly Rule[] = [
   {
@@ -31,9 +33,11 @@ const RULES: readonly Rule[] = [
         detail: { isTransportRefused: true },
       }),
   },
+  { pattern: /matches no streams/, error: () => new AppError('SOURCE_UNSUPPORTED', NO_VIDEO) },
   {
-    pattern: /matches no streams/,
-    error: () => new AppError('SOURCE_UNSUPPORTED', 'the source has no video; check the path of the stream'),
+    // Only video is set up, so without any the server finds no session to play. It may also have lost one.
+    pattern: /PLAY failed: 45[45]\b/,
+    error: () => new AppError('SOURCE_UNSUPPORTED', NO_VIDEO, { retryable: true }),
   },
   {
     pattern: /Could not find tag for codec (\w+)/,

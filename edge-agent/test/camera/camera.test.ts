@@ -51,8 +51,8 @@ class ScriptedCapture implements CaptureRun {
     this.options.onFragment({ bytes: new Uint8Array(5), isKeyframe, ...times });
   }
 
-  async end(code: string, detail: Record<string, unknown> = {}): Promise<void> {
-    this.#end(new AppError(code, `because ${code}`, { detail }));
+  async end(code: string, detail: Record<string, unknown> = {}, retryable = false): Promise<void> {
+    this.#end(new AppError(code, `because ${code}`, { detail, retryable }));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -271,6 +271,19 @@ describe('Camera', () => {
     clock.advance(RECHECK_MS);
     captures[1]!.goLive();
     expect(camera.report()).toMatchObject({ state: 'live', reason: null, detail: null });
+  });
+
+  it('takes what may be a mood for one only when the camera has given pictures before', async () => {
+    const { camera, clock, captures } = setUp();
+    camera.start();
+    await captures[0]!.end('SOURCE_UNSUPPORTED', {}, true);
+    expect(camera.report().state).toBe('failed');
+    clock.advance(RECHECK_MS);
+    captures[1]!.goLive();
+    await captures[1]!.end('SOURCE_ENDED');
+    clock.advance(5_000);
+    await captures[2]!.end('SOURCE_UNSUPPORTED', {}, true);
+    expect(camera.report()).toMatchObject({ state: 'waiting', reason: 'SOURCE_UNSUPPORTED' });
   });
 
   it('goes to UDP at once when the camera refuses TCP, and starts with UDP next time', async () => {

@@ -26,6 +26,12 @@ describe('explainExit', () => {
       /453 Not Enough Bandwidth/,
     ],
     ["Stream map '0:v:0' matches no streams.", 'SOURCE_UNSUPPORTED', /no video/],
+    ['[rtsp @ 0x1] method PLAY failed: 454 Session Not Found', 'SOURCE_UNSUPPORTED', /no video/],
+    [
+      '[rtsp @ 0x1] method SETUP failed: 454 Session Not Found',
+      'SOURCE_UNREACHABLE',
+      /454 Session Not Found/,
+    ],
     [
       '[mp4 @ 0x1] Could not find tag for codec vp8 in stream #0, codec not',
       'SOURCE_UNSUPPORTED',

@@ -74,6 +74,16 @@ describe.skipIf(!requireGstreamer()).each(ffmpegs)(
       expect([...reasons].filter((reason) => reason !== null && reason !== 'SOURCE_CHANGED')).toEqual([]);
     });
 
+    it('that has sound alone is told so, and not asked again soon', async () => {
+      const server = await startGstreamerCamera('--codec', 'none');
+      const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${server.port}/cam`);
+      const report = await untilState('failed');
+      expect(report).toMatchObject({
+        reason: 'SOURCE_UNSUPPORTED',
+        detail: expect.stringContaining('no video'),
+      });
+    });
+
     it('comes back by itself after it was killed, as another epoch', async () => {
       const first = await startGstreamerCamera();
       const { camera, fragments, untilState } = await startCamera(

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A foreign RTSP camera for tests: GStreamer's server on 127.0.0.1. Prints its port; ends when its standard input ends.
 
-usage: gstreamer-camera.py [--port N] [--user NAME --password WORD] [--codec h264|h265|mjpeg] [--transport tcp|udp]
+usage: gstreamer-camera.py [--port N] [--user NAME --password WORD] [--codec h264|h265|mjpeg|none] [--transport tcp|udp]
        gstreamer-camera.py --movie PATH --cameras N
 
 The second form encodes nothing, so that it costs little beside what is measured: PATH is an H.264 byte stream with access
@@ -25,6 +25,8 @@ ENCODERS = {
     "h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=1",
     "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph265pay name=pay0 pt=96 config-interval=1",
     "mjpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
+    # Sound alone.
+    "none": None,
 }
 
 parser = argparse.ArgumentParser()
@@ -56,6 +58,8 @@ def new_factory(pipeline):
 
 
 def drawn_camera():
+    if options.codec == "none":
+        return new_factory("audiotestsrc is-live=true ! audioconvert ! mulawenc ! rtppcmupay name=pay0 pt=0")
     return new_factory(
         "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=360,framerate=15/1 ! "
         + ENCODERS[options.codec]

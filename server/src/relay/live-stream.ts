@@ -12,6 +12,7 @@ import {
 import { streamName, type LeaseResult } from '@sitecast/shared/protocol/commands';
 import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import type { LiveMessage } from '@sitecast/shared/protocol/viewer-messages';
+import { isAppError } from '@sitecast/shared/runtime/app-error';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
 import { FrameTimeline } from './frame-timeline.ts';
 import { GopCache, type CachedFrame } from './gop-cache.ts';
@@ -39,6 +40,8 @@ export interface LiveStreamOptions {
   limits: RelayLimits;
   counters: RelayCounters;
   clock: Clock;
+  /** The agent has no encoder left for it. @returns whether one was made free: it is worth asking again. */
+  freeEncoder: () => boolean;
   onEnded: (stream: LiveStream) => void;
 }
 
@@ -86,6 +89,11 @@ export class LiveStream implements ViewerSource {
   /** Nobody watches: the slot is kept for the grace time only. */
   get isIdle(): boolean {
     return this.#viewers.size === 0;
+  }
+
+  /** Since when, by the monotonic clock; undefined while somebody watches. */
+  get idleSinceMs(): number | undefined {
+    return this.#emptySinceMs;
   }
 
   get viewers(): number {
@@ -181,7 +189,7 @@ export class LiveStream implements ViewerSource {
 
   async #open(): Promise<ReadyMessage> {
     try {
-      this.#ready = this.#readyMessage(await this.#lease.begin());
+      this.#ready = this.#readyMessage(await this.#beginLease());
     } catch (error) {
       this.close(error);
       throw error;
@@ -191,6 +199,17 @@ export class LiveStream implements ViewerSource {
       this.#scheduleTick();
     }
     return this.#ready;
+  }
+
+  async #beginLease(): Promise<LeaseResult> {
+    for (;;) {
+      try {
+        return await this.#lease.begin();
+      } catch (error) {
+        const mayAskAgain = this.#state === 'opening' && !this.isIdle && isAppError(error, 'ENCODER_LIMIT');
+        if (!mayAskAgain || !this.#options.freeEncoder()) throw error;
+      }
+    }
   }
 
   #scheduleTick(): void {

@@ -252,6 +252,7 @@ export class StreamHub {
       limits,
       counters: this.counters,
       clock,
+      freeEncoder: () => this.#freeEncoder(camera.site),
       onEnded: () => this.#streams.delete(key),
     });
     this.#streams.set(key, stream);
@@ -270,6 +271,15 @@ export class StreamHub {
     const idle = rivals.find((stream) => stream.isIdle);
     if (!idle) throw atLimit('STREAM_LIMIT', { limit, active: rivals.length, retryAfterMs });
     idle.close();
+  }
+
+  // The agent cannot know that nobody watches what is only kept for the grace time. Other agents of the site lose little by it.
+  #freeEncoder(site: string): boolean {
+    const [idlest] = [...this.#streams.values()]
+      .filter(({ camera, profile, isIdle }) => isIdle && camera.site === site && profile !== 'stills')
+      .sort((one, other) => (one.idleSinceMs ?? 0) - (other.idleSinceMs ?? 0));
+    idlest?.close();
+    return idlest !== undefined;
   }
 
   /** Who asks for more than there is gets what is next below. */

@@ -127,6 +127,31 @@ describe('the lease', () => {
     expect(agents.releases).toEqual(['a/main']);
   });
 
+  it('is given back at once when the gateway has no encoder left for another stream, the one idle for longest first', async () => {
+    const { agents, clock, join } = createHub({}, ['main', 'low', 'stills']);
+    const encoded = new Set<string>();
+    const { answer } = agents;
+    agents.answer = async (camera, profile) => {
+      for (const stream of agents.releases.splice(0)) encoded.delete(stream);
+      const isFull = encoded.size >= 2 && !encoded.has(`${camera.id}/${profile}`);
+      if (isFull) throw new AppError('ENCODER_LIMIT', 'as many as may run', { retryable: true });
+      encoded.add(`${camera.id}/${profile}`);
+      return answer(camera, profile);
+    };
+    const first = await join('front', 'low');
+    const second = await join('yard', 'low');
+    await expect(join('gate', 'low')).rejects.toMatchObject({ code: 'ENCODER_LIMIT' });
+    second.handle.onClose();
+    clock.advance(1_000);
+    first.handle.onClose();
+    await join('gate', 'low');
+    expect([...encoded]).toEqual(['front/low', 'gate/low']);
+    await join('door', 'low');
+    expect([...encoded]).toEqual(['gate/low', 'door/low']);
+    // Now somebody watches both.
+    await expect(join('hall', 'low')).rejects.toMatchObject({ code: 'ENCODER_LIMIT' });
+  });
+
   it('is asked for again until the agent is back, and its viewers stay', async () => {
     const { hub, agents, clock, join } = createHub({ viewerLeaseMs: 1e9 });
     const { browser } = await join();
