@@ -6,6 +6,7 @@ import { BoundedQueue } from '@sitecast/shared/runtime/bounded-queue';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import { MAX_UPLINK_IN_FLIGHT, MIB } from '@sitecast/shared/protocol/limits';
 import type { Logger } from '@sitecast/shared/node/logger';
+import { Repetition } from '@sitecast/shared/runtime/repetition';
 import { Listeners } from '@sitecast/shared/runtime/listeners';
 import type { AgentErrorCode } from '../errors.ts';
 import { QuietLog } from '../health/quiet-log.ts';
@@ -15,6 +16,8 @@ const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
 /** A connection this old was a success: the next failure starts the back-off anew. */
 const STABLE_AFTER_MS = 30_000;
+/** Closed by the broker so often right after it was online: as when two agents throw each other out. MQTT 3.1.1 gives no reason. */
+const CUT_OFF = { times: 3, withinMs: 60_000 };
 const ACK_TIMEOUT_MS = 60_000;
 
 /** Messages that wait for a place among the un-acked: replies, health, and what the spool sender was allowed. Policy: reject. */
@@ -75,6 +78,7 @@ export class MqttConnection {
   readonly #logger: Logger;
   readonly #failureLog: QuietLog;
   readonly #backoff: Backoff;
+  readonly #cutsOff: Repetition;
   readonly #inFlight = new Map<Publication, InFlight>();
   readonly #waiting = new BoundedQueue<Publication>({
     maxItems: WAITING_MAX_MESSAGES,
@@ -86,6 +90,7 @@ export class MqttConnection {
   readonly #onOffline: Listeners<void>;
   readonly #onMessage: Listeners<{ topic: string; payload: Uint8Array }>;
   #state: ConnectionState = 'offline';
+  #openedAtMs = 0;
   #session: MqttSession | undefined;
   /** Of sessions that have ended. */
   #bytesOfEarlier = 0;
@@ -99,6 +104,7 @@ export class MqttConnection {
     this.#failureLog = new QuietLog(options.logger, this.#clock);
     const { random = Math.random } = options;
     this.#backoff = new Backoff({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS, random });
+    this.#cutsOff = new Repetition({ ...CUT_OFF, clock: this.#clock });
     const onError = (error: unknown): void =>
       this.#logger.error({ err: error }, 'a listener of the uplink failed');
     this.#onOnline = new Listeners(onError);
@@ -205,6 +211,7 @@ export class MqttConnection {
 
   #opened(): void {
     this.#state = 'online';
+    this.#openedAtMs = this.#clock.monotonicMs();
     this.counters.connects += 1;
     this.#failureLog.clear();
     this.#timer = this.#clock.after(STABLE_AFTER_MS, () => this.#backoff.succeeded());
@@ -214,6 +221,7 @@ export class MqttConnection {
 
   #ended(reason: AppError<AgentErrorCode>): void {
     this.#timer?.cancel();
+    if (this.isOnline && reason.detail.isClosedByBroker === true) this.#noteCutOff();
     this.#forgetSession();
     this.#leaveOnline();
     const delayMs = this.#backoff.nextDelayMs();
@@ -221,6 +229,16 @@ export class MqttConnection {
     const fields = { connection: name, url, reason: reason.message, retryInMs: delayMs };
     this.#failureLog.warn(reason.code, fields, 'uplink is not connected');
     this.#timer = this.#clock.after(delayMs, () => this.#connect());
+  }
+
+  #noteCutOff(): void {
+    if (this.#clock.monotonicMs() - this.#openedAtMs >= STABLE_AFTER_MS || !this.#cutsOff.happened()) return;
+    const { name, url, username } = this.#options;
+    this.#logger.warn(
+      { connection: name, url, username },
+      'the broker closes the connection again and again right after it was opened; ' +
+        'another agent may be using the same id and secret',
+    );
   }
 
   #forgetSession(): void {

@@ -156,7 +156,10 @@ export class MqttSession {
     this.#hasEnded = true;
     this.#options.onEnd(
       this.#failure ??
-        new AppError('UPLINK_OFFLINE', 'the broker closed the connection', { retryable: true }),
+        new AppError('UPLINK_OFFLINE', 'the broker closed the connection', {
+          retryable: true,
+          detail: { isClosedByBroker: true },
+        }),
     );
   }
 }

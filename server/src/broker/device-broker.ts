@@ -90,6 +90,12 @@ export class DeviceBroker {
       maxPerSensor: limits.maxConnectionsPerSensor,
       onChange: (device, isOnline) => this.#announce({ device, isOnline, atMs: clock.nowMs() }),
       onReplaced: () => (this.counters.connectionsReplaced += 1),
+      onRivals: ({ site, id }) =>
+        this.#log.warn(
+          'an agent is thrown out again and again by another connection with its id and secret; two agents may be using the same',
+          () => ({ site, device: id }),
+        ),
+      clock,
     });
     this.#inbox = new DeviceInbox({
       handlers,

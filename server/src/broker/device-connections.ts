@@ -1,6 +1,8 @@
 // Which device is connected where: hands out the ids under which aedes knows connections, and says who came and went.
 // A device has a few numbered places on each listener, and only its own connections meet there.
 
+import type { Clock } from '@sitecast/shared/runtime/clock';
+import { Repetition } from '@sitecast/shared/runtime/repetition';
 import type { EngineClient } from './aedes-engine.ts';
 import type { DeviceIdentity } from './device.ts';
 import type { ListenerName } from './access.ts';
@@ -28,6 +30,7 @@ export function isLoggedIn(connection: Connection): connection is LoggedIn {
 
 interface Places {
   byNumber: Map<number, Connection>;
+  replacements: Repetition;
   isAnnounced: boolean;
 }
 
@@ -35,7 +38,12 @@ export interface DeviceConnectionsOptions {
   maxPerSensor: number;
   onChange: (device: DeviceIdentity, isOnline: boolean) => void;
   onReplaced: () => void;
+  /** An agent takes the place of its own connection again and again: there may be two of it. */
+  onRivals: (agent: DeviceIdentity) => void;
+  clock: Clock;
 }
+
+const RIVALS = { times: 3, withinMs: 60_000 };
 
 export class DeviceConnections {
   readonly #options: DeviceConnectionsOptions;
@@ -52,11 +60,11 @@ export class DeviceConnections {
    */
   claim(connection: LoggedIn): string {
     const key = `${connection.listener}/${connection.device.id}`;
-    const places = this.#places.get(key) ?? { byNumber: new Map<number, Connection>(), isAnnounced: false };
+    const places = this.#places.get(key) ?? this.#newPlaces();
     this.#places.set(key, places);
     const number = this.#choosePlace(places.byNumber, connection);
     // Deleted first: the order of a Map is how the oldest is found.
-    if (places.byNumber.delete(number)) this.#options.onReplaced();
+    if (places.byNumber.delete(number)) this.#noteReplacement(connection, places);
     places.byNumber.set(number, connection);
     return `${key}/${number}`;
   }
@@ -102,6 +110,17 @@ export class DeviceConnections {
         if (isLoggedIn(connection) && isCounted(connection)) found += 1;
     }
     return found;
+  }
+
+  #newPlaces(): Places {
+    const replacements = new Repetition({ ...RIVALS, clock: this.#options.clock });
+    return { byNumber: new Map(), replacements, isAnnounced: false };
+  }
+
+  #noteReplacement({ listener, device }: LoggedIn, { replacements }: Places): void {
+    this.#options.onReplaced();
+    const mayBeRival = listener === 'data' && device.kind === 'agent';
+    if (mayBeRival && replacements.happened()) this.#options.onRivals(device);
   }
 
   #choosePlace(taken: Map<number, Connection>, { device, clientId }: LoggedIn): number {

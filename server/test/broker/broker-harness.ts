@@ -1,7 +1,7 @@
 // A broker on free ports with two agents and a sensor, handlers that remember, and mqtt.js clients that are cleaned up.
 
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { createLogger } from '@sitecast/shared/node/logger';
+import { createLogger, type Logger } from '@sitecast/shared/node/logger';
 import { PATIENCE_MS } from '../../../shared/test/patience.ts';
 import { DeviceBroker } from '../../src/broker/device-broker.ts';
 import type { ConnectionChange, DeviceIdentity, DeviceMessage, LiveTopic } from '../../src/broker/device.ts';
@@ -33,7 +33,10 @@ export interface ConnectOptions extends IClientOptions {
   listener?: 'data' | 'media';
 }
 
-export async function startBroker(limits: Partial<BrokerLimits> = {}): Promise<Harness> {
+export async function startBroker(
+  limits: Partial<BrokerLimits> = {},
+  logger: Logger = createLogger({ name: 'test', level: 'silent' }),
+): Promise<Harness> {
   const clients: MqttClient[] = [];
   const harness: Harness = {
     broker: undefined as never,
@@ -75,7 +78,7 @@ export async function startBroker(limits: Partial<BrokerLimits> = {}): Promise<H
       },
     },
     limits: { ...BROKER_LIMITS, ...limits },
-    logger: createLogger({ name: 'test', level: 'silent' }),
+    logger,
   });
   harness.broker.onConnection((change) => void harness.changes.push(change));
   return harness;

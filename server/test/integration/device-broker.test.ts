@@ -2,6 +2,7 @@
 
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '@sitecast/shared/node/logger';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { droppedNotice } from '@sitecast/shared/protocol/commands';
 import { topics } from '@sitecast/shared/protocol/topics';
@@ -460,6 +461,22 @@ describe('presence', () => {
     expect(harness.messages).toEqual([]);
     expect(harness.changes.every(({ isOnline }) => isOnline)).toBe(true);
     expect(harness.broker.isConnected(GATEWAY)).toBe(true);
+  });
+
+  it('says that two agents may share their credentials when one takes the place of the other again and again', async () => {
+    const lines: string[] = [];
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    logger.warn = (fields: object, message?: string) =>
+      void lines.push(`${JSON.stringify(fields)} ${message}`);
+    await using broker = await startBroker({}, logger);
+    const rivals = (): string[] => lines.filter((line) => /may be using the same/.test(line));
+    for (let connected = 0; connected < 3; connected += 1) {
+      await broker.connect('gateway');
+      await broker.connect('gateway', { listener: 'media' });
+    }
+    expect(rivals()).toEqual([]);
+    await broker.connect('gateway');
+    expect(rivals()).toEqual([expect.stringContaining('"device":"gateway"')]);
   });
 
   it('ignores a Will for a topic of another device', async () => {
