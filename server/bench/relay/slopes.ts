@@ -1,5 +1,5 @@
 // What one more viewer, stream or MQTT connection costs in memory: PSS of our server after a collection, least squares
-// through four sizes, each measured twice.
+// through four sizes.
 
 import { fileURLToPath } from 'node:url';
 import { LoadProcess } from '../harness/load-process.ts';
