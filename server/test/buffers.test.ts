@@ -83,6 +83,7 @@ const CANNOT_GROW: Record<string, string> = {
   'shared/runtime/bounded-queue.ts #entries': 'the bound that its constructor asks for',
   'shared/runtime/lifetime.ts #owned': 'what this program opens at its start',
   'shared/runtime/listeners.ts #listeners': 'one a subscriber within this program',
+  'shared/runtime/repetition.ts #atMs': 'as many moments as its constructor asks for, then none',
   'standalone/launcher.ts #pids': 'two processes',
   'standalone/embedded-postgres.ts #exitListeners': 'one a subscriber within this program',
   'standalone/postgres-process.ts #logTail': 'cut to KEPT_LOG_LINES',
