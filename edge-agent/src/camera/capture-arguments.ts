@@ -55,8 +55,8 @@ export const MUX_FRAGMENTS = ['-f', 'mp4', '-movflags', '+frag_every_frame+empty
 // Every picture of MJPEG is a keyframe. `lt`: a camera's clock may be set back.
 const NOT_TOO_MANY = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.45)+lt(t,prev_selected_t)'";
 // Encoders end at a time that does not grow, and count in whole pictures of whatever rate a camera announces. Nobody reads the
-// times of these pictures, so each gets a minute.
-const OWN_TIMES = 'settb=1,setpts=N*60';
+// times of these pictures, so each gets a minute, counted from when the filters were set up: they are anew for a new resolution.
+const OWN_TIMES = "settb=1,setpts='mod(RTCSTART,1000000000000)*0.006+N*60'";
 const SCALE_DOWN = `scale=min(${MAX_SNAPSHOT_WIDTH}\\,iw):-2`;
 /** What ffmpeg may hold while it looks: 15 s of 8 Mbit/s. */
 const PROBE_BYTES = 15_000_000;
