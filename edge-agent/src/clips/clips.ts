@@ -45,7 +45,7 @@ interface Recording {
   isUploaded: boolean;
   /** Of the camera as it is recorded. */
   maskVersion: number;
-  /** Resolves when it is noted on the disk. */
+  /** Resolves when it is noted on the disk, and so is its event. */
   begun: Promise<void>;
   done: Promise<void>;
 }
@@ -87,7 +87,7 @@ export class Clips {
 
   /**
    * Begins a clip; where one of this camera is being recorded, that one goes on for its post-roll from now.
-   * @returns its id, once it is noted on the disk.
+   * @returns its id, once it is noted on the disk, and so is its event: a kill after that leaves neither open.
    * @throws {AppError} NOT_FOUND, CAMERA_OFFLINE, ENCODER_LIMIT, QUEUE_FULL, CLIP_FAILED, SHUTTING_DOWN
    */
   async record(camera: string, request: ClipRequest): Promise<string> {
@@ -182,7 +182,13 @@ export class Clips {
     const picture = { codec: codec ?? '', width: width ?? 0, height: height ?? 0 };
     const upload = isUploaded ? 'wanted' : 'none';
     const maskVersion = camera.masks.version;
-    const begun = store.begin({ id, camera: cameraId, reason, startedAt, ...picture, maskVersion, upload });
+    const event: CameraEvent = {
+      ...{ id: ulid(nowMs), kind: 'clip', at: startedAt, until: null },
+      ...{ detail: null, snapshotId: null, clipId: id },
+    };
+    const begun = store
+      .begin({ id, camera: cameraId, reason, startedAt, ...picture, maskVersion, upload })
+      .then(() => this.#tell(cameraId, event));
     const recorder = new ClipRecorder({
       ...settings,
       path: store.partialPath(id),
@@ -200,7 +206,7 @@ export class Clips {
       done: Promise.resolve(),
     };
     this.#recordings.add(recording);
-    recording.done = this.#run(recording, startedAt).finally(() => this.#recordings.delete(recording));
+    recording.done = this.#run(recording, event).finally(() => this.#recordings.delete(recording));
     return recording;
   }
 
@@ -211,15 +217,11 @@ export class Clips {
   }
 
   /** Never rejects: whoever asked hears of a begin that failed, the events of an end. */
-  async #run(recording: Recording, startedAt: string): Promise<void> {
+  async #run(recording: Recording, event: CameraEvent): Promise<void> {
     const { id, camera, recorder, begun } = recording;
     // At once: what the camera sends meanwhile belongs to the clip.
     const recorded = recorder.record();
     recorded.catch(() => {});
-    const event: CameraEvent = {
-      ...{ id: ulid(this.#clock.nowMs()), kind: 'clip', at: startedAt, until: null },
-      ...{ detail: null, snapshotId: null, clipId: id },
-    };
     try {
       await begun;
     } catch {
@@ -228,7 +230,6 @@ export class Clips {
       await this.#options.store.discard(id);
       return;
     }
-    await this.#tell(camera, event);
     await this.#tell(camera, await this.#keep(recording, recorded, event));
   }
 

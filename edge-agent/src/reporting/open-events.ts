@@ -20,7 +20,7 @@ export interface OpenEventsOptions {
   log: QuietLog;
 }
 
-/** One event a camera and kind, so the size of the file is bounded by theirs. */
+/** One event a camera and kind, and one a clip that is recorded, so the size of the file is bounded by theirs. */
 export class OpenEvents {
   readonly #options: OpenEventsOptions;
   readonly #open = new Map<string, OpenEvent>();
@@ -41,7 +41,7 @@ export class OpenEvents {
 
   /** The beginning, the end, or both of an event. Rejects as `put` does. */
   async tell(camera: string, event: CameraEvent): Promise<void> {
-    const key = `${camera}/${event.kind}`;
+    const key = `${camera}/${event.kind}/${event.clipId ?? ''}`;
     const before = this.#open.get(key);
     if (event.until === null) this.#open.set(key, { camera, event });
     else if (before?.event.id === event.id) this.#open.delete(key);

@@ -72,7 +72,10 @@ interface Told {
   event: CameraEvent;
 }
 
-async function openClips(given: ScriptedCamera[], { maxProcesses = 2, ...settings } = {}) {
+async function openClips(
+  given: ScriptedCamera[],
+  { maxProcesses = 2, noted = Promise.resolve(), ...settings } = {},
+) {
   const cameras = new Map(given.map((camera) => [camera.id, camera]));
   const all = clipSettings.parse({ preRollSeconds: 3, postRollSeconds: 2, maxSeconds: 20, ...settings });
   const bounds = { quotaBytes: all.quotaBytes, maxClipBytes: all.maxBytes };
@@ -93,7 +96,10 @@ async function openClips(given: ScriptedCamera[], { maxProcesses = 2, ...setting
       close: async () => {},
       counters: { uploaded: 0, uploadsRefused: 0 },
     },
-    tell: async (camera, event) => void told.push({ camera, event }),
+    tell: async (camera, event) => {
+      told.push({ camera, event });
+      await noted;
+    },
     log: new QuietLog(silentLogger, clock),
     clock,
   });
@@ -139,6 +145,24 @@ describe('Clips', () => {
     expect(Date.parse(end!.until!)).toBeGreaterThan(Date.parse(end!.at));
     expect(camera.listeners).toBe(0);
     expect(clips.health()).toMatchObject({ recording: 0, stored: 1, recorded: 1, refused: 0, failed: 0 });
+  });
+
+  test('answers when the event of its begin is durable, so that a kill after that leaves no clip without one', async () => {
+    let note = (): void => {};
+    const noted = new Promise<void>((resolve) => (note = resolve));
+    const camera = new ScriptedCamera('front');
+    const { clips, told } = await openClips([camera], { noted });
+    camera.live(3);
+    const answers: string[] = [];
+    const asked = [byRule, byRule].map((request) =>
+      clips.record('front', request).then((id) => answers.push(id)),
+    );
+    await waitFor(() => told.length === 1, 'the begin');
+    await settled();
+    expect(answers).toEqual([]);
+    note();
+    await Promise.all(asked);
+    expect(answers).toEqual([told[0]!.event.clipId, told[0]!.event.clipId]);
   });
 
   test('goes on with the one that is being recorded, and uploads it when any of those who asked wants that', async () => {

@@ -50,6 +50,19 @@ describe('OpenEvents', () => {
     expect(put).toMatchObject([{ event: { id: motion.id } }]);
   });
 
+  test('keeps one clip of a camera that is being finished while the next is recorded', async () => {
+    const first = newRun();
+    const clips = [1, 2].map(() => ({ ...event('clip'), clipId: ulid() }));
+    for (const clip of clips) await first.tell('front', clip);
+    put = [];
+    await newRun().endLeft();
+    expect(put.map(({ event: { id } }) => id)).toEqual(clips.map(({ id }) => id));
+    await first.tell('front', { ...clips[0]!, until: UNTIL });
+    put = [];
+    await newRun().endLeft();
+    expect(put).toMatchObject([{ event: { id: clips[1]!.id } }]);
+  });
+
   test('tells nothing without a file, nor of a file that cannot be read', async () => {
     await newRun().endLeft();
     for (const text of ['{"open":[', '{"writtenAt":"yesterday","open":[]}']) {
