@@ -97,7 +97,7 @@ export class ChildProcess {
         resolve({ code, signal, spawnError, stderr: this.#stderr });
       };
       try {
-        const child = spawn(path, args, { stdio: this.#stdio(), detached: true });
+        const child = spawn(path, args, { stdio: this.#stdio(), detached: true, env: childEnvironment() });
         this.#child = child;
         child.once(
           'error',
@@ -162,6 +162,13 @@ export class ChildProcess {
     this.#stderr.push(kept);
     if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
   }
+}
+
+// glibc stops learning what is not worth a mapping of its own where this is set, as it is for the agent: each picture would be
+// mapped and unmapped.
+function childEnvironment(): NodeJS.ProcessEnv {
+  const { MALLOC_TRIM_THRESHOLD_: _, ...others } = process.env;
+  return others;
 }
 
 // An address that the bound cuts goes altogether: without the @ behind it nobody can tell its password from its host.

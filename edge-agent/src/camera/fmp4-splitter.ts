@@ -69,8 +69,28 @@ export class Fmp4Splitter {
     for (let at = 0; at < chunk.length;) {
       if (this.#fillerBytesLeft > 0) at += this.#skip(chunk.length - at);
       else if (this.#target) at += this.#fill(this.#target, chunk, at);
-      else at += this.#readHeader(chunk, at);
+      else at += this.#takePair(chunk, at) || this.#readHeader(chunk, at);
     }
+  }
+
+  /** What nearly every access unit is: a moof and an mdat that came as a whole. @returns 0 for anything else. */
+  #takePair(chunk: Buffer, from: number): number {
+    if (this.#expected !== MOOF || this.#headerBytes > 0) return 0;
+    const moofBytes = this.#wholeBox(chunk, from, MOOF);
+    const mdatBytes = moofBytes && this.#wholeBox(chunk, from + moofBytes, MDAT);
+    if (mdatBytes === 0) return 0;
+    const bytes = Buffer.allocUnsafeSlow(moofBytes + mdatBytes);
+    chunk.copy(bytes, 0, from, from + bytes.length);
+    this.#endFragment(bytes, bytes.subarray(0, moofBytes));
+    return bytes.length;
+  }
+
+  /** @returns its size; 0 when another one is there, or not all of it. */
+  #wholeBox(chunk: Buffer, at: number, type: number): number {
+    if (at + BOX_HEADER_BYTES > chunk.length || chunk.readUInt32BE(at + 4) !== type) return 0;
+    const size = chunk.readUInt32BE(at);
+    const isWhole = size >= BOX_HEADER_BYTES && at + size <= chunk.length;
+    return isWhole && size <= this.#options.maxBoxBytes ? size : 0;
   }
 
   #skip(available: number): number {
@@ -141,6 +161,7 @@ export class Fmp4Splitter {
     this.#options.onInit({ ...this.#movie, bytes });
   }
 
+  /** @param moof header included. */
   #endFragment(bytes: Buffer, moof: Buffer): void {
     const fragment = readMovieFragment(moof.subarray(BOX_HEADER_BYTES), this.#movie as Movie);
     this.#options.onFragment({ ...fragment, bytes });

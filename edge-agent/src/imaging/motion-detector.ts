@@ -84,10 +84,10 @@ function learn(background: Float32Array, detail: Float32Array, changed: Float32A
 
 function cellMeans(luma: Luma): Float32Array {
   const means = new Float32Array(COLUMNS * ROWS);
-  for (let at = 0; at < luma.length; at += 1) {
-    const column = Math.floor((at % LUMA_WIDTH) / CELL);
-    const row = Math.floor(at / LUMA_WIDTH / CELL);
-    means[row * COLUMNS + column]! += luma[at]! / (CELL * CELL);
+  for (let y = 0; y < LUMA_HEIGHT; y += 1) {
+    const row = Math.floor(y / CELL) * COLUMNS;
+    for (let x = 0; x < LUMA_WIDTH; x += 1)
+      means[row + Math.floor(x / CELL)]! += luma[y * LUMA_WIDTH + x]! / (CELL * CELL);
   }
   return means;
 }

@@ -82,5 +82,7 @@ function sharpnessOf(luma: Luma): number {
 }
 
 function meanOf(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
 }

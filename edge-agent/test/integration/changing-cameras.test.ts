@@ -82,19 +82,21 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
   // As shared media of a server do when another client joins.
   it.each([0.08, 0.5, 2])('whose clock steps back by %s s goes on, and so do its pictures', async (stepS) => {
     const movie = await makeMovie();
+    const steps = new Steps();
     const script: Script = async (session) => {
       let from = 7_200 * RTP_CLOCK;
       // Just behind a keyframe, so that the next one is before it. Opened anew, the camera has no more steps.
-      for (const seconds of camera.plays === 1 ? [2.05, 2.05, Infinity] : [Infinity])
+      for (const seconds of camera.plays === 1 ? [2.05, 2.05, Infinity] : [Infinity]) {
+        steps.played(seconds);
         from = (await session.play(movie, { seconds, from })) - stepS * RTP_CLOCK;
+      }
     };
     const camera = await startScriptedCamera({ movie, script });
     const { fragments, pictures, reports, untilState } = await startCamera(ffmpeg, camera.url);
     await untilState('live');
-    const gaps = await longestGaps(8_000, { fragments, pictures });
+    await steps.areOver();
+    await growth({ fragments, pictures }, 3);
     expect(reports.map(({ state }) => state)).not.toContain('waiting');
-    expect(gaps.fragments).toBeLessThan(2_500);
-    expect(gaps.pictures).toBeLessThan(3_000);
     for (const epoch of epochsOf(fragments)) {
       const times = fragments
         .filter(({ init }) => init.epoch === epoch)
@@ -105,40 +107,43 @@ describe.each(ffmpegs)('A camera with ffmpeg $version', (ffmpeg) => {
 
   it('whose clock steps back goes on being encoded', async () => {
     const movie = await makeMovie();
+    const steps = new Steps();
     const script: Script = async (session) => {
       let from = 7_200 * RTP_CLOCK;
-      for (const seconds of [6.05, 2.05, Infinity])
+      for (const seconds of [6.05, 2.05, Infinity]) {
+        steps.played(seconds);
         from = (await session.play(movie, { seconds, from })) - 0.5 * RTP_CLOCK;
+      }
     };
     const { url } = await startScriptedCamera({ movie, script });
     const { live, encoders, reports } = await startEncodedCamera(ffmpeg, url);
     const watched = [watch(live, 'low'), watch(live, 'mpeg1')] as const;
     for (const one of watched) await firstInit(one);
     const [{ fragments: low }, { fragments: mpeg1 }] = watched;
-    const gaps = await longestGaps(9_000, { low, mpeg1 });
-    expect(gaps.low).toBeLessThan(2_500);
-    expect(gaps.mpeg1).toBeLessThan(2_500);
+    await steps.areOver();
+    await growth({ low, mpeg1 }, 20);
     expect(encoders.counters.restarts).toBe(0);
     expect(reports.map(({ state }) => state)).not.toContain('waiting');
   });
 });
 
-/** How long each list did not grow at most, from its first entry on, while it is watched. */
-async function longestGaps<Name extends string>(
-  forMs: number,
-  lists: Record<Name, unknown[]>,
-): Promise<Record<Name, number>> {
-  const names = Object.keys(lists) as Name[];
-  const gaps = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
-  const startMs = performance.now();
-  const seen = new Map(names.map((name) => [name, { length: lists[name].length, atMs: startMs }]));
-  for (; performance.now() - startMs < forMs; await delay(50)) {
-    for (const name of names) {
-      const { length, atMs } = seen.get(name)!;
-      gaps[name] = Math.max(gaps[name], performance.now() - atMs);
-      if (lists[name].length !== length)
-        seen.set(name, { length: lists[name].length, atMs: performance.now() });
-    }
+/** What a camera does until it plays on for ever. */
+class Steps {
+  #isLast = false;
+
+  played(seconds: number): void {
+    this.#isLast = seconds === Infinity;
   }
-  return gaps;
+
+  async areOver(): Promise<void> {
+    await waitFor(() => this.#isLast, 'the last step');
+  }
+}
+
+/** Resolves when each list has got so many more. A pause that is too long shows in the states: the watchdog ends the capture. */
+async function growth(lists: Record<string, unknown[]>, count: number): Promise<void> {
+  for (const [name, list] of Object.entries(lists)) {
+    const before = list.length;
+    await waitFor(() => list.length >= before + count, `${count} more of ${name}`);
+  }
 }
