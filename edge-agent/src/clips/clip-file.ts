@@ -107,16 +107,19 @@ export class ClipFile {
     await this.#file.datasync();
   }
 
-  /** Durable once it resolves, still under its temporary name. @returns the bytes of the file. */
+  /** Durable once it resolves, still under its temporary name; closed in any case. @returns the bytes of the file. */
   async finish(): Promise<number> {
-    const movie = this.#movie.encode();
-    await this.#file.truncate(this.#bytes);
-    await this.#write([movie], this.#bytes);
-    await this.#file.datasync();
-    await this.#write([wrapper('mdat', this.#bytes - this.#wrapperAt)], this.#wrapperAt);
-    await this.#file.sync();
-    await this.#file.close();
-    return this.#bytes + movie.length;
+    try {
+      const movie = this.#movie.encode();
+      await this.#file.truncate(this.#bytes);
+      await this.#write([movie], this.#bytes);
+      await this.#file.datasync();
+      await this.#write([wrapper('mdat', this.#bytes - this.#wrapperAt)], this.#wrapperAt);
+      await this.#file.sync();
+      return this.#bytes + movie.length;
+    } finally {
+      await this.#file.close();
+    }
   }
 
   /** Removes the file. */

@@ -1,15 +1,14 @@
 // The messages of one lane on disk, in order: appended by one writer, read by two cursors, forgotten when acknowledged.
-//
-// The cursors: `backlog` reads what was there when the connection came, `fresh` what came since. So both are sent in order,
-// and what is new need not wait for what is old.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { KIB } from '@sitecast/shared/protocol/limits';
 import type { ClockReading } from './clock-reading.ts';
-import { grown, withoutOne, type Gap, type Loss } from './gap.ts';
+import type { Gap, Loss } from './gap.ts';
+import { GapBook } from './gap-book.ts';
 import { SequenceRanges } from './sequence-ranges.ts';
+import { newCursors, type Cursor, type SpoolPart } from './spool-cursors.ts';
 import { PositionFile, type Position } from './spool-position.ts';
 import { encodeRecord, type SpoolRecord } from './spool-record.ts';
 import { firstSequenceOf, listSegments, SpoolSegment } from './spool-segment.ts';
@@ -19,9 +18,6 @@ const RETIRE_MIN_BYTES = 256 * KIB;
 /** Stretches of acknowledged messages with others between them. Policy: block. */
 export const MAX_ACKED_RANGES = 64;
 const SAVE_AFTER_MS = 250;
-
-export const SPOOL_PARTS = ['fresh', 'backlog'] as const;
-export type SpoolPart = (typeof SPOOL_PARTS)[number];
 
 export interface SpoolMessage extends SpoolRecord {
   recordBytes: number;
@@ -37,15 +33,6 @@ export interface SpoolLogOptions {
   onError: (error: unknown) => void;
 }
 
-interface Cursor {
-  /** Undefined: before the first segment that it is to read. */
-  segment: SpoolSegment | undefined;
-  offset: number;
-  readThrough: number;
-  /** The backlog was read to its end. */
-  isDone: boolean;
-}
-
 /** Counted as lost while it was on its way; an acknowledgement takes that back. */
 export function isDropped({ segment, sequence }: SpoolMessage): boolean {
   return segment.lostSequences.has(sequence);
@@ -53,7 +40,6 @@ export function isDropped({ segment, sequence }: SpoolMessage): boolean {
 
 /** Owns its segments and the file with the position. `append` and `dropOldest` are one caller's, in turn. */
 export class SpoolLog {
-  readonly counters = { messagesDropped: 0, corruptTails: 0 };
   readonly #options: SpoolLogOptions;
   readonly #position: PositionFile;
   readonly #removals = new Set<Promise<void>>();
@@ -62,10 +48,8 @@ export class SpoolLog {
   #nextSequence = 1;
   /** Acknowledged, or lost and counted. */
   #acked: SequenceRanges;
-  /** Still growing. */
-  #gap: Gap | undefined;
-  /** Being told: it does not change any more. */
-  #toldGap: Gap | undefined;
+  readonly #gaps: GapBook;
+  #corruptTails = 0;
   /** What has this number or a higher one is fresh. */
   #freshFrom = 1;
   #cursors = newCursors(undefined);
@@ -77,8 +61,7 @@ export class SpoolLog {
     this.#position = position;
     const { loaded } = position;
     this.#acked = new SequenceRanges(loaded?.acked);
-    this.#gap = loaded?.gap;
-    this.#toldGap = loaded?.toldGap;
+    this.#gaps = new GapBook(loaded);
   }
 
   /** Recovers what an earlier run left. */
@@ -92,6 +75,10 @@ export class SpoolLog {
       throw error;
     }
     return log;
+  }
+
+  get counters(): { messagesDropped: number; corruptTails: number } {
+    return { messagesDropped: this.#gaps.messagesDropped, corruptTails: this.#corruptTails };
   }
 
   get fileBytes(): number {
@@ -149,7 +136,10 @@ export class SpoolLog {
 
   /** Idempotent. A message that was dropped while it was on its way is not lost after all. */
   ack({ sequence, segment, recordBytes }: SpoolMessage): void {
-    if (segment.lostSequences.delete(sequence)) return this.#arrivedAfterAll();
+    if (segment.lostSequences.delete(sequence)) {
+      this.#gaps.takeBackOne();
+      return this.#saveSoon();
+    }
     if (this.#isAcked(sequence) || !this.#segments.includes(segment)) return;
     this.#acked.add(sequence, sequence);
     segment.pendingMessages -= 1;
@@ -178,7 +168,7 @@ export class SpoolLog {
     const content = await oldest.readAll().catch(() => Buffer.alloc(0));
     // Spent meanwhile: that is room as well.
     if (!this.#segments.includes(oldest)) return true;
-    this.#lose({ ...oldest.unackedIn(content, this.#isAcked), reason: 'dropped' });
+    this.#gaps.add({ ...oldest.unackedIn(content, this.#isAcked), reason: 'dropped' });
     oldest.lostSequences = this.#onTheWayIn(oldest);
     this.#acked.add(oldest.firstSequence, oldest.lastSequence);
     // The loss is on the disk before the messages are off it: a kill in between counts it neither twice nor never.
@@ -190,21 +180,20 @@ export class SpoolLog {
 
   /** What never got here. */
   lost(loss: Loss): void {
-    this.#lose(loss);
+    this.#gaps.add(loss);
     this.#saveSoon();
   }
 
   /** @returns what was lost and not told yet; it grows no more, and comes again until `gapTold`. */
   async gapToTell(): Promise<Gap | undefined> {
-    if (this.#toldGap || !this.#gap) return this.#toldGap;
-    this.#toldGap = this.#gap;
-    this.#gap = undefined;
-    await this.#save({ isDurable: true });
-    return this.#toldGap;
+    const isNew = this.#gaps.isGrowing;
+    const gap = this.#gaps.toTell();
+    if (isNew && !this.#gaps.isGrowing) await this.#save({ isDurable: true });
+    return gap;
   }
 
   async gapTold(): Promise<void> {
-    this.#toldGap = undefined;
+    this.#gaps.told();
     await this.#save({ isDurable: true });
   }
 
@@ -232,11 +221,11 @@ export class SpoolLog {
       this.#segments.push(found.segment);
       if (found.cutBytes > 0) cut.add(found.segment);
     }
-    this.counters.corruptTails += cut.size;
+    this.#corruptTails += cut.size;
     const lastSequence = Math.max(0, ...this.#segments.map((segment) => segment.lastSequence));
     this.#nextSequence = Math.max(this.#position.loaded?.nextSequence ?? 1, lastSequence + 1);
     this.#countMissing(cut);
-    if (this.#gap) await this.#save({ isDurable: true });
+    if (this.#gaps.isGrowing) await this.#save({ isDurable: true });
     this.rewind();
     this.#advance();
   }
@@ -255,7 +244,12 @@ export class SpoolLog {
       const count = wasCut && !following ? Math.max(known, 1) : known;
       if (count === 0) continue;
       const fromMs = segment.lastAtMs ?? segment.modifiedAtMs;
-      this.#lose({ count, fromMs, toMs: following?.firstAtMs ?? segment.modifiedAtMs, reason: 'damaged' });
+      this.#gaps.add({
+        count,
+        fromMs,
+        toMs: following?.firstAtMs ?? segment.modifiedAtMs,
+        reason: 'damaged',
+      });
       for (const [from, to] of missing) this.#acked.add(from, to);
     }
   }
@@ -320,8 +314,8 @@ export class SpoolLog {
   async #abandon(segment: SpoolSegment, offset: number): Promise<void> {
     const { lastSequence, lastAtMs = segment.modifiedAtMs } = segment;
     const count = await segment.abandonFrom(offset, this.#isAcked, this.#options.onError);
-    this.counters.corruptTails += 1;
-    this.#lose({ count, fromMs: segment.lastAtMs ?? lastAtMs, toMs: lastAtMs, reason: 'damaged' });
+    this.#corruptTails += 1;
+    this.#gaps.add({ count, fromMs: segment.lastAtMs ?? lastAtMs, toMs: lastAtMs, reason: 'damaged' });
     this.#acked.add(segment.lastSequence + 1, lastSequence);
     await this.#save({ isDurable: true });
     this.#advance();
@@ -335,19 +329,6 @@ export class SpoolLog {
     const onTheWay = new Set<number>();
     for (const [from, to] of lost) for (let n = from; n <= to && isRead(n); n += 1) onTheWay.add(n);
     return onTheWay;
-  }
-
-  #arrivedAfterAll(): void {
-    this.counters.messagesDropped -= 1;
-    // One that is being told stays as it is.
-    this.#gap = this.#gap && withoutOne(this.#gap);
-    this.#saveSoon();
-  }
-
-  #lose(loss: Loss): void {
-    if (loss.count === 0) return;
-    this.counters.messagesDropped += loss.count;
-    this.#gap = grown(this.#gap, loss);
   }
 
   #advance(): void {
@@ -398,18 +379,10 @@ export class SpoolLog {
     const position: Position = {
       nextSequence: this.#nextSequence,
       acked: this.#acked.ranges,
-      gap: this.#gap,
-      toldGap: this.#toldGap,
+      ...this.#gaps.pending,
     };
     await this.#position.save(position, { isDurable }).catch(this.#options.onError);
   }
-}
-
-function newCursors(newest: SpoolSegment | undefined): Record<SpoolPart, Cursor> {
-  return {
-    backlog: { segment: undefined, offset: 0, readThrough: 0, isDone: false },
-    fresh: { segment: newest, offset: newest?.bytes ?? 0, readThrough: 0, isDone: false },
-  };
 }
 
 /** A sector that cannot be read will not come back either. */

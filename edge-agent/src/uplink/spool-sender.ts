@@ -10,7 +10,8 @@ import { stepSince } from './clock-reading.ts';
 import type { Lane } from './lanes.ts';
 import { MAX_IN_FLIGHT_BYTES, ReplayPace } from './replay-pace.ts';
 import type { Spool } from './spool.ts';
-import { isDropped, type SpoolMessage, type SpoolPart } from './spool-log.ts';
+import type { SpoolPart } from './spool-cursors.ts';
+import { isDropped, type SpoolMessage } from './spool-log.ts';
 
 /** Two places of the window are left to status, health and replies: a backlog must not delay an answer. */
 export const MAX_SPOOL_IN_FLIGHT = MAX_UPLINK_IN_FLIGHT - 2;

@@ -19,7 +19,8 @@ import { readClocks } from './clock-reading.ts';
 import { DiskState, isDiskTrouble } from './disk-state.ts';
 import type { Gap, Loss } from './gap.ts';
 import { LANES, MAX_PAYLOAD_BYTES, type Lane, type LaneLimits } from './lanes.ts';
-import { SpoolLog, type SpoolMessage, type SpoolPart } from './spool-log.ts';
+import type { SpoolPart } from './spool-cursors.ts';
+import { SpoolLog, type SpoolMessage } from './spool-log.ts';
 import { RECORD_HEADER_BYTES } from './spool-record.ts';
 
 /** Messages put and not yet written. Policy: reject. */
