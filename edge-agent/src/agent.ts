@@ -189,7 +189,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
     else if (topic === notices.topic) notices.receive(payload);
   });
   lifetime.onClose('commands', unsubscribe);
-  await openEvents.endLeft();
+  await openEvents.endLeft((event) => clips?.endOfLeft(event) ?? event);
   // After an outage each waits for up to a minute by itself; who sees the site online shall not wait for its pictures.
   lifetime.onClose(
     'data after media',

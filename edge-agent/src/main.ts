@@ -48,6 +48,12 @@ function crash(error: unknown): never {
   process.exit(EXIT.failure);
 }
 
+// Whoever read the answer has gone: it ends as a program does that lets the signal end it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') crash(error);
+  process.exit(SIGNALLED + constants.signals.SIGPIPE);
+});
+
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const warn = (text: string): void => void process.stderr.write(`sitecast-agent: ${text}\n`);
 
@@ -168,7 +174,7 @@ Exit codes: 0 the agent can use the camera; 1 it cannot; 64 wrong usage; 78 conf
 
 interface DiscoverArguments {
   user?: string;
-  envFile?: string;
+  secretsFile?: string;
   seconds: number;
   json?: boolean;
 }
@@ -178,7 +184,10 @@ program
   .description('search the LAN for ONVIF cameras; with --user, list their streams as a piece of agent.yaml')
   .argument('[hosts...]', 'addresses to ask one by one, where multicast does not reach')
   .option('--user <name>', 'user of the cameras; each camera found is logged in to once')
-  .option('--env-file <file>', 'new file for the addresses with the password, which the YAML then refers to')
+  .option(
+    '--secrets-file <file>',
+    'new file for the addresses with the password, which the YAML then refers to',
+  )
   .addOption(
     new Option('--seconds <number>', 'how long to wait for answers, 1 to 30')
       .argParser(wholeWithin(1, 30))
@@ -193,7 +202,7 @@ Environment:
 
 Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wrong usage; 130 Ctrl-C`,
   )
-  .action(async (hosts: string[], { user, envFile, seconds, json = false }: DiscoverArguments) => {
+  .action(async (hosts: string[], { user, secretsFile, seconds, json = false }: DiscoverArguments) => {
     const [{ discover }, { askPassword }] = await Promise.all([
       import('./commands/discover.ts'),
       import('./commands/ask-password.ts'),
@@ -201,7 +210,7 @@ Exit codes: 0 cameras were found; 1 none, or none that gave its streams; 64 wron
     const hasFound = await discover({
       hosts,
       user,
-      envFile,
+      secretsFile,
       seconds,
       json,
       env: process.env,

@@ -33,6 +33,8 @@ const storedClip = z.object({
   width: z.int(),
   height: z.int(),
   maskVersion: z.int(),
+  /** Its camera got privacy masks since; what its camera has no more masks for is not known once the camera is gone. */
+  isMaskedSince: z.boolean().default(false),
   /** `wanted` until all of it was acknowledged; `refused` by the server. */
   upload: z.enum(['none', 'wanted', 'done', 'refused']),
   /** All before this was acknowledged. */
@@ -85,6 +87,11 @@ export class ClipStore {
     return this.#list.filter(isFinished).length;
   }
 
+  /** Oldest first; the array is the caller's. */
+  get all(): StoredClip[] {
+    return this.#list;
+  }
+
   /** Those that shall be uploaded. */
   get wanted(): StoredClip[] {
     return this.#list.filter(({ upload }) => upload === 'wanted');
@@ -108,11 +115,14 @@ export class ClipStore {
    * Makes room for it, and notes it durably, so that what a kill leaves of it is found.
    * @throws {AppError} CLIP_FAILED when the disk refuses, or when there is no room but for what is being recorded.
    */
-  async begin(clip: Omit<StoredClip, 'figures' | 'uploadedBytes' | 'uploadedAt'>): Promise<void> {
+  async begin(
+    clip: Omit<StoredClip, 'isMaskedSince' | 'figures' | 'uploadedBytes' | 'uploadedAt'>,
+  ): Promise<void> {
     await this.#inTurn(async () => {
       if (!this.#isOpen) await this.#open();
       await this.#makeRoom();
-      const noted: StoredClip = { ...clip, uploadedBytes: 0, uploadedAt: null, figures: null };
+      const anew = { isMaskedSince: false, uploadedBytes: 0, uploadedAt: null, figures: null };
+      const noted: StoredClip = { ...clip, ...anew };
       await this.#note(noted);
       this.#clips.set(clip.id, noted);
     }).catch((error: unknown) => {

@@ -23,6 +23,7 @@ export interface ClipUploaderOptions {
   spool: {
     onAck(listener: (acked: { lane: Lane; payload: Uint8Array }) => void): () => void;
     pendingMessages(lane: Lane): number;
+    forget(lane: Lane): void;
   };
   /** Resolves when the chunk is in the spool. */
   put: (chunk: ClipChunk) => Promise<void>;
@@ -85,10 +86,13 @@ export class ClipUploader {
     else void store.update(id, { upload: 'refused' });
   }
 
-  /** It must not leave the gateway any more. What of it is in the spool leaves; without the rest it is no clip. */
+  /** It must not leave the gateway any more: what of it is in the lane is forgotten. What else was there is put again. */
   withhold(id: string): void {
+    const { store, spool } = this.#options;
     if (this.#upload?.clip.id === id) this.#end({ upload: 'none' });
-    else void this.#options.store.update(id, { upload: 'none' });
+    else void store.update(id, { upload: 'none' });
+    // A chunk may be on its way into the lane just now.
+    void Promise.resolve(this.#pumping).then(() => spool.forget('clips'));
   }
 
   async close(): Promise<void> {

@@ -127,6 +127,18 @@ export class Clips {
     return { bytes: clip.figures.bytes };
   }
 
+  /** An event that an earlier run left open, ended: of a clip as long and as large as what was kept of it. */
+  endOfLeft(event: CameraEvent): CameraEvent {
+    const clip = event.clipId === undefined ? undefined : this.#options.store.find(event.clipId);
+    if (event.kind !== 'clip') return event;
+    if (!clip || !isFinished(clip)) return { ...event, detail: 'Nothing was kept: the agent was cut off' };
+    return {
+      ...event,
+      until: endOf(event.at, clip),
+      detail: `${sizeOf(clip)}, cut because the agent was cut off`,
+    };
+  }
+
   health(): NonNullable<AgentHealth['clips']> {
     const { store, uploads, settings } = this.#options;
     const { dropped, repaired, failed } = store.counters;
@@ -156,17 +168,21 @@ export class Clips {
 
   #withholdUnmasked(): void {
     const { store, uploads, log } = this.#options;
-    for (const { id, camera, maskVersion } of store.wanted) {
-      if (this.#mayLeave({ camera, maskVersion })) continue;
+    for (const clip of store.all) {
+      const isMaskedSince = !this.#mayLeave(clip);
+      if (clip.isMaskedSince !== isMaskedSince) void store.update(clip.id, { isMaskedSince });
+      if (!isMaskedSince || clip.upload !== 'wanted') continue;
+      const { id, camera } = clip;
       log.warn('CLIP_MASKS', { clip: id, camera }, 'a clip is not uploaded: its masks are others');
       uploads.withhold(id);
     }
   }
 
-  /** What was recorded before a camera got its masks may show what they hide. */
-  #mayLeave({ camera, maskVersion }: Pick<StoredClip, 'camera' | 'maskVersion'>): boolean {
-    const masks = this.#options.cameras.get(camera)?.masks;
-    return !masks || masks.areas.length === 0 || masks.version === maskVersion;
+  /** What was recorded before a camera got its masks may show what they hide, also when the camera is gone by now. */
+  #mayLeave(clip: Pick<StoredClip, 'camera' | 'maskVersion' | 'isMaskedSince'>): boolean {
+    const masks = this.#options.cameras.get(clip.camera)?.masks;
+    if (!masks) return !clip.isMaskedSince;
+    return masks.areas.length === 0 || masks.version === clip.maskVersion;
   }
 
   #begin(cameraId: string, reason: ClipReason, isUploaded: boolean): Recording {
@@ -245,7 +261,8 @@ export class Clips {
       const { end, picture, durationMs, startedAtMs } = await recorded;
       const startedAt = new Date(startedAtMs).toISOString();
       // Somebody may have asked for it meanwhile.
-      const isUploaded = recording.isUploaded && this.#mayLeave({ camera, maskVersion });
+      const isUploaded =
+        recording.isUploaded && this.#mayLeave({ camera, maskVersion, isMaskedSince: false });
       const upload = isUploaded ? 'wanted' : 'none';
       const { codec, width, height } = picture;
       const clip = await store.finish(id, { startedAt, upload, codec, width, height }, durationMs);

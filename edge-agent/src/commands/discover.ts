@@ -23,7 +23,7 @@ export interface DiscoverOptions {
   /** undefined: nobody is logged in to. */
   user: string | undefined;
   /** Where the addresses of streams go, with their password. */
-  envFile: string | undefined;
+  secretsFile: string | undefined;
   seconds: number;
   env: Environment;
   json: boolean;
@@ -51,8 +51,8 @@ const ASKED_AT_ONCE = 4;
  * @throws {AppError} BAD_REQUEST, SOURCE_UNREACHABLE, SHUTTING_DOWN.
  */
 export async function discover(options: DiscoverOptions): Promise<boolean> {
-  const { hosts, user, envFile, seconds, signal, json, print, warn, port = DISCOVERY_PORT } = options;
-  if (envFile !== undefined && user === undefined) throw badRequest('--env-file needs --user');
+  const { hosts, user, secretsFile, seconds, signal, json, print, warn, port = DISCOVERY_PORT } = options;
+  if (secretsFile !== undefined && user === undefined) throw badRequest('--secrets-file needs --user');
   const password = user === undefined ? '' : await findPassword(user, options);
   const targets = hosts.map((host): Target => ({ host, port }));
   const found = await searchCameras({ seconds, targets, signal });
@@ -68,8 +68,8 @@ export async function discover(options: DiscoverOptions): Promise<boolean> {
   }
   const asked = await askAll(found.devices, { ...options, user, password });
   const entries = cameraEntries(asked.filter(hasAnswer), user);
-  if (envFile !== undefined && entries.length > 0) await writeEnvironment(envFile, entries, password);
-  print(json ? inJson(asked, entries) : inYaml(asked, entries, envFile));
+  if (secretsFile !== undefined && entries.length > 0) await writeEnvironment(secretsFile, entries, password);
+  print(json ? inJson(asked, entries) : inYaml(asked, entries, secretsFile));
   return entries.length > 0;
 }
 
@@ -148,7 +148,7 @@ function deviceLine({ address, name, model, isTls, port, path }: FoundDevice): s
 }
 
 /** All of it is YAML: what is not for agent.yaml is a comment. */
-function inYaml(asked: Asked[], entries: CameraEntry[], envFile: string | undefined): string {
+function inYaml(asked: Asked[], entries: CameraEntry[], secretsFile: string | undefined): string {
   if (asked.length === 0) return `# ${NOTHING_FOUND}`;
   const comments = asked.flatMap(({ device, failure }) => [
     `# ${deviceLine(device)}`,
@@ -156,10 +156,10 @@ function inYaml(asked: Asked[], entries: CameraEntry[], envFile: string | undefi
   ]);
   if (entries.length === 0) return comments.join('\n');
   const passwords =
-    envFile === undefined
+    secretsFile === undefined
       ? '# Put the password in place of PASSWORD; / ? # in it are written %2F %3F %23.'
-      : `# The addresses with the password stand in ${envFile} (systemd: EnvironmentFile=).`;
-  return [...comments, passwords, 'cameras:', ...yamlLines(entries, envFile !== undefined)].join('\n');
+      : `# The addresses with the password stand in ${secretsFile} (systemd: EnvironmentFile=).`;
+  return [...comments, passwords, 'cameras:', ...yamlLines(entries, secretsFile !== undefined)].join('\n');
 }
 
 function inJson(asked: Asked[], entries: CameraEntry[] = []): string {

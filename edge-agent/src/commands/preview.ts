@@ -72,7 +72,10 @@ export async function preview(options: PreviewOptions): Promise<void> {
 function camerasOf({ cameras }: AgentConfig, ids: string[], configPath: string): CameraSettings[] {
   const chosen = ids.length === 0 ? cameras : cameras.filter(({ id }) => ids.includes(id));
   const missing = ids.find((id) => !cameras.some((camera) => camera.id === id));
-  if (missing !== undefined) throw badRequest(`there is no camera "${missing}" in ${configPath}`);
+  if (missing !== undefined) {
+    const known = cameras.map(({ id }) => id).join(', ') || 'none';
+    throw badRequest(`there is no camera "${missing}" in ${configPath}; there are: ${known}`);
+  }
   if (chosen.length === 0) throw badRequest(`there is no camera in ${configPath}`);
   return chosen;
 }

@@ -30,12 +30,15 @@ export class OpenEvents {
     this.#options = options;
   }
 
-  /** Tells what an earlier run left open, ended when that run last wrote. Rejects as `put` does. */
-  async endLeft(): Promise<void> {
+  /**
+   * Tells what an earlier run left open, ended when that run last wrote. Rejects as `put` does.
+   * @param corrected what is known better of such an end.
+   */
+  async endLeft(corrected = (ended: CameraEvent): CameraEvent => ended): Promise<void> {
     const text = await readFile(this.#options.path, 'utf8').catch(() => '');
     const { data } = file.safeParse(parse(text));
     for (const { camera, event } of data?.open ?? []) {
-      await this.#options.put(camera, { ...event, until: data?.writtenAt ?? event.at });
+      await this.#options.put(camera, corrected({ ...event, until: data?.writtenAt ?? event.at }));
     }
   }
 

@@ -9,9 +9,15 @@ import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
-import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
-import { isReadingCondition, type Action, type ClipAction, type Rule } from './rule.ts';
+import {
+  isReadingCondition,
+  type Action,
+  type ClipAction,
+  type ReadingCondition,
+  type Rule,
+} from './rule.ts';
 import { Threshold } from './threshold.ts';
 
 export interface RuleEngineOptions {
@@ -29,6 +35,8 @@ export interface RuleEngineOptions {
 
 /** Policy: a rule does not fire while so much of what rules do waits. Bounds in edge-agent/README.md. */
 export const MAX_WAITING = 128;
+/** At least, before a rule that was held back tries again. */
+const LOOK_AGAIN_MS = 1_000;
 
 interface RuleState {
   rule: Rule;
@@ -38,6 +46,8 @@ interface RuleState {
   firedAtMs: number;
   /** Monotonic. */
   restUntilMs: number;
+  /** Fires for what was held back while it rested, if that still lasts. */
+  afterRest: Timer | undefined;
   /** Events that it began and that go on, with their cameras. */
   open: { camera: string; event: CameraEvent }[];
 }
@@ -108,7 +118,7 @@ export class RuleEngine {
 
   #end(state: RuleState): void {
     state.threshold?.close();
-    this.#endEvents(state);
+    this.#over(state);
   }
 
   #newState(rule: Rule): RuleState {
@@ -119,31 +129,48 @@ export class RuleEngine {
       heldBack: 0,
       firedAtMs: 0,
       restUntilMs: 0,
+      afterRest: undefined,
       open: [],
     };
     const { when } = rule;
     if (!isReadingCondition(when)) return state;
-    state.threshold = new Threshold({
+    const threshold = new Threshold({
       condition: when,
       clock: this.#clock,
-      onFiring: (value) => this.#fire(state, `${when.sensor} ${when.metric} is ${value}`, true),
-      onOver: () => this.#endEvents(state),
+      onFiring: () => this.#fireLasting(state, threshold, when),
+      onOver: () => this.#over(state),
     });
-    return state;
+    return Object.assign(state, { threshold });
   }
 
-  /** @param lasts whether the events that it makes go on until {@link #endEvents}. */
-  #fire(state: RuleState, why: string, lasts: boolean): void {
+  /** What is held back is made up for when the rule may act again, if the reading is still beyond by then. */
+  #fireLasting(state: RuleState, threshold: Threshold, when: ReadingCondition): void {
+    if (this.#fire(state, `${when.sensor} ${when.metric} is ${threshold.value}`, true)) return;
+    const restMs = Math.max(state.restUntilMs - this.#clock.monotonicMs(), LOOK_AGAIN_MS);
+    state.afterRest = this.#clock.after(restMs, () => this.#fireLasting(state, threshold, when));
+  }
+
+  #over(state: RuleState): void {
+    state.afterRest?.cancel();
+    this.#endEvents(state);
+  }
+
+  /**
+   * @param lasts whether the events that it makes go on until {@link #endEvents}.
+   * @returns false when it was held back.
+   */
+  #fire(state: RuleState, why: string, lasts: boolean): boolean {
     const [nowMs, monotonicMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
     if ((state.fired > 0 && monotonicMs < state.restUntilMs) || this.#waiting >= MAX_WAITING) {
       state.heldBack += 1;
-      return;
+      return false;
     }
     state.fired += 1;
     state.firedAtMs = nowMs;
     state.restUntilMs = monotonicMs + state.rule.restSeconds * 1_000;
     for (const action of state.rule.then)
       this.#inTurn(state, () => this.#act(state, action, why, lasts, nowMs));
+    return true;
   }
 
   async #act(state: RuleState, action: Action, why: string, lasts: boolean, nowMs: number): Promise<void> {

@@ -11,7 +11,7 @@ export type ThresholdState = 'ok' | 'pending' | 'firing';
 export interface ThresholdOptions {
   condition: Pick<ReadingCondition, 'above' | 'below' | 'forSeconds' | 'hysteresis'>;
   clock: Clock;
-  onFiring: (value: number) => void;
+  onFiring: () => void;
   onOver: () => void;
 }
 
@@ -27,6 +27,11 @@ export class Threshold {
 
   get state(): ThresholdState {
     return this.#state;
+  }
+
+  /** Of the last reading. */
+  get value(): number {
+    return this.#value;
   }
 
   see(value: number): void {
@@ -49,7 +54,7 @@ export class Threshold {
 
   #fire(): void {
     this.#state = 'firing';
-    this.#options.onFiring(this.#value);
+    this.#options.onFiring();
   }
 
   #end(): void {

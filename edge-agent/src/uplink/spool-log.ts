@@ -147,6 +147,16 @@ export class SpoolLog {
     this.#advance();
   }
 
+  /** All that is here counts as acknowledged. */
+  forget(): void {
+    for (const segment of this.#segments.filter(({ bytes }) => bytes > 0)) {
+      segment.pendingMessages = 0;
+      segment.pendingBytes = 0;
+      this.#acked.add(segment.firstSequence, segment.lastSequence);
+    }
+    this.#advance();
+  }
+
   /** Reads again what is un-acked, and all of it as backlog: after a reconnect nobody knows what arrived. */
   rewind(): void {
     this.#freshFrom = this.#nextSequence;

@@ -136,6 +136,11 @@ export class Spool {
     return this.#onAck.add(listener);
   }
 
+  /** What is in this lane is not to be sent any more, and no loss. */
+  forget(lane: Lane): void {
+    this.#logs?.[lane].forget();
+  }
+
   /** Of one lane, neither acknowledged nor lost. */
   pendingMessages(lane: Lane): number {
     return this.#logs?.[lane].pendingMessages ?? 0;

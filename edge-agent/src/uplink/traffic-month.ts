@@ -8,6 +8,8 @@ const DAY_MS = 24 * 60 * 60_000;
 export const FORECAST_MAX_DAYS = 7;
 /** A clock before 2020 was never set. */
 const CLOCK_SET_MS = Date.UTC(2020, 0, 1);
+/** A period that begins so far ahead was entered by a clock that was set right since; less is a step about its begin. */
+const CLOCK_AHEAD_MS = DAY_MS;
 /** A period that begins so far ahead was entered by a clock that was wrong. */
 const IMPOSSIBLE_AHEAD_MS = 62 * DAY_MS;
 
@@ -17,6 +19,8 @@ export const trafficState = z.object({
   usedBytes: z.number().min(0),
   /** When counting began. */
   sinceMs: z.number(),
+  /** The period before: the one that goes on when the clock was ahead and is set right again. */
+  earlier: z.object({ fromMs: z.number(), usedBytes: z.number().min(0) }).optional(),
   /** `[days since 1970, bytes]`, the newest last. */
   days: z.array(z.tuple([z.int(), z.number().min(0)])).max(FORECAST_MAX_DAYS),
 });
@@ -45,17 +49,23 @@ export class TrafficMonth {
     this.#state = { ...this.#state, usedBytes: usedBytes + bytes, days: grown(days, bytes, nowMs) };
   }
 
-  /** Begins anew with a new period. A clock that was set back, or never set, forgets nothing. */
+  /** Begins anew with a new period. A clock that was set back, or ahead, or never set, forgets nothing. */
   enter(nowMs: number): void {
     if (nowMs < CLOCK_SET_MS) return;
-    const { fromMs: before, usedBytes, sinceMs } = this.#state;
+    const { fromMs: before, usedBytes, sinceMs, earlier } = this.#state;
     const { fromMs } = billingPeriodOf(nowMs, this.#resetDay);
+    const wasAhead = before - nowMs > CLOCK_AHEAD_MS && fromMs === earlier?.fromMs;
+    if (wasAhead) {
+      this.#state = { ...this.#state, fromMs, usedBytes: usedBytes + earlier.usedBytes, earlier: undefined };
+      return;
+    }
     if (fromMs === before || (fromMs < before && before - nowMs < IMPOSSIBLE_AHEAD_MS)) return;
     const isNext = before !== 0 && fromMs > before;
     this.#state = {
       ...this.#state,
       fromMs,
       usedBytes: isNext ? 0 : usedBytes,
+      earlier: isNext ? { fromMs: before, usedBytes } : undefined,
       sinceMs: sinceMs === 0 ? nowMs : sinceMs,
     };
   }

@@ -106,7 +106,13 @@ describe('ClipStore', () => {
     const figures = { durationMs: 1, bytes: 1, sha256: '0'.repeat(64) };
     const ids = Array.from({ length: MAX_CLIPS }, (_, n) => ulid(1_800_000_000_000 + n));
     for (const id of ids) {
-      const note: StoredClip = { ...clipOf(id), uploadedBytes: 0, uploadedAt: null, figures };
+      const note: StoredClip = {
+        ...clipOf(id),
+        isMaskedSince: false,
+        uploadedBytes: 0,
+        uploadedAt: null,
+        figures,
+      };
       await writeFile(join(folder, `${id}.json`), JSON.stringify(note));
       await writeFile(join(folder, `${id}.mp4`), 'x');
     }

@@ -32,7 +32,7 @@ async function makeClip(
   const clip: StoredClip = {
     ...{ id, camera: 'front', reason: 'rule', startedAt: new Date(clock.nowMs()).toISOString() },
     ...{ codec: 'avc1.64001f', width: 1280, height: 720, maskVersion: 0, upload },
-    ...{ uploadedBytes: 0, uploadedAt: null },
+    ...{ isMaskedSince: false, uploadedBytes: 0, uploadedAt: null },
     figures: { durationMs: 9_000, bytes, sha256: createHash('sha256').update(content).digest('hex') },
   };
   await writeFile(join(folder, `${id}.json`), JSON.stringify(clip));
@@ -127,6 +127,22 @@ describe('ClipUploader', () => {
     const ids = (await agent.deliver()).map(({ header }) => header.id);
     expect(ids.sort()).toEqual([first.id, first.id, second.id].sort());
     expect(agent.store.wanted).toEqual([]);
+  });
+
+  test('forgets what is in the lane of a clip that must not leave any more, and goes on with the next one', async () => {
+    const { id } = await makeClip(3 * CLIP_CHUNK_BYTES);
+    clock.advance(5);
+    const next = await makeClip(CLIP_CHUNK_BYTES);
+    const agent = await run();
+    await inLane(3, agent);
+    agent.uploads.withhold(id);
+    await waitFor(() => agent.store.find(id)?.upload === 'none', 'the first to be wanted no more');
+    // What of the next one was forgotten with it is put again at the next look.
+    clock.advance(10_000);
+    const chunks = await agent.deliver();
+    expect(chunks.map(({ header }) => header.id)).toEqual([next.id]);
+    expect(joined(chunks).equals(next.content)).toBe(true);
+    expect(agent.spool.stats().messagesDropped).toBe(0);
   });
 
   test('goes on after a restart where it was, with what was in the lane', async () => {

@@ -319,6 +319,30 @@ describe('a clip of a camera with privacy masks', () => {
     });
   });
 
+  test('that was recorded before it had them does not leave when the camera is gone, but does when they are', async () => {
+    const open = new ScriptedCamera('front');
+    const { cameras, clips, store, ended } = await openClips([open]);
+    open.live(2);
+    const id = await clips.record('front', byRule);
+    open.live(4);
+    await ended(1);
+    const becomes = (camera: ScriptedCamera | undefined): void => {
+      if (camera) cameras.set('front', camera);
+      else cameras.delete('front');
+      clips.camerasChanged(new Set(['front']));
+    };
+    becomes(new ScriptedCamera('front', masks));
+    becomes(undefined);
+    await expect(clips.requestUpload(id)).rejects.toMatchObject({ code: 'CLIP_MASKS' });
+    await store.close();
+    const noted = JSON.parse(await readFile(join(folder, `${id}.json`), 'utf8')) as object;
+    expect(noted).toMatchObject({ isMaskedSince: true });
+    becomes(new ScriptedCamera('front'));
+    expect(await clips.requestUpload(id)).toEqual({ bytes: store.find(id)!.figures!.bytes });
+    becomes(undefined);
+    expect(await clips.requestUpload(id)).toEqual({ bytes: store.find(id)!.figures!.bytes });
+  });
+
   test('that is recorded while its camera gets masks ends with what there is, and does not leave the gateway', async () => {
     const [open, masked, back] = [
       new ScriptedCamera('front'),

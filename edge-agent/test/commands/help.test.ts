@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -31,6 +31,15 @@ function tablesOf(verb: string): Map<string, string> {
   const rows = [...section.matchAll(/^\| `(.*?)` \| (.*?) \|$/gm)];
   return new Map(rows.map(([, name, words]) => [name!, words!]));
 }
+
+// Node 20 takes `--env-file` for its own behind the name of the script, too.
+it('discover gets its own options, whatever node calls its own', () => {
+  const { status, stderr } = spawnSync(process.execPath, [main, 'discover', '--secrets-file', '/tmp/none'], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain('--secrets-file needs --user');
+  expect(status).toBe(64);
+});
 
 describe.each(['probe', 'discover', 'preview'])('README.md on %s', (verb) => {
   it('has every option with the words of --help', () => {

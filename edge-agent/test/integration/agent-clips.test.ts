@@ -89,7 +89,8 @@ rules: [{ id: seen, when: { event: motion }, then: [{ clip: { camera: front } }]
     await waitFor(() => existsSync(clipPath(clipId)), 'the clip to be finished');
     const its = (): CameraEvent | undefined =>
       told().find((event) => event.clipId === clipId && event.until !== null);
-    await waitFor(its, 'the end of its event');
+    const cutOff = await waitFor(its, 'the end of its event');
+    expect(cutOff.detail).toMatch(/^\d+\.\d s, \d+\.\d MiB, cut because the agent was cut off$/);
     const isTold = (): boolean =>
       server
         .of(topics.health(address))

@@ -43,7 +43,7 @@ async function runOnce(
     hosts: ['127.0.0.1'],
     port: camera.port,
     user: undefined,
-    envFile: undefined,
+    secretsFile: undefined,
     seconds: 1,
     env: { SITECAST_CAMERA_PASSWORD: PASSWORD },
     json: false,
@@ -121,17 +121,17 @@ describe('sitecast-agent discover', () => {
 
   it('writes the addresses with the password into a new file for its owner alone, on request', async () => {
     const camera = await startFakeCamera();
-    const envFile = join(await temporaryFolder(), 'cameras.env');
-    const { output } = await run(camera, { user: 'admin', envFile });
+    const secretsFile = join(await temporaryFolder(), 'cameras.env');
+    const { output } = await run(camera, { user: 'admin', secretsFile });
     const { cameras } = parseAgentYaml(AGENT + output, 'the output');
     expect(cameras).toMatchObject([
       { source: 'env:CAMERA_IPC_4200_1', subStream: 'env:CAMERA_IPC_4200_1_SUB' },
     ]);
-    expect((await stat(envFile)).mode & 0o777).toBe(0o600);
-    expect((await readFile(envFile, 'utf8')).split('\n')[1]).toBe(
+    expect((await stat(secretsFile)).mode & 0o777).toBe(0o600);
+    expect((await readFile(secretsFile, 'utf8')).split('\n')[1]).toBe(
       'CAMERA_IPC_4200_1_SUB=rtsp://admin:p%40ss%3C%26%3Eword@127.0.0.1:554/Streaming/Channels/102',
     );
-    await expect(run(camera, { user: 'admin', envFile })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(run(camera, { user: 'admin', secretsFile })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
   it('signs with the clock of a camera that is a day behind', async () => {
@@ -174,7 +174,7 @@ describe('sitecast-agent discover', () => {
     expect(asked).toEqual(['Password of admin: ']);
     const nothing = run(camera, { user: 'admin', env: { SITECAST_CAMERA_PASSWORD: '' } });
     await expect(nothing).rejects.toMatchObject({ code: 'BAD_REQUEST' });
-    await expect(run(camera, { envFile: '/tmp/x' })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(run(camera, { secretsFile: '/tmp/x' })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
   it('says what to look at when nothing answers', async () => {

@@ -442,7 +442,7 @@ describe('a clip', () => {
     const clip: StoredClip = {
       ...{ id, camera: 'front', reason: 'motion', startedAt: new Date().toISOString() },
       ...{ codec: 'avc1.64001f', width: 1280, height: 720, maskVersion: 0, upload: 'wanted' },
-      ...{ uploadedBytes: 0, uploadedAt: null },
+      ...{ isMaskedSince: false, uploadedBytes: 0, uploadedAt: null },
       figures: {
         durationMs: 15_000,
         bytes: content.length,

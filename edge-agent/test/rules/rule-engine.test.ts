@@ -110,6 +110,36 @@ describe('a rule on a reading', () => {
     expect(told).toHaveLength(2);
   });
 
+  test('makes up for what it held back once it has rested, if the reading is still beyond', async () => {
+    const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 }, restSeconds: 10 });
+    for (const temperature of [-14, -20, -13]) read(rules, temperature);
+    await settle();
+    expect(rules.health()).toMatchObject([{ state: 'firing', fired: 1, heldBack: 1 }]);
+    clock.advance(9_000);
+    read(rules, -12);
+    clock.advance(1_000);
+    await settle();
+    expect(rules.health()).toMatchObject([{ state: 'firing', fired: 2, heldBack: 1 }]);
+    expect(told.map(({ event: { until } }) => until === null)).toEqual([true, false, true]);
+    expect(told[2]?.event).toMatchObject({ detail: 'freezer temperature is -12', until: null });
+    read(rules, -20);
+    await settle();
+    expect(told[3]?.event).toMatchObject({ id: told[2]?.event.id, until: expect.any(String) as string });
+  });
+
+  test('makes up for nothing that is over by then, nor after the agent has stopped', async () => {
+    const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 }, restSeconds: 10 });
+    for (const temperature of [-14, -20, -13, -20]) read(rules, temperature);
+    clock.advance(20_000);
+    await settle();
+    expect(rules.health()).toMatchObject([{ state: 'ok', fired: 1, heldBack: 1 }]);
+    for (const temperature of [-14, -20, -13]) read(rules, temperature);
+    await rules.close();
+    clock.advance(20_000);
+    await settle();
+    expect(told).toHaveLength(4);
+  });
+
   test('ends its events when the agent stops, and lets a timer fire no more', async () => {
     const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 } }, warm);
     read(rules, -10);

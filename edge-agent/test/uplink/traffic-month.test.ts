@@ -73,6 +73,21 @@ describe('TrafficMonth', () => {
     expect(month.usedBytes).toBe(10);
   });
 
+  test.each([20, 40, 61, 70])(
+    'a clock that was %i days ahead for a while costs nothing of the count',
+    (days) => {
+      const month = new TrafficMonth(1, undefined);
+      const nowMs = at(2026, 11, 26);
+      month.add(1_000, nowMs);
+      month.add(10, nowMs + days * DAY_MS);
+      const again = new TrafficMonth(1, trafficState.parse(JSON.parse(JSON.stringify(month.state))));
+      again.add(5, nowMs + HOUR_MS);
+      expect(again.usedBytes).toBe(1_015);
+      again.add(7, at(2026, 12, 1));
+      expect(again.usedBytes).toBe(7);
+    },
+  );
+
   test('comes back from a clock that was years ahead', () => {
     const month = new TrafficMonth(1, undefined);
     month.add(10, at(2038, 1, 1));
