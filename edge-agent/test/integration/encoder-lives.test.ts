@@ -105,7 +105,7 @@ describe.skipIf(!hasProbe)('Encoders', () => {
   it('come back as another epoch when they are killed, and the agent tells', async () => {
     const { live, encoders } = await startEncodedCamera(ffmpeg, 'demo:front');
     const { video, fragments } = watch(live, 'low');
-    await firstInit({ video });
+    await waitFor(() => fragments.length > 0, 'its first picture');
     const [first] = await runningEncoders();
     expect(getPriority(first!.pid)).toBe(10);
     process.kill(first!.pid, 'SIGKILL');
