@@ -83,6 +83,7 @@ describe.skipIf(!hasProbe).each(ffmpegs)('Encoders with ffmpeg $version', (ffmpe
       pictures: expect.stringMatching(/^[IP]{31,}$/),
     });
     expectKeyframeASecond(fragments);
+    await waitFor(() => pictures.length > 0, 'a picture of the capture');
     // Of MJPEG every picture is a keyframe; not each is worth a JPEG.
     expect(pictures[0]).toMatchObject({ width: 1280, height: 720 });
     expect(pictures.length).toBeLessThanOrEqual(camera.counters.accessUnits / 5 + 1);
