@@ -33,7 +33,7 @@ const storedClip = z.object({
   width: z.int(),
   height: z.int(),
   maskVersion: z.int(),
-  /** Its camera got privacy masks since; what its camera has no more masks for is not known once the camera is gone. */
+  /** Its camera got other privacy masks since. Noted, because a camera that is gone has none to compare with. */
   isMaskedSince: z.boolean().default(false),
   /** `wanted` until all of it was acknowledged; `refused` by the server. */
   upload: z.enum(['none', 'wanted', 'done', 'refused']),

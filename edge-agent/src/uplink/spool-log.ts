@@ -254,12 +254,8 @@ export class SpoolLog {
       const count = wasCut && !following ? Math.max(known, 1) : known;
       if (count === 0) continue;
       const fromMs = segment.lastAtMs ?? segment.modifiedAtMs;
-      this.#gaps.add({
-        count,
-        fromMs,
-        toMs: following?.firstAtMs ?? segment.modifiedAtMs,
-        reason: 'damaged',
-      });
+      const toMs = following?.firstAtMs ?? segment.modifiedAtMs;
+      this.#gaps.add({ count, fromMs, toMs, reason: 'damaged' });
       for (const [from, to] of missing) this.#acked.add(from, to);
     }
   }
