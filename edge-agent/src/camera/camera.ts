@@ -168,7 +168,12 @@ export class Camera {
   }
 
   onFragment(listener: (fragment: Fragment) => void): () => void {
-    return this.#fragments.add(listener);
+    const remove = this.#fragments.add(listener);
+    this.#tellWatched();
+    return () => {
+      remove();
+      this.#tellWatched();
+    };
   }
 
   onPicture(listener: (picture: KeyframePicture) => void): () => void {
@@ -292,10 +297,16 @@ export class Camera {
     this.#workingTransport = transport;
     this.#timer = this.#clock.after(STABLE_AFTER_MS, () => this.#backoff.succeeded());
     this.#update({ state: 'live', reason: null, detail: null });
+    this.#tellWatched();
     this.#logger.info(
       { codec: this.#report.codec, transport: this.#source.kind === 'rtsp' ? transport : undefined },
       'live',
     );
+  }
+
+  /** What connects is read as it comes: its first picture is waited for. */
+  #tellWatched(): void {
+    if (this.#report.state === 'live') this.#capture?.setWatched(this.#fragments.size > 0);
   }
 
   #takePicture(picture: CapturedPicture, transport: Transport): void {

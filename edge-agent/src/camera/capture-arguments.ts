@@ -41,6 +41,7 @@ export interface CaptureCommandOptions {
   isProbe?: boolean;
 }
 
+export const VIDEO_FD = 1;
 export const PICTURE_FD = 3;
 export const LUMA_FD = 4;
 

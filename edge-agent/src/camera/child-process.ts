@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { redact } from '@sitecast/shared/node/logger';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock, Timer } from '@sitecast/shared/runtime/clock';
+import { OutputReader } from './output-reader.ts';
 import { recordProcess } from './process-record.ts';
 
 /** Policy: drop the oldest line, cut a longer line. Bounds in edge-agent/README.md. */
@@ -50,6 +51,7 @@ export interface ChildExit {
 export class ChildProcess {
   readonly #options: ChildProcessOptions;
   readonly #stderr: string[] = [];
+  readonly #readers = new Map<number, OutputReader>();
   #partialLine = '';
   #child: NodeChild | undefined;
   #exited: Promise<ChildExit> | undefined;
@@ -66,6 +68,13 @@ export class ChildProcess {
   /** While it runs and was started with `isStdinOpen`. */
   get stdin(): Writable | undefined {
     return this.#hasExited ? undefined : (this.#child?.stdin ?? undefined);
+  }
+
+  /** Whether the output of a descriptor is taken as it comes, as from the start, or in batches (output-reader.ts). */
+  attendTo(fd: number, isAttended: boolean): void {
+    const reader = this.#hasExited ? undefined : this.#readers.get(fd);
+    if (isAttended) reader?.attend();
+    else reader?.rest();
   }
 
   /** @returns resolves once, when the process and its output have ended or when it could not be started; never rejects. */
@@ -133,8 +142,12 @@ export class ChildProcess {
     if (!isStdinOpen) child.stdin?.end();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#takeStderr(text));
     for (const [fd, take] of Object.entries(this.#options.onOutput)) {
-      (child.stdio[Number(fd)] as Readable | undefined)?.on('data', take);
+      const stream = child.stdio[Number(fd)] as Readable | undefined;
+      if (stream)
+        this.#readers.set(Number(fd), new OutputReader({ stream, take, clock: this.#options.clock }));
     }
+    // 'close' waits for what is still to be read.
+    child.once('exit', () => this.#readers.forEach((reader) => reader.attend()));
   }
 
   // The group, not the process alone: whatever ffmpeg may have started goes with it.

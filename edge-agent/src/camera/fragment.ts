@@ -37,7 +37,10 @@ export interface Fragment {
   isDiscontinuity: boolean;
   /** 0 for the first fragment of an epoch, then +1; the init segment has no number. */
   sequence: number;
-  /** When its last byte left the capture process, microseconds since 1970; for an encoder, the time of what it encoded. */
+  /**
+   * When its last byte was read from the capture process, microseconds since 1970: up to 0.4 s late for what came while nobody
+   * watched (output-reader.ts). For an encoder, the time of what it encoded.
+   */
   capturedAtUs: number;
   /** Seconds on the timeline of its run. */
   decodeTimeS: number;

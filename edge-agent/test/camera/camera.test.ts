@@ -32,6 +32,11 @@ class ScriptedCapture implements CaptureRun {
   }
 
   readonly pid = 42;
+  readonly watched: boolean[] = [];
+
+  setWatched(isWatched: boolean): void {
+    this.watched.push(isWatched);
+  }
 
   goLive(): void {
     const movie = {
@@ -92,6 +97,33 @@ describe('Camera', () => {
     camera.start();
     camera.start();
     expect([captures.length, camera.report().state]).toEqual([1, 'connecting']);
+  });
+
+  it('tells its capture whether anybody watches, once it is live', () => {
+    const { camera, captures } = setUp();
+    const stopEarly = camera.onFragment(() => {});
+    camera.start();
+    stopEarly();
+    const [capture] = captures;
+    expect(capture!.watched).toEqual([]);
+    capture!.goLive();
+    expect(capture!.watched).toEqual([false]);
+    const [stopOne, stopOther] = [camera.onFragment(() => {}), camera.onFragment(() => {})];
+    stopOne();
+    expect(capture!.watched.at(-1)).toBe(true);
+    stopOther();
+    expect(capture!.watched.at(-1)).toBe(false);
+  });
+
+  it('tells a new capture of those who watched the last one', async () => {
+    const { camera, clock, captures } = setUp();
+    camera.start();
+    captures[0]!.goLive();
+    camera.onFragment(() => {});
+    await captures[0]!.end('SOURCE_ENDED', {}, true);
+    clock.advance(60_000);
+    captures[1]!.goLive();
+    expect(captures[1]!.watched).toEqual([true]);
   });
 
   it('is live from its first keyframe on, and says what it sends', () => {

@@ -26,6 +26,8 @@ class ScriptedCapture implements CaptureRun {
     this.end(new AppError('SHUTTING_DOWN', 'closed'));
   }
 
+  setWatched(): void {}
+
   /** At 10 pictures a second. */
   give(pictures: number): void {
     const movie = {

@@ -8,6 +8,10 @@ export class Listeners<T> {
     this.#onError = onError;
   }
 
+  get size(): number {
+    return this.#listeners.size;
+  }
+
   /** @returns removes the listener; idempotent. */
   add(listener: (value: T) => void): () => void {
     // A wrapper, so that the same function added twice is two listeners with an end of their own.
