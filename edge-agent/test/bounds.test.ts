@@ -51,6 +51,7 @@ import { SITE_LIMITS } from '../src/sensors/site-limits.ts';
 import { UNMAPPED_MAX_TOPICS } from '../src/sensors/unmapped-topics.ts';
 import { BASE_MAX_MINUTES } from '../src/uplink/ack-meter.ts';
 import { MAX_IN_FLIGHT_BYTES } from '../src/uplink/replay-pace.ts';
+import { TOLD_UNITS_MAX } from '../src/uplink/told-units.ts';
 import {
   SAVE_AT_LEAST_EVERY_BYTES,
   SAVE_EVERY_MS,
@@ -75,6 +76,7 @@ const EXPECTED = {
   'put and not yet on disk': `${count(UNWRITTEN_MAX_MESSAGES)} messages, ${mib(UNWRITTEN_MAX_BYTES)}`,
   'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, ${MAX_BELOW_ALARMS_IN_FLIGHT} of them other than alarms, ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots, ${MAX_CLIP_CHUNKS_IN_FLIGHT} pieces of clips`,
   'pieces of what is acknowledged, a lane': `${MAX_ACKED_RANGES}`,
+  'series whose units were told': count(TOLD_UNITS_MAX),
   'damaged parts set aside': `${SET_ASIDE_MAX_FILES} files of ${mib(SET_ASIDE_MAX_BYTES)} a lane`,
   'waiting for a place among them': `${WAITING_MAX_MESSAGES} messages, ${mib(WAITING_MAX_BYTES)}`,
   'live bytes un-acknowledged, a stream': `${WINDOW_MIN_BYTES / 1024} KiB to ${mib(WINDOW_MAX_BYTES)}, about 1 s`,

@@ -20,6 +20,8 @@ import { AgentCommands } from './fleet/agent-commands.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
+import type { ForeignIntake } from './foreign/foreign-intake.ts';
+import type { UnmappedSamples } from './foreign/unmapped-samples.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
 import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { knownCounts, SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
@@ -89,11 +91,16 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
 }
 
 type HttpNeeds = SystemNeeds &
-  Pick<HttpServices, 'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites' | 'onRevoked'> & {
+  Pick<
+    HttpServices,
+    'users' | 'sessions' | 'tokens' | 'cookieSecret' | 'devices' | 'sites' | 'onRevoked' | 'onDeviceChanged'
+  > & {
     uploads: PictureUploads;
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
+    foreign: ForeignIntake;
+    samples: UnmappedSamples;
     mediaStore: MediaStore;
     exports: TelemetryExports;
     queries: TelemetryQueries;

@@ -23,6 +23,9 @@ import { Presence } from './fleet/presence.ts';
 import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
+import { DiscoveredValues } from './foreign/discovered-values.ts';
+import { ForeignIntake } from './foreign/foreign-intake.ts';
+import { UnmappedSamples } from './foreign/unmapped-samples.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
 import { DiskWatch, hasRoom } from './guard/disk-watch.ts';
 import { Readiness } from './guard/readiness.ts';
@@ -51,6 +54,7 @@ import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.
 import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
+import { ReadingIntake } from './telemetry/reading-intake.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
 import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryQueries } from './telemetry/telemetry-query.ts';
@@ -269,7 +273,22 @@ async function openTelemetry(
   });
   lifetime.own('readings', readings);
   const queries = new TelemetryQueries({ database });
-  return { latest, catalogue, readings, queries, exports: new TelemetryExports({ database }) };
+  return {
+    latest,
+    catalogue,
+    readings,
+    queries,
+    exports: new TelemetryExports({ database }),
+    ...(await openForeign(database)),
+  };
+}
+
+/** Devices that speak the language of another project. */
+async function openForeign(database: Database) {
+  const samples = new UnmappedSamples();
+  const discovered = new DiscoveredValues(database);
+  await discovered.load();
+  return { samples, discovered, foreign: new ForeignIntake({ samples, discovered }) };
 }
 
 async function openReports({ config, lifetime, logger }: Opening, database: Database) {
@@ -297,6 +316,10 @@ interface LiveNeeds {
   clipIntake: ClipIntake;
   events: EventStore;
   readings: ReadingBatcher;
+  catalogue: SeriesCatalogue;
+  latest: LatestValues;
+  foreign: ForeignIntake;
+  discovered: DiscoveredValues;
 }
 
 /**
@@ -330,7 +353,8 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
     logger,
   });
   const { intake: snapshots, clipIntake: clips } = needs;
-  const messages = new DeviceMessages({ ...needs, commands, snapshots, clips, live: relay });
+  const readings = new ReadingIntake({ ...needs, batcher: needs.readings });
+  const messages = new DeviceMessages({ ...needs, readings, commands, snapshots, clips, live: relay });
   let letIn: () => void = () => undefined;
   const isWired = new Promise<void>((resolve) => (letIn = resolve));
   const broker: DeviceBroker = await DeviceBroker.open({
@@ -349,10 +373,11 @@ async function openLive({ config, lifetime, logger }: Opening, needs: LiveNeeds)
   lifetime.own('relay', relay);
   const onRevoked = async (device: DeviceAddress): Promise<void> => {
     broker.disconnectDevice(device.id);
-    if (device.kind !== 'agent') return;
+    if (device.kind !== 'agent') return needs.discovered.forget(device.id);
     await fleet.forgetAgent(device);
     relay.agentsChanged(device.site);
   };
   lifetime.own('revocations', new RevocationSweep({ devices, onRevoked, logger })).start();
-  return { broker, relay, commands, presence, messages, onRevoked };
+  const onDeviceChanged = (id: string): void => broker.disconnectDevice(id);
+  return { broker, relay, commands, presence, messages, onRevoked, onDeviceChanged };
 }

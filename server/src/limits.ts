@@ -6,6 +6,7 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { ServerConfig } from './config.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
 import { brokerRows, relayRows, webRows } from './limits/connection-rows.ts';
+import { foreignRows } from './limits/foreign-rows.ts';
 import { identityRows, fleetRows, guardRows } from './limits/fleet-rows.ts';
 import {
   ingestRows,
@@ -30,6 +31,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...uploadRows(config),
     ...clipRows(config),
     ...telemetryRows(config),
+    ...foreignRows(),
     ...reportRows(),
     ...databaseRows(config),
     ...webRows(config),

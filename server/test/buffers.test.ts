@@ -32,6 +32,8 @@ const BOUND_BY_ROW: Record<string, string> = {
   'fleet/updates.ts #messages': 'updates before a flush',
   'fleet/updates.ts #subscribers': 'pages that get updates',
   'fleet/updates.ts #values': 'updates before a flush',
+  'foreign/discovered-values.ts #devices': 'values known by discovery',
+  'foreign/unmapped-samples.ts #samples': 'samples of messages without a reading',
   'guard/guard.ts #changes': 'remembered changes of pressure',
   'guard/shedding-events.ts #pending': 'events of shedding that wait',
   'ingest/clip-intake.ts #uploads': 'clip uploads at once',

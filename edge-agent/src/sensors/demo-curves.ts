@@ -4,6 +4,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export type DemoKind = 'climate' | 'power';
 
+export const DEMO_UNITS: Readonly<Record<DemoKind, Record<string, string>>> = {
+  climate: { temperature: '°C', humidity: '%' },
+  power: { watts: 'W' },
+};
+
 /** Values by metric at `tsMs` (ms since 1970), rounded as a real sensor would. */
 export function demoValues(kind: DemoKind, tsMs: number): Record<string, number> {
   return kind === 'climate' ? climate(tsMs) : power(tsMs);

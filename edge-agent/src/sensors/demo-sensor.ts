@@ -2,7 +2,7 @@
 
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
-import { demoValues, type DemoKind } from './demo-curves.ts';
+import { DEMO_UNITS, demoValues, type DemoKind } from './demo-curves.ts';
 
 export interface DemoSensorOptions {
   kind: DemoKind;
@@ -29,7 +29,7 @@ export class DemoSensor {
     // A timer may come a little early; the beat that it was meant for is then this one.
     const delayMs = toBeatMs < intervalMs / 2 ? toBeatMs + intervalMs : toBeatMs;
     this.#timer = this.#clock.after(delayMs, () => this.start());
-    onReading({ tsMs, values: demoValues(kind, tsMs) });
+    onReading({ tsMs, values: demoValues(kind, tsMs), units: DEMO_UNITS[kind] });
   }
 
   close(): void {

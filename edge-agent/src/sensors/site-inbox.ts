@@ -1,7 +1,11 @@
 // What becomes of a message that a sensor published: readings into the outbox, and a PUBACK only when they are on the disk.
 
 import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
-import type { Mapping, SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
+import {
+  readingsWithUnits,
+  type Mapping,
+  type SensorMapper,
+} from '@sitecast/shared/protocol/mapping/sensor-mapper';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import { isId } from '@sitecast/shared/protocol/ids';
 import { parseTopic } from '@sitecast/shared/protocol/topics';
@@ -135,7 +139,7 @@ export class SiteInbox {
 
 function heardOf(mapping: Mapping): Heard {
   if (mapping.kind === 'ignored') return { ignored: true };
-  if (mapping.kind === 'readings') return mapping;
+  if (mapping.kind === 'readings') return { ...mapping, readings: readingsWithUnits(mapping) };
   return { refused: mapping.rule === undefined ? mapping.reason : `${mapping.rule}: ${mapping.reason}` };
 }
 
@@ -150,9 +154,8 @@ function hearDirect(sensor: string, payload: Buffer, arrivalMs: number): Heard {
   }
 }
 
-function only({ tsMs, values }: Reading, metrics: ReadonlySet<string>): Reading {
-  return {
-    tsMs,
-    values: Object.fromEntries(Object.entries(values).filter(([metric]) => metrics.has(metric))),
-  };
+function only({ tsMs, values, units = {} }: Reading, metrics: ReadonlySet<string>): Reading {
+  const admitted = <T>(byMetric: Record<string, T>): Record<string, T> =>
+    Object.fromEntries(Object.entries(byMetric).filter(([metric]) => metrics.has(metric)));
+  return { tsMs, values: admitted(values), units: admitted(units) };
 }

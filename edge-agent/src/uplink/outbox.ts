@@ -9,9 +9,11 @@ import type { AgentEvent, CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { QuietLog } from '../health/quiet-log.ts';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Lane } from './lanes.ts';
 import { gapEventOf, type Gap } from './gap.ts';
 import type { PutOptions, Spool } from './spool.ts';
+import { ToldUnits } from './told-units.ts';
 
 /** What somebody should look at now: the picture of a camera is gone, or was taken away. */
 const ALARM_KINDS: ReadonlySet<string> = new Set(['offline', 'covered', 'moved']);
@@ -20,26 +22,34 @@ export interface OutboxOptions {
   address: AgentAddress;
   spool: Pick<Spool, 'put'>;
   log: QuietLog;
+  clock?: Clock;
 }
 
 /** Each method resolves when the message is durable, and rejects as `Spool.put` does. */
 export class Outbox {
   readonly #options: OutboxOptions;
+  readonly #units: ToldUnits;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#units = new ToldUnits(options.clock ?? systemClock);
   }
 
-  reading(sensor: string, { tsMs, values }: Reading): Promise<void> {
-    const topic = topics.agentTelemetry(this.#options.address, sensor);
-    return this.#put('telemetry', topic, encodeJson({ ts: tsMs, values }));
+  reading(sensor: string, reading: Reading): Promise<void> {
+    return this.readings(sensor, [reading]);
   }
 
   /** Of one sensor, in as few messages as they fit into. */
   async readings(sensor: string, readings: Reading[], options: PutOptions = {}): Promise<void> {
     const topic = topics.agentTelemetry(this.#options.address, sensor);
-    const messages = encodeReadings(readings);
-    await Promise.all(messages.map((payload) => this.#put('telemetry', topic, payload, options)));
+    const told = this.#units.toTell(sensor, readings);
+    const messages = encodeReadings(told);
+    try {
+      await Promise.all(messages.map((payload) => this.#put('telemetry', topic, payload, options)));
+    } catch (error) {
+      this.#units.forget(sensor, told);
+      throw error;
+    }
   }
 
   /** Of the agent itself. */
@@ -81,7 +91,8 @@ export class Outbox {
 }
 
 function encodeReadings(readings: Reading[]): Uint8Array[] {
-  const payload = encodeJson(readings.map(({ tsMs, values }) => ({ ts: tsMs, values })));
+  const items = readings.map(({ tsMs, ...rest }) => ({ ts: tsMs, ...rest }));
+  const payload = encodeJson(items.length === 1 ? items[0] : items);
   if (payload.length <= MAX_TELEMETRY_PAYLOAD_BYTES || readings.length <= 1) return [payload];
   const half = Math.ceil(readings.length / 2);
   return [...encodeReadings(readings.slice(0, half)), ...encodeReadings(readings.slice(half))];

@@ -1,5 +1,6 @@
 // Which topics a device may touch: its own, each on the listener where it belongs, and nothing else.
 
+import { splitTopic } from '@sitecast/shared/protocol/mapping/topic-pattern';
 import { parseTopic, topics, type ParsedTopic } from '@sitecast/shared/protocol/topics';
 import type { DeviceIdentity } from './device.ts';
 
@@ -24,8 +25,24 @@ export function publishableTopic(
   topic: string,
 ): ParsedTopic | undefined {
   const parsed = parseTopic(topic);
-  if (!parsed || parsed.site !== device.site) return undefined;
+  if (!parsed) return grantedTopic(device, listener, topic);
+  if (parsed.site !== device.site) return undefined;
   return mayPublish(device, listener, parsed) ? parsed : undefined;
+}
+
+/** Nothing that devices publish is routed: a topic that two of them have is two topics. */
+function grantedTopic(
+  { kind, site, id: sensor, mapping }: DeviceIdentity,
+  listener: ListenerName,
+  topic: string,
+): ParsedTopic | undefined {
+  if (kind !== 'sensor' || listener !== 'data') return undefined;
+  const isGranted = (mapping?.topics ?? []).some(
+    (prefix) => topic === prefix || topic.startsWith(`${prefix}/`),
+  );
+  const levels = splitTopic(topic);
+  const isTopic = levels !== undefined && !levels.includes('') && !/[+#]/.test(topic);
+  return isGranted && isTopic ? { kind: 'sensor-foreign', site, sensor, topic } : undefined;
 }
 
 function mayPublish(device: DeviceIdentity, listener: ListenerName, topic: ParsedTopic): boolean {

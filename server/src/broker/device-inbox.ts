@@ -41,6 +41,7 @@ export class DeviceInbox {
     const { device } = connection;
     const topic = device && publishableTopic(device, connection.listener, publication.topic);
     if (!device || !topic) {
+      if (device) this.#options.handlers.onForbidden?.(device, publication);
       this.#drop(connection, publication, () => notAllowed(connection, publication));
       return undefined;
     }

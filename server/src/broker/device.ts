@@ -6,6 +6,8 @@ export interface DeviceIdentity {
   kind: 'agent' | 'sensor';
   site: string;
   id: string;
+  /** What an admin gave a foreign sensor; `topics` are those that it may publish to, and below, beside its own. */
+  mapping?: { topics?: string[] | undefined };
 }
 
 export interface DeviceMessage {
@@ -26,6 +28,8 @@ export interface DeviceHandlers {
    * with anything else closes the connection without PUBACK, so that the device sends it again.
    */
   onMessage(message: DeviceMessage): Promise<void>;
+  /** A device published to a topic that is not its own; nothing else becomes of it. */
+  onForbidden?(from: DeviceIdentity, publication: { topic: string; payload: Buffer }): void;
 }
 
 /** @returns undefined when there is no such device or the secret is wrong; rejects when that cannot be known now. */

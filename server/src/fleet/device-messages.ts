@@ -5,8 +5,6 @@ import { reply } from '@sitecast/shared/protocol/commands';
 import { agentEvent, cameraEvent, type AgentEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
-import { mapOwnTopic } from '@sitecast/shared/protocol/mapping/own-topics';
-import { SensorMapper } from '@sitecast/shared/protocol/mapping/sensor-mapper';
 import {
   agentHealth,
   agentStatus,
@@ -16,10 +14,11 @@ import {
 } from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
-import { AppError } from '@sitecast/shared/runtime/app-error';
+import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type * as z from 'zod';
 import { expectBelievable, isBelievable } from '../ingest/captured-at.ts';
 import type { DeviceAddress } from './devices.ts';
+import type { ForeignIntake } from '../foreign/foreign-intake.ts';
 import type { Fleet } from './fleet.ts';
 import type { UpdateHub } from './updates.ts';
 
@@ -43,6 +42,7 @@ export interface DeviceMessagesOptions {
     insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
     insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
   };
+  foreign: Pick<ForeignIntake, 'readingsOf' | 'note'>;
   readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
   live: {
     acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void;
@@ -52,7 +52,6 @@ export interface DeviceMessagesOptions {
 
 export class DeviceMessages {
   readonly #options: DeviceMessagesOptions;
-  readonly #mapper = SensorMapper.of();
   readonly #counters = { framesReceived: 0, bytesReceived: 0, framesOfOthers: 0 };
 
   constructor(options: DeviceMessagesOptions) {
@@ -101,14 +100,22 @@ export class DeviceMessages {
         return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);
       case 'agent-event':
         return this.#acceptAgentEvent(topic, decodeMessage(agentEvent, payload), receivedAtMs);
-      case 'agent-telemetry':
-      case 'sensor-telemetry': {
+      case 'agent-telemetry': {
         const parsed = parseReadings(payload, receivedAtMs);
-        await fleet.sensorSeen({ site: topic.site, id: topic.sensor }, 'agent' in topic ? topic.agent : null);
+        await fleet.sensorSeen({ site: topic.site, id: topic.sensor }, topic.agent);
         return readings.add(topic.site, topic.sensor, from, parsed);
       }
+      case 'sensor-telemetry':
+        return this.#acceptReadings(from, topic, this.#parseOrNote(topic, payload, receivedAtMs));
       case 'sensor-foreign':
-        return this.#acceptForeign(from, topic, payload, receivedAtMs);
+        return this.#acceptReadings(
+          from,
+          topic,
+          await this.#options.foreign.readingsOf(
+            { ...topic, payload, arrivalMs: receivedAtMs },
+            from.mapping,
+          ),
+        );
       case 'live':
       case 'command':
       case 'live-ack':
@@ -116,6 +123,16 @@ export class DeviceMessages {
       case 'sensor-errors':
         throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
     }
+  }
+
+  /** A sensor that speaks another project's language has to be given its topics: whoever gives them sees which. */
+  onForbidden(
+    { kind, site, id: sensor }: DeviceAddress,
+    { topic, payload }: { topic: string; payload: Buffer },
+  ): void {
+    if (kind !== 'sensor') return;
+    const message = { site, sensor, topic, payload, arrivalMs: Date.now() };
+    this.#options.foreign.note(message, 'not a topic of this device, nor one that it was given');
   }
 
   async #acceptInventory(from: AgentAddress, inventory: CameraInventory): Promise<void> {
@@ -157,21 +174,29 @@ export class DeviceMessages {
     this.#options.updates.publish({ type: 'event', site, camera, id, kind, at, until });
   }
 
-  /** @throws {AppError} FRAME_MALFORMED when no rule reads it; what is known to hold no reading is dropped without a word. */
-  async #acceptForeign(
+  /** Of a sensor that speaks for itself; none is nothing to be kept. */
+  async #acceptReadings(
     from: DeviceAddress,
-    { site, sensor, topic }: Extract<ParsedTopic, { kind: 'sensor-foreign' }>,
+    { site, sensor }: { site: string; sensor: string },
+    readings: Reading[],
+  ): Promise<void> {
+    if (readings.length === 0) return;
+    await this.#options.fleet.sensorSeen({ site, id: sensor }, null);
+    await this.#options.readings.add(site, sensor, from, readings);
+  }
+
+  /** @throws {AppError} as `parseReadings` does; somebody can look at such a message. */
+  #parseOrNote(
+    { site, sensor }: { site: string; sensor: string },
     payload: Buffer,
     arrivalMs: number,
-  ): Promise<void> {
-    const mapping = mapOwnTopic(this.#mapper, { sensor, topic, payload, arrivalMs });
-    if (mapping.kind === 'ignored') return;
-    if (mapping.kind === 'refused') {
-      const { rule, reason } = mapping;
-      throw new AppError('FRAME_MALFORMED', rule === undefined ? reason : `${rule}: ${reason}`);
+  ): Reading[] {
+    try {
+      return parseReadings(payload, arrivalMs);
+    } catch (error) {
+      this.#options.foreign.note({ site, sensor, topic: 'telemetry', payload, arrivalMs }, messageOf(error));
+      throw error;
     }
-    await this.#options.fleet.sensorSeen({ site, id: sensor }, null);
-    await this.#options.readings.add(site, sensor, from, mapping.readings);
   }
 
   #expectOwn(from: AgentAddress, camera: string): void {

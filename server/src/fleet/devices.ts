@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import { isId } from '@sitecast/shared/protocol/ids';
 import { hashSecret, newSecret, secretMatches } from '../auth/secrets.ts';
 import { limitReached } from '../errors.ts';
+import type { DeviceMapping } from '../foreign/device-mapping.ts';
 import { Coalesced } from '../postgres/coalesced.ts';
 import type { Database } from '../postgres/pool.ts';
 
@@ -14,6 +15,8 @@ export interface DeviceAddress {
   kind: DeviceKind;
   site: string;
   id: string;
+  /** Of a sensor that speaks the language of another project. */
+  mapping?: DeviceMapping;
 }
 
 export interface Device extends DeviceAddress {
@@ -33,6 +36,7 @@ interface DeviceRow {
   secret_hash: Buffer;
   created_at: Date;
   last_seen_at: Date | null;
+  mapping: DeviceMapping | null;
 }
 
 export interface NewDevice extends DeviceAddress {
@@ -48,7 +52,7 @@ export interface NewDevice extends DeviceAddress {
  */
 export async function createDevice(
   database: Database,
-  { kind, site, id, renew = false, maxDevices = 500 }: NewDevice,
+  { kind, site, id, mapping, renew = false, maxDevices = 500 }: NewDevice,
 ): Promise<{ id: string; secret: string }> {
   if (!isId(site) || !isId(id) || id === RESERVED_ID) {
     throw new AppError(
@@ -61,15 +65,16 @@ export async function createDevice(
     `with new_site as (
        insert into sites (id, name) values ($2::text, $2::text) on conflict (id) do nothing returning id
      )
-     insert into devices (id, site, kind, secret_hash, created_at)
-     select $1::text, coalesce((select id from new_site), $2::text), $3, $4, now()
+     insert into devices (id, site, kind, secret_hash, created_at, mapping)
+     select $1::text, coalesce((select id from new_site), $2::text), $3, $4, now(), $7::jsonb
      where (select count(*) from devices where revoked_at is null and id <> $1::text) < $6::int
      on conflict (id) do update set secret_hash = excluded.secret_hash, created_at = now(), revoked_at = null,
-       site = excluded.site, kind = excluded.kind
+       site = excluded.site, kind = excluded.kind,
+       mapping = case when devices.revoked_at is null then coalesce(excluded.mapping, devices.mapping) else excluded.mapping end
        where devices.revoked_at is not null
           or ($5::boolean and devices.site = excluded.site and devices.kind = excluded.kind)
      returning id`,
-    [id, site, kind, hashSecret(secret), renew, maxDevices],
+    [id, site, kind, hashSecret(secret), renew, maxDevices, mapping ? JSON.stringify(mapping) : null],
   );
   if (rows.length > 0) return { id, secret };
   const [taken] = await database.query('select 1 from devices where id = $1 and revoked_at is null', [id]);
@@ -118,18 +123,26 @@ export class Devices {
       `select * from devices where revoked_at is null order by site, id limit ${this.#maxDevices}`,
       [],
     );
-    return rows.map(({ id, site, kind, created_at, last_seen_at }) => ({
-      id,
-      site,
-      kind,
-      createdAt: created_at,
-      lastSeenAt: last_seen_at,
+    return rows.map((row) => ({
+      ...toAddress(row),
+      createdAt: row.created_at,
+      lastSeenAt: row.last_seen_at,
     }));
   }
 
   async get(id: string): Promise<DeviceAddress | undefined> {
     const row = await this.#load(id);
-    return row && { kind: row.kind, site: row.site, id: row.id };
+    return row && toAddress(row);
+  }
+
+  /** In force from the next login on; cutting its connection is the caller's. @returns undefined when there is no such device. */
+  async setMapping(id: string, mapping: DeviceMapping | null): Promise<Device | undefined> {
+    const [row] = await this.#database.query<DeviceRow>(
+      'update devices set mapping = $2 where id = $1 and revoked_at is null returning *',
+      [id, mapping && JSON.stringify(mapping)],
+    );
+    this.#cache.delete(id);
+    return row && { ...toAddress(row), createdAt: row.created_at, lastSeenAt: row.last_seen_at };
   }
 
   /** The device cannot log in again; cutting its connection is the caller's. @returns false when there is none. */
@@ -208,6 +221,6 @@ export class Devices {
   }
 }
 
-function toAddress({ kind, site, id }: DeviceRow): DeviceAddress {
-  return { kind, site, id };
+function toAddress({ kind, site, id, mapping }: DeviceRow): DeviceAddress {
+  return { kind, site, id, ...(mapping && { mapping }) };
 }

@@ -32,6 +32,9 @@ import type { Readiness } from './readiness.ts';
 import type { Vitals } from './vitals.ts';
 import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 
+import type { DiscoveredValues } from '../foreign/discovered-values.ts';
+import type { UnmappedSamples } from '../foreign/unmapped-samples.ts';
+
 type Counters = Readonly<Record<string, number>>;
 
 export interface MeteredParts {
@@ -49,6 +52,8 @@ export interface MeteredParts {
   queue: Pick<JobQueue<object>, 'counters' | 'counts'>;
   uploads: Pick<PictureUploads, 'counters' | 'held'>;
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
+  samples: Pick<UnmappedSamples, 'counters'>;
+  discovered: Pick<DiscoveredValues, 'counters'>;
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
   queries: Pick<TelemetryQueries, 'counters'>;
@@ -98,6 +103,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       messagesRefused: parts.readings.stats.messagesRefused,
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
+    foreign: { ...parts.samples.counters, ...parts.discovered.counters },
     http: parts.answers.counters,
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },

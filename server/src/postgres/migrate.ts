@@ -68,11 +68,8 @@ async function readMigrations(directory: string): Promise<Migration[]> {
       };
     }),
   );
-  const misplaced = migrations.find(({ version }, index) => version !== index + 1);
-  if (misplaced)
-    throw failed(
-      `the files of ${directory} must count 0001, 0002, ... without gaps; ${misplaced.name} does not`,
-    );
+  const twin = migrations.find(({ version }, index) => version === migrations[index - 1]?.version);
+  if (twin) throw failed(`the files of ${directory} must have numbers of their own; ${twin.name} does not`);
   return migrations;
 }
 
@@ -81,7 +78,7 @@ async function findDue(client: pg.Client, migrations: Migration[]): Promise<Migr
     'select version, name, checksum from schema_migrations order by version',
   );
   for (const applied of rows) {
-    const known = migrations[applied.version - 1];
+    const known = migrations.find(({ version }) => version === applied.version);
     if (!known)
       throw failed(
         `the database has ${applied.name}, which this version of Sitecast does not know; it is newer`,
@@ -92,7 +89,9 @@ async function findDue(client: pg.Client, migrations: Migration[]): Promise<Migr
       );
     }
   }
-  return migrations.slice(rows.length);
+  const applied = new Set(rows.map(({ version }) => version));
+  // A number may be missing: what was made side by side is applied in the order in which it arrives.
+  return migrations.filter(({ version }) => !applied.has(version));
 }
 
 async function apply(client: pg.Client, { version, name, sql, checksum }: Migration): Promise<void> {

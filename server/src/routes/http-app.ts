@@ -33,6 +33,7 @@ import { systemRoutes, type SystemRoutesOptions } from './system.ts';
 import { telemetryExportRoutes, type TelemetryExportRoutesOptions } from './telemetry-export.ts';
 import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
 import { tokenRoutes } from './tokens.ts';
+import { unmappedSampleRoutes, type UnmappedSampleRoutesOptions } from './unmapped-samples.ts';
 import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -48,6 +49,7 @@ export interface HttpServices
     SnapshotRoutesOptions,
     ClipRoutesOptions,
     SensorRoutesOptions,
+    UnmappedSampleRoutesOptions,
     EventRoutesOptions,
     TelemetryRoutesOptions,
     TelemetryExportRoutesOptions,
@@ -128,6 +130,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(snapshotRoutes, services);
   await api.register(clipRoutes, services);
   await api.register(sensorRoutes, services);
+  await api.register(unmappedSampleRoutes, services);
   await api.register(eventRoutes, services);
   await api.register(telemetryRoutes, services);
   await api.register(telemetryExportRoutes, services);

@@ -68,6 +68,17 @@ export class LatestValues {
     return [...changed].map(toLatestValue);
   }
 
+  /** Other units for values that are here, by metric. */
+  nameUnits(sensor: Address, units: Readonly<Record<string, string>>): void {
+    const key = formatAddress(sensor);
+    const metrics = this.#sensors.get(key);
+    for (const [metric, unit] of Object.entries(units)) {
+      const known = metrics?.get(metric);
+      if (known) metrics?.set(metric, { ...known, unit });
+    }
+    this.#texts.delete(key);
+  }
+
   of(sensor: Address): LatestValue[] {
     return [...(this.#sensors.get(formatAddress(sensor))?.values() ?? [])].map(toLatestValue);
   }

@@ -1,6 +1,8 @@
 // Which number stands for which metric of which sensor. Makes new series, at most so many for each device.
 // Borrows the database; owns two bounded caches.
 
+import { systemClock } from '@sitecast/shared/runtime/clock';
+import { TokenBucket } from '@sitecast/shared/runtime/token-bucket';
 import type { Database, Queryable } from '../postgres/pool.ts';
 
 export const SERIES_PER_DEVICE_MAX = 200;
@@ -8,6 +10,10 @@ export const SERIES_PER_DEVICE_MAX = 200;
 export const SERIES_CACHE_MAX = 20_000;
 /** A series that was refused is not asked for again so soon: a device that makes up names must not cost a query a message. */
 const REFUSED_FOR_MS = 60_000;
+
+/** Changes of units: a message that brings one of more is stored, and its unit waits for the next message (`slow`). */
+export const UNIT_CHANGES_PER_SECOND = 10;
+const UNIT_CHANGES_BURST = 1_000;
 
 export interface Series {
   id: number;
@@ -28,7 +34,12 @@ export class SeriesCatalogue {
   readonly #known = new Map<string, Series>();
   /** By key; when to ask again. */
   readonly #refused = new Map<string, number>();
-  readonly counters = { seriesMade: 0, seriesRefused: 0, seriesForgotten: 0 };
+  readonly #unitChanges = new TokenBucket({
+    perSecond: UNIT_CHANGES_PER_SECOND,
+    burst: UNIT_CHANGES_BURST,
+    clock: systemClock,
+  });
+  readonly counters = { seriesMade: 0, seriesRefused: 0, seriesForgotten: 0, unitChangesHeldUp: 0 };
 
   constructor(options: SeriesCatalogueOptions) {
     this.#options = {
@@ -66,6 +77,34 @@ export class SeriesCatalogue {
     for (const row of await this.#findOrMake(site, sensor, unknown, device)) found.set(row.metric, row);
     for (const metric of unknown) this.#remember(keyOf(site, sensor, metric), found.get(metric));
     return found;
+  }
+
+  /**
+   * Keeps what a device says of its units, of series that were resolved before.
+   * @param units by metric.
+   * @returns those that are other ones than before.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable).
+   */
+  async tellUnits(
+    site: string,
+    sensor: string,
+    units: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>> {
+    const changed = Object.entries(units).flatMap(([metric, unit]) => {
+      const series = this.#known.get(keyOf(site, sensor, metric));
+      return series && series.unit !== unit ? [{ metric, unit, series }] : [];
+    });
+    if (changed.length === 0) return {};
+    if (!this.#unitChanges.tryTake()) {
+      this.counters.unitChangesHeldUp += 1;
+      return {};
+    }
+    await this.#options.database.query(
+      `update series set unit = told.unit from unnest($1::int[], $2::text[]) as told (id, unit) where series.id = told.id`,
+      [changed.map(({ series }) => series.id), changed.map(({ unit }) => unit)],
+    );
+    for (const { series, unit } of changed) series.unit = unit;
+    return Object.fromEntries(changed.map(({ metric, unit }) => [metric, unit]));
   }
 
   /** Series are removed by people, rarely; whoever does tells this. */

@@ -11,6 +11,7 @@ export const DEVICES: Record<string, DeviceIdentity> = {
   gateway: { kind: 'agent', site: 'demo', id: 'gateway' },
   other: { kind: 'agent', site: 'demo', id: 'other' },
   thermo: { kind: 'sensor', site: 'demo', id: 'thermo' },
+  bridge: { kind: 'sensor', site: 'demo', id: 'bridge', mapping: { topics: ['zigbee2mqtt', 'hall/7'] } },
 };
 
 export const secretOf = (id: string): string => `secret-of-${id}`;
@@ -20,6 +21,8 @@ export interface Harness extends AsyncDisposable {
   messages: DeviceMessage[];
   frames: { from: DeviceIdentity; topic: LiveTopic; bytes: Buffer }[];
   changes: ConnectionChange[];
+  /** Topics that a device may not publish to, and did. */
+  forbidden: string[];
   /** Replaced by a test that routes frames on. */
   onLiveFrame: (topic: LiveTopic, bytes: Buffer) => void;
   /** Replaced by a test that wants a message to fail or to take long. */
@@ -43,6 +46,7 @@ export async function startBroker(
     messages: [],
     frames: [],
     changes: [],
+    forbidden: [],
     onLiveFrame: () => undefined,
     onMessage: async () => undefined,
     authenticate: async (username, secret) => (secret === secretOf(username) ? DEVICES[username] : undefined),
@@ -76,6 +80,7 @@ export async function startBroker(
         await harness.onMessage(message);
         harness.messages.push(message);
       },
+      onForbidden: (_from, { topic }) => void harness.forbidden.push(topic),
     },
     limits: { ...BROKER_LIMITS, ...limits },
     logger,

@@ -4,6 +4,9 @@ import { parseTopic, topics } from '@sitecast/shared/protocol/topics';
 import { FOREIGN_MESSAGES } from '../../../shared/test/foreign-messages.ts';
 import { DeviceMessages, type DeviceMessagesOptions } from '../../src/fleet/device-messages.ts';
 import type { DeviceAddress } from '../../src/fleet/devices.ts';
+import { DiscoveredValues } from '../../src/foreign/discovered-values.ts';
+import { ForeignIntake } from '../../src/foreign/foreign-intake.ts';
+import { UnmappedSamples } from '../../src/foreign/unmapped-samples.ts';
 
 const AGENT: DeviceAddress = { kind: 'agent', site: 'yard', id: 'gateway' };
 const SENSOR: DeviceAddress = { kind: 'sensor', site: 'yard', id: 'boiler' };
@@ -26,10 +29,10 @@ describe('DeviceMessages', () => {
     const topic = topics.sensorForeign('yard', foreign.sensor, foreign.topic);
     const from: DeviceAddress = { kind: 'sensor', site: 'yard', id: foreign.sensor };
     await messages.onMessage(message(from, topic, Buffer.from(foreign.payload)));
-    const { tsMs = ARRIVED_MS, values } = foreign;
+    const { tsMs = ARRIVED_MS, values, units } = foreign;
     expect(calls).toEqual([
       ['sensorSeen', { site: 'yard', id: foreign.sensor }, null],
-      ['readings', 'yard', foreign.sensor, from, [{ tsMs, values }]],
+      ['readings', 'yard', foreign.sensor, from, [units ? { tsMs, values, units } : { tsMs, values }]],
     ]);
   });
 
@@ -42,7 +45,13 @@ describe('DeviceMessages', () => {
       'yard',
       'boiler',
       SENSOR,
-      [{ tsMs: ARRIVED_MS, values: { 'kitchen.temperature': 21 } }],
+      [
+        {
+          tsMs: ARRIVED_MS,
+          values: { 'kitchen.temperature': 21 },
+          units: { 'kitchen.temperature': '°C' },
+        },
+      ],
     ]);
   });
 
@@ -60,6 +69,23 @@ describe('DeviceMessages', () => {
     });
     await expect(send('plant/7', '21')).rejects.toMatchObject({ message: 'no rule has this topic' });
     expect(calls).toEqual([]);
+  });
+
+  it('keeps a sample of a sensor that sends what is no reading', async () => {
+    const { messages, calls, samples } = wired();
+    const topic = 'sitecast/v1/yard/sensors/boiler/telemetry';
+    await expect(messages.onMessage(message(SENSOR, topic, Buffer.from('{"a":"x"}')))).rejects.toMatchObject({
+      code: 'FRAME_MALFORMED',
+    });
+    expect(calls).toEqual([]);
+    expect(samples.list()).toMatchObject([
+      {
+        device: 'boiler',
+        topic: 'telemetry',
+        payload: '{"a":"x"}',
+        reason: expect.stringContaining('number'),
+      },
+    ]);
   });
 
   it('names the agent of readings that come through one', async () => {
@@ -188,7 +214,9 @@ function wired({ mayPublish = true } = {}) {
     (name: string) =>
     async (...args: unknown[]): Promise<void> =>
       void calls.push([name, ...args]);
+  const samples = new UnmappedSamples();
   const options = {
+    foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues({ query: async () => [] }) }),
     fleet: {
       mayPublish: () => mayPublish,
       sensorSeen: note('sensorSeen'),
@@ -204,5 +232,5 @@ function wired({ mayPublish = true } = {}) {
     readings: { add: note('readings') },
     live: { acceptFrame: note('frame'), offersChanged: note('offers') },
   };
-  return { calls, messages: new DeviceMessages(options as unknown as DeviceMessagesOptions) };
+  return { calls, samples, messages: new DeviceMessages(options as unknown as DeviceMessagesOptions) };
 }

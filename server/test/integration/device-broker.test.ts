@@ -221,6 +221,24 @@ describe('topic access', () => {
     });
   });
 
+  it('lets a sensor use the topics that it was given, and what is below them, and nobody else', async () => {
+    const client = await harness.connect('bridge');
+    const given = ['zigbee2mqtt/kitchen', 'zigbee2mqtt', 'hall/7/state'];
+    const others = ['zigbee2mqttx/kitchen', 'hall/8', 'hall', 'zigbee2mqtt//x', topics.status(GATEWAY)];
+    for (const topic of [...others, ...given]) await client.publishAsync(topic, topic, { qos: 1 });
+    const stranger = await harness.connect('thermo');
+    await stranger.publishAsync('zigbee2mqtt/kitchen', 'not mine', { qos: 1 });
+    await expect(client.subscribeAsync('zigbee2mqtt/kitchen')).rejects.toThrow();
+    expect(payloads()).toEqual(given);
+    expect(harness.messages[0]?.topic).toEqual({
+      kind: 'sensor-foreign',
+      site: 'demo',
+      sensor: 'bridge',
+      topic: 'zigbee2mqtt/kitchen',
+    });
+    expect(harness.forbidden).toEqual([...others, 'zigbee2mqtt/kitchen']);
+  });
+
   it('refuses every subscription but the own command, error and live-ack topics', async () => {
     const client = await harness.connect('gateway');
     const media = await harness.connect('gateway', { listener: 'media' });

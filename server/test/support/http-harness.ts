@@ -16,6 +16,9 @@ import { Devices } from '../../src/fleet/devices.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Sites } from '../../src/fleet/sites.ts';
 import { UpdateHub } from '../../src/fleet/updates.ts';
+import { DiscoveredValues } from '../../src/foreign/discovered-values.ts';
+import { ForeignIntake } from '../../src/foreign/foreign-intake.ts';
+import { UnmappedSamples } from '../../src/foreign/unmapped-samples.ts';
 import { ClipDownloads } from '../../src/ingest/clip-downloads.ts';
 import { ClipStore } from '../../src/ingest/clip-store.ts';
 import { EventStore } from '../../src/ingest/event-store.ts';
@@ -83,6 +86,7 @@ export async function openHttpHarness(
   const mediaStore = await MediaStore.open(join(dataDir, 'media'));
   const clipFiles = await ClipFiles.open(join(dataDir, 'clips'));
   const disconnected: string[] = [];
+  const samples = new UnmappedSamples();
   const services: HttpServices = {
     users,
     sessions: new Sessions({ database }),
@@ -108,10 +112,13 @@ export async function openHttpHarness(
       gauges: async () => ({ live_viewers: 2 }),
     }),
     latest: new LatestValues(),
+    samples,
+    foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues(database) }),
     queryTelemetry: async () => [],
     exports: new TelemetryExports({ database }),
     reports: NO_REPORTS,
     isConnected: () => false,
+    onDeviceChanged: (id) => void disconnected.push(id),
     onRevoked: async ({ id }) => void disconnected.push(id),
     restartAgent: async () => undefined,
     takeSnapshot: async () => ({ snapshotId: '01JZ0000000000000000000000' }),

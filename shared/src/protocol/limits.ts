@@ -38,6 +38,8 @@ export const MAX_TELEMETRY_PAYLOAD_BYTES = 64 * KIB;
 export const MAX_READINGS_PER_MESSAGE = 1_000;
 /** Values in one reading. */
 export const MAX_VALUES_PER_READING = 64;
+/** A unit, as people read it. */
+export const MAX_UNIT_CHARACTERS = 16;
 /** A sum of many values must stay a number, and their mean too: closer to 0 than the inverse of this counts as 0. */
 export const MAX_VALUE_MAGNITUDE = 1e300;
 /** A reading's clock may be this far ahead of the server's before the reading is refused. */

@@ -8,6 +8,7 @@ import {
   MAX_READING_AHEAD_MS,
   MAX_READINGS_PER_MESSAGE,
   MAX_TELEMETRY_PAYLOAD_BYTES,
+  MAX_UNIT_CHARACTERS,
   MAX_VALUE_MAGNITUDE,
   MAX_VALUES_PER_READING,
 } from './limits.ts';
@@ -17,11 +18,15 @@ export interface Reading {
   tsMs: number;
   /** Numbers within MAX_VALUE_MAGNITUDE by metric. */
   values: Record<string, number>;
+  /** By metric, where the sender says one: 1 to MAX_UNIT_CHARACTERS characters for people. */
+  units?: Record<string, string>;
 }
 
 /** Before 2000-01-01 is a gateway whose clock was never set. */
 const MIN_TS_MS = Date.UTC(2000, 0, 1);
 const ISO_TIME = z.regexes.datetime({ offset: true, local: true });
+// The column that keeps it counts characters, not code units.
+const UNIT_PATTERN = new RegExp(`^[^\\p{Cc}\\p{Cs}]{1,${MAX_UNIT_CHARACTERS}}$`, 'u');
 const OFFSET = /(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
@@ -58,8 +63,25 @@ function parseReading(item: unknown, arrivalMs: number): Reading {
     );
   }
   const { ts, ...rest } = item;
-  const values = isObject(item.values) ? item.values : rest;
-  return { tsMs: parseTime(ts, arrivalMs), values: numbersOf(values) };
+  const tsMs = parseTime(ts, arrivalMs);
+  if (!isObject(item.values)) return { tsMs, values: numbersOf(rest) };
+  const reading = { tsMs, values: numbersOf(item.values) };
+  const units = isObject(item.units) ? unitsIn(item.units, reading.values) : {};
+  return Object.keys(units).length === 0 ? reading : { ...reading, units };
+}
+
+/** Left out where it is no unit: what a device writes beside its values must not cost it the values. */
+function unitsIn(units: Record<string, unknown>, values: Record<string, number>): Record<string, string> {
+  const known: Record<string, string> = {};
+  for (const metric of Object.keys(values)) {
+    const unit = Object.hasOwn(units, metric) ? units[metric] : undefined;
+    if (isUnit(unit)) known[metric] = unit;
+  }
+  return known;
+}
+
+export function isUnit(unit: unknown): unit is string {
+  return typeof unit === 'string' && UNIT_PATTERN.test(unit);
 }
 
 function numbersOf(values: Record<string, unknown>): Record<string, number> {

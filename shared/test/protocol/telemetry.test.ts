@@ -146,4 +146,21 @@ describe('readings', () => {
     }
     expect(passed).toBeGreaterThan(1_000);
   });
+
+  it('keeps the units beside values, and leaves out what is none', () => {
+    const units = {
+      temperature: '°C',
+      humidity: 5,
+      other: 'x',
+      door: 'a unit of more than sixteen',
+      power: '',
+    };
+    const values = { temperature: 21, humidity: 40, door: true, power: 3 };
+    expect(read(JSON.stringify({ values, units }))[0]?.units).toEqual({ temperature: '°C' });
+    for (const odd of ['metric', null, [], 3])
+      expect(read(JSON.stringify({ values, units: odd }))[0]).not.toHaveProperty('units');
+    expect(read(JSON.stringify({ temperature: 21, units: { temperature: '°C' } }))[0]).not.toHaveProperty(
+      'units',
+    );
+  });
 });

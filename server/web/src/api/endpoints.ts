@@ -5,12 +5,15 @@ import type {
   Agent,
   Camera,
   Device,
+  DeviceMapping,
   Page,
   Sensor,
   Series,
   Site,
   Snapshot,
   SystemReport,
+  TriedRule,
+  UnmappedSample,
   User,
 } from './types.ts';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
@@ -78,12 +81,22 @@ export const api = {
     return (await request<{ series: Series[] }>('GET', path, { signal })).series[0];
   },
 
+  unmappedSamples: async (): Promise<UnmappedSample[]> =>
+    (await request<Page<UnmappedSample>>('GET', 'unmapped-samples')).items,
+  tryRules: (sample: UnmappedSample, rules: unknown): Promise<TriedRule> => {
+    const { site, device, isOfGateway, topic, payload } = sample;
+    const body = { site, topic, payload, rules, ...(isOfGateway ? {} : { device }) };
+    return request('POST', 'unmapped-samples/try', { body });
+  },
+
   devices: () => everyItem<Device>('devices'),
   addDevice: (device: {
     site: string;
     id: string;
     kind: Device['kind'];
   }): Promise<{ id: string; secret: string }> => request('POST', 'devices', { body: device }),
+  mapDevice: (id: string, mapping: DeviceMapping | null): Promise<Device> =>
+    request('PATCH', `devices/${encodeURIComponent(id)}`, { body: { mapping } }),
   revokeDevice: (id: string): Promise<void> => request('DELETE', `devices/${encodeURIComponent(id)}`),
 };
 

@@ -97,6 +97,34 @@ export interface Device {
   /** Missing where revoked devices are not listed. */
   revokedAt?: string | null;
   connected: boolean;
+  mapping?: DeviceMapping | null;
+}
+
+/** Of a sensor that speaks the language of another project. */
+export interface DeviceMapping {
+  topics?: string[];
+  rules?: object[];
+}
+
+/** A message of a foreign device that gave no reading. */
+export interface UnmappedSample {
+  site: string;
+  device: string;
+  isOfGateway: boolean;
+  topic: string;
+  reason: string;
+  payload: string;
+  count: number;
+  lastAt: string | null;
+}
+
+/** What rules would make of a message. */
+export interface TriedRule {
+  kind: 'readings' | 'ignored' | 'refused';
+  reason: string | null;
+  sensor: string | null;
+  readings: { ts: string; values: Record<string, number> }[];
+  units: Record<string, string>;
 }
 
 export type Tier = 'raw' | '1m' | '1h' | '1d';

@@ -7,9 +7,11 @@ import { Age } from '../ui/time.tsx';
 
 export function DeviceTable({
   devices,
+  onMap,
   onRevoke,
 }: {
   devices: Device[];
+  onMap: (device: Device) => void;
   onRevoke: (device: Device) => void;
 }) {
   const t = useText();
@@ -30,7 +32,7 @@ export function DeviceTable({
         </thead>
         <tbody>
           {devices.map((device) => (
-            <DeviceRow key={device.id} device={device} onRevoke={onRevoke} />
+            <DeviceRow key={device.id} device={device} onMap={onMap} onRevoke={onRevoke} />
           ))}
         </tbody>
       </table>
@@ -38,7 +40,15 @@ export function DeviceTable({
   );
 }
 
-function DeviceRow({ device, onRevoke }: { device: Device; onRevoke: (device: Device) => void }) {
+function DeviceRow({
+  device,
+  onMap,
+  onRevoke,
+}: {
+  device: Device;
+  onMap: (device: Device) => void;
+  onRevoke: (device: Device) => void;
+}) {
   const t = useText();
   const siteName = useSiteName(device.site);
   const isRevoked = typeof device.revokedAt === 'string';
@@ -61,6 +71,11 @@ function DeviceRow({ device, onRevoke }: { device: Device; onRevoke: (device: De
         <Age at={device.createdAt} />
       </td>
       <td className="table__actions">
+        {!isRevoked && device.kind === 'sensor' ? (
+          <Button onClick={() => onMap(device)} data-testid="device-map">
+            {t('devices.map')}
+          </Button>
+        ) : null}{' '}
         {!isRevoked ? (
           <Button look="danger" onClick={() => onRevoke(device)} data-testid="device-revoke">
             {t('devices.revoke')}

@@ -9,6 +9,7 @@ import { Button, Empty, Message, Skeleton } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddDeviceDialog } from './add-device-dialog.tsx';
 import { DeviceTable } from './device-table.tsx';
+import { MappingDialog } from './mapping-dialog.tsx';
 import { SecretDialog } from './secret-dialog.tsx';
 import type { NewDevice } from './usage.ts';
 
@@ -21,6 +22,7 @@ export function DevicesPage() {
   const { devices, failure, reread } = useDevices();
   const [isAdding, setAdding] = useState(false);
   const [added, setAdded] = useState<NewDevice | undefined>(undefined);
+  const [mapping, setMapping] = useState<Device | undefined>(undefined);
   const [revoking, setRevoking] = useState<Device | undefined>(undefined);
   const shown = devices?.filter((device) => site === undefined || device.site === site);
   const addButton = (
@@ -45,7 +47,7 @@ export function DevicesPage() {
         </Empty>
       ) : null}
       {shown !== undefined && shown.length > 0 ? (
-        <DeviceTable devices={shown} onRevoke={setRevoking} />
+        <DeviceTable devices={shown} onMap={setMapping} onRevoke={setRevoking} />
       ) : null}
       {isAdding ? (
         <AddDeviceDialog
@@ -58,6 +60,16 @@ export function DevicesPage() {
         />
       ) : null}
       {added === undefined ? null : <SecretDialog device={added} onClose={() => setAdded(undefined)} />}
+      {mapping === undefined ? null : (
+        <MappingDialog
+          device={mapping}
+          onClose={() => setMapping(undefined)}
+          onSaved={() => {
+            setMapping(undefined);
+            reread();
+          }}
+        />
+      )}
       {revoking === undefined ? null : (
         <RevokeDialog
           device={revoking}

@@ -7,12 +7,14 @@ import { useFleet, useMayAct, useText } from '../state/hooks.ts';
 import { Empty, Segments, Skeleton } from '../ui/primitives.tsx';
 import { SensorCard } from './sensor-card.tsx';
 import { RANGES, type Range } from './series.ts';
+import { UnmappedMessages } from './unmapped.tsx';
 import { useLatestValues } from './use-latest.ts';
 
 export function SensorsPage() {
   const t = useText();
   const isLoaded = useFleet((state) => state.isLoaded);
   const isAdmin = useMayAct('admin');
+  const isOperator = useMayAct('operator');
   const values = useLatestValues();
   const [range, setRange] = useState<Range>('15m');
   return (
@@ -48,6 +50,7 @@ export function SensorsPage() {
             ))
           : ['a', 'b', 'c'].map((key) => <Skeleton key={key} className="sensor-skeleton" />)}
       </div>
+      {isOperator ? <UnmappedMessages /> : null}
     </section>
   );
 }

@@ -16,3 +16,7 @@ export const MAX_MAPPING_RULES = 64;
 export const MAX_VALUES_PER_RULE = 64;
 /** Values of a message that were left out and are named; the others are counted. */
 export const MAX_LEFT_OUT_NAMED = 8;
+/** Values that one discovery message of Home Assistant may tell of. */
+export const MAX_DISCOVERED_PER_MESSAGE = 64;
+/** Name of a value, for people. */
+export const MAX_LABEL_CHARACTERS = 80;

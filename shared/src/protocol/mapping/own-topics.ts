@@ -1,6 +1,7 @@
 // A device that speaks another project's language below a topic of its own: all that it says stays under its own sensor id.
 
 import { toMetric } from './names.ts';
+import type { Content } from './rule.ts';
 import type { Mapping, MappedReadings, SensorMapper } from './sensor-mapper.ts';
 
 export interface OwnMessage {
@@ -10,6 +11,8 @@ export interface OwnMessage {
   topic: string;
   payload: Uint8Array;
   arrivalMs: number;
+  /** What else is known of the units. */
+  unitOf?: Content['unitOf'];
 }
 
 /**
@@ -18,13 +21,13 @@ export interface OwnMessage {
  */
 export function mapOwnTopic(
   mapper: SensorMapper,
-  { sensor, topic, payload, arrivalMs }: OwnMessage,
+  { sensor, topic, payload, arrivalMs, unitOf }: OwnMessage,
 ): Mapping {
-  const mapping = mapper.map(topic, payload, arrivalMs);
+  const mapping = mapper.map(topic, payload, arrivalMs, unitOf);
   if (mapping.kind === 'readings') return mapping.sensor === sensor ? mapping : behind(sensor, mapping);
   // The prefix stands for what the device would have put first: `{device}/events/rpc`.
   const isUnknown = mapping.kind === 'refused' && mapping.rule === undefined;
-  const own = isUnknown ? mapper.map(`${sensor}/${topic}`, payload, arrivalMs) : mapping;
+  const own = isUnknown ? mapper.map(`${sensor}/${topic}`, payload, arrivalMs, unitOf) : mapping;
   return own.kind === 'readings' && own.sensor !== sensor ? behind(sensor, own) : own;
 }
 

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { isAppError } from '../../runtime/app-error.ts';
 import { METRIC_PATTERN } from '../ids.ts';
+import { MAX_UNIT_CHARACTERS } from '../limits.ts';
 import { MAX_MAPPED_NODES, MAX_MAPPING_RULES, MAX_TOPIC_CHARACTERS, MAX_VALUES_PER_RULE } from './bounds.ts';
 import { parseJsonPath, selectNodes, type JsonPath } from './json-path.ts';
 import { leavesOf, type Leaf } from './payload.ts';
@@ -11,7 +12,6 @@ import type { Content, MappingRule, NoContent } from './rule.ts';
 import { parseTopicPattern, pieceNames } from './topic-pattern.ts';
 
 const MAX_NAME_CHARACTERS = 64;
-const MAX_UNIT_CHARACTERS = 16;
 const MAX_NODES_PER_PATH = 64;
 
 const jsonPath = z.string().superRefine(explained(parseJsonPath));

@@ -60,8 +60,12 @@ export class SensorMapper {
     );
   }
 
-  /** Never throws. @param arrivalMs stands in where the payload carries no believable time, ms since 1970. */
-  map(topic: string, payload: Uint8Array, arrivalMs: number): Mapping {
+  /**
+   * Never throws.
+   * @param arrivalMs stands in where the payload carries no believable time, ms since 1970.
+   * @param unitOf what else is known of the unit of the value at a path; it wins over what the rule knows.
+   */
+  map(topic: string, payload: Uint8Array, arrivalMs: number, unitOf?: Content['unitOf']): Mapping {
     const levels = splitTopic(topic);
     const match = levels && this.#match(levels);
     if (!match) return refused(undefined, levels ? 'no rule has this topic' : 'not a topic');
@@ -75,7 +79,12 @@ export class SensorMapper {
     const content = matched.read(value, pieces);
     if ('refused' in content) return refused(rule.name, content.refused);
     if ('ignored' in content) return { kind: 'ignored', rule: rule.name, reason: content.ignored };
-    return readingsOf(rule, pieces, content, arrivalMs);
+    return readingsOf(
+      rule,
+      pieces,
+      unitOf ? { ...content, unitOf: eitherOf(unitOf, content.unitOf) } : content,
+      arrivalMs,
+    );
   }
 
   #match(levels: readonly string[]): Match | undefined {
@@ -91,7 +100,29 @@ export class SensorMapper {
   }
 }
 
-function readingsOf(rule: MappingRule, pieces: Pieces, content: Content, arrivalMs: number): Mapping {
+/** The readings of a mapping, each with the units of its values. */
+export function readingsWithUnits({ readings, units }: MappedReadings): Reading[] {
+  return readings.map(({ tsMs, values }) => {
+    const known = Object.keys(values).filter((metric) => Object.hasOwn(units, metric));
+    if (known.length === 0) return { tsMs, values };
+    return { tsMs, values, units: Object.fromEntries(known.map((metric) => [metric, units[metric] ?? ''])) };
+  });
+}
+
+function eitherOf(
+  first: NonNullable<Content['unitOf']>,
+  second: Content['unitOf'],
+): NonNullable<Content['unitOf']> {
+  return (path) => first(path) ?? second?.(path);
+}
+
+/** What a payload says, as readings of the sensor that the rule names. */
+export function readingsOf(
+  rule: Pick<MappingRule, 'name' | 'sensor'>,
+  pieces: Pieces,
+  content: Content,
+  arrivalMs: number,
+): Mapping {
   const values = new Map<string, number>();
   const units: Record<string, string> = {};
   const leftOut: LeftOut[] = [];
