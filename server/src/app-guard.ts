@@ -29,6 +29,7 @@ import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import type { StreamHub } from './relay/stream-hub.ts';
 import type { Reports } from './reports/reports.ts';
+import type { Retention } from './retention/retention.ts';
 import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
 import { EXPORTS_AT_ONCE_MAX, type TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { BATCH_QUEUE_MAX_BYTES, type ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -44,6 +45,7 @@ interface GuardNeeds {
   uploads: PictureUploads;
   queue: JobQueue<SnapshotJob>;
   reports: Reports;
+  retention: Retention;
   worker: SnapshotWorker;
   exports: TelemetryExports;
   updates: UpdateHub;
@@ -148,7 +150,7 @@ function openLedger(
 /** The published order (server/LIMITS.md, "Under pressure"): what can wait waits first, what was acknowledged never. */
 function sheddingSteps(
   imageConcurrency: number,
-  { relay, uploads, queue, reports }: GuardNeeds,
+  { relay, uploads, queue, reports, retention }: GuardNeeds,
 ): SheddingStep[] {
   return [
     {
@@ -171,6 +173,13 @@ function sheddingSteps(
       from: 'high',
       begin: () => reports.pause(),
       end: () => reports.resume(),
+    },
+    {
+      name: 'retention-paused',
+      relieves: ['process', 'database'],
+      from: 'high',
+      begin: () => retention.pause(true),
+      end: () => retention.pause(false),
     },
     {
       name: 'uploads-refused',

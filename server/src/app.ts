@@ -40,7 +40,7 @@ import { SnapshotStore } from './ingest/snapshot-store.ts';
 import { SnapshotWorker } from './ingest/snapshot-worker.ts';
 import { brokerLimits } from './broker/limits.ts';
 import { checkFit, limitRows, sumOf } from './limits.ts';
-import { ClipFiles } from './media-store/clip-files.ts';
+import type { ClipFiles } from './media-store/clip-files.ts';
 import { ClipParts } from './media-store/clip-parts.ts';
 import { MediaStore } from './media-store/media-store.ts';
 import { Staging } from './media-store/staging.ts';
@@ -49,6 +49,7 @@ import { openPool, type Database } from './postgres/pool.ts';
 import { openQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { StreamHub } from './relay/stream-hub.ts';
+import type { Retention } from './retention/retention.ts';
 import { ReportFiles } from './reports/report-files.ts';
 import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
@@ -61,6 +62,7 @@ import { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
+import { openRetention } from './app-retention.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
 import { HttpAnswers } from './plugins/http-answers.ts';
 import { HttpBodies } from './plugins/http-bodies.ts';
@@ -116,7 +118,8 @@ export class App {
     const fleet = await openFleet(opening, database);
     const notices = new AgentNotices();
     const ingest = await openIngest(opening, database, { ...fleet, notices });
-    const clips = await openClips(opening, database, self);
+    const kept = await openRetention(opening, database, { ...self, ...fleet, ...ingest });
+    const clips = await openClips(opening, database, { ...self, ...kept });
     const telemetry = await openTelemetry(opening, database, fleet);
     const reports = await openReports(opening, database);
     const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry });
@@ -126,6 +129,7 @@ export class App {
       ...identity,
       ...fleet,
       ...ingest,
+      ...kept,
       ...clips,
       ...telemetry,
       ...reports,
@@ -133,6 +137,7 @@ export class App {
       database,
     };
     const guarded = { ...parts, ...(await openGuard(opening, parts)) };
+    kept.retention.start();
     const readiness = new Readiness({ ...guarded, clock: systemClock });
     const system = openSystem(opening, { ...guarded, readiness });
     const http = await openHttp(opening, { ...guarded, readiness, system });
@@ -235,15 +240,15 @@ async function openIngest(
 async function openClips(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { disk }: { disk: DiskWatch },
+  { disk, retention, clipFiles: files }: { disk: DiskWatch; retention: Retention; clipFiles: ClipFiles },
 ) {
-  const files = await ClipFiles.open(join(config.dataDir, 'clips/files'));
   const clips = new ClipStore(database);
   const clipIntake = new ClipIntake({
     parts: await ClipParts.open(join(config.dataDir, 'clips/parts')),
     files,
     clips,
     maxStoredBytes: config.clips.maxBytes,
+    makeRoomFor: (bytes) => retention.makeRoomForClip(bytes),
     hasRoomFor: async (bytes) => {
       const reading = await disk.read();
       return hasRoom({ ...reading, freeBytes: reading.freeBytes - bytes });

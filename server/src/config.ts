@@ -10,8 +10,12 @@ const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.Zod
   z.coerce.number().int().min(min).max(max).default(fallback);
 /** 0 lets the system choose; the tests do. */
 const port = (fallback: number): z.ZodDefault<z.ZodCoercedNumber> => integer(0, 65_535, fallback);
+/** 0 keeps for ever. */
+const days = (fallback: number): z.ZodDefault<z.ZodCoercedNumber> => integer(0, 36_500, fallback);
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://');
 
+/** Beside the clips, where MEDIA_MAX_BYTES is not set. */
+const SNAPSHOTS_BYTES = 20 * 1024 ** 3;
 /** Where MAX_VIEWERS is not less. */
 const VIEWERS_PER_STREAM = 50;
 
@@ -51,6 +55,16 @@ const settings = z
     IMAGE_QUEUE_MAX: integer(1, 10_000, 500),
     MAX_UPLOADS: integer(1, 256, 16),
     CLIPS_MAX_BYTES: integer(0, 2 ** 50, 10 * 1024 ** 3),
+    /** CLIPS_MAX_BYTES, and 20 GiB for snapshots. */
+    MEDIA_MAX_BYTES: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 50)
+      .optional(),
+    RETENTION_SNAPSHOTS_DAYS: days(90),
+    RETENTION_CLIPS_DAYS: days(90),
+    RETENTION_EVENTS_DAYS: days(365),
     PG_POOL_MIN: integer(0, 50, 2),
     PG_POOL_MAX: integer(4, 50, 10),
     PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
@@ -90,6 +104,9 @@ const settings = z
         `is ${given.MAX_DEVICES}, above the ${maxConnections} data connections of the broker`,
       );
     }
+    const { MEDIA_MAX_BYTES: mediaMax, CLIPS_MAX_BYTES: clipsMax } = given;
+    if (mediaMax && clipsMax > mediaMax)
+      refuse('CLIPS_MAX_BYTES', `is ${clipsMax}, above MEDIA_MAX_BYTES ${mediaMax}`);
     const ports = [given.PORT, given.MQTT_PORT, given.MEDIA_PORT].filter((number) => number !== 0);
     if (new Set(ports).size !== ports.length) {
       refuse('MQTT_PORT', `PORT, MQTT_PORT and MEDIA_PORT must differ, got ${ports.join(', ')}`);
@@ -183,6 +200,12 @@ function toConfig(given: Settings) {
       maxUploads: given.MAX_UPLOADS,
     },
     clips: { maxBytes: given.CLIPS_MAX_BYTES },
+    media: { maxBytes: given.MEDIA_MAX_BYTES ?? given.CLIPS_MAX_BYTES + SNAPSHOTS_BYTES },
+    retention: {
+      snapshotsDays: given.RETENTION_SNAPSHOTS_DAYS,
+      clipsDays: given.RETENTION_CLIPS_DAYS,
+      eventsDays: given.RETENTION_EVENTS_DAYS,
+    },
     maxDevices: given.MAX_DEVICES,
     minFreeDiskBytes: given.MIN_FREE_DISK_BYTES,
     memoryLimitBytes: given.MEMORY_LIMIT_BYTES,

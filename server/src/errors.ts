@@ -42,6 +42,10 @@ const OWN_ERRORS = {
     'The report would be too large. Choose a shorter period.',
     '보고서가 너무 큽니다. 더 짧은 기간을 선택하십시오.',
   ],
+  DELETED_BY_RETENTION: [
+    'It was deleted, because it was older than what is kept.',
+    '보관 기간 또는 저장 용량을 넘어 삭제되었습니다.',
+  ],
   CLIP_FAILED: ['The gateway could not record the clip.', '현장 장치에서 영상 클립을 녹화할 수 없습니다.'],
   CLIP_MASKS: [
     'The clip shows what the privacy masks of its camera hide now. It stays on the gateway.',
@@ -72,6 +76,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   FORBIDDEN: 403,
   ORIGIN_REFUSED: 403,
   NOT_FOUND: 404,
+  DELETED_BY_RETENTION: 404,
   CONFLICT: 409,
   LIMIT_REACHED: 409,
   REPORT_NOT_DONE: 409,

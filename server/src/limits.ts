@@ -17,6 +17,7 @@ import {
   databaseRows,
 } from './limits/ingest-rows.ts';
 import { row, type LimitRow } from './limits/limit-row.ts';
+import { retentionRows } from './limits/retention-rows.ts';
 import { table } from './text-table.ts';
 
 /** Code, heap and stacks of the idle server with its libraries; measured 115 MiB of RSS, rounded up. */
@@ -29,7 +30,8 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...relayRows(config),
     ...ingestRows(config),
     ...uploadRows(config),
-    ...clipRows(config),
+    ...clipRows(),
+    ...retentionRows(config),
     ...telemetryRows(config),
     ...foreignRows(),
     ...reportRows(),

@@ -1,7 +1,7 @@
 // `sitecast-agent doctor`: one look at everything that an agent needs, a line each, with what to do.
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { check, linesOf, skipped, type Check } from '../doctor/check.ts';
+import { check, linesOf, skipped, type Check } from '@sitecast/shared/node/check';
 import { checkCamera } from '../doctor/camera-checks.ts';
 import { checkEncoders } from '../doctor/encoder-checks.ts';
 import {

@@ -3,7 +3,7 @@
 import { access } from 'node:fs/promises';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { parseSource, resolveHost, type RtspSource } from '../camera/source.ts';
-import { failed, ok, type Finding } from './check.ts';
+import { failed, ok, type Finding } from '@sitecast/shared/node/check';
 import { reach } from './uplink-checks.ts';
 
 const RTSP_PORT = 554;

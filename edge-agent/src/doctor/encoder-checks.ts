@@ -9,7 +9,7 @@ import { trialArguments } from '../camera/encoder/encoder-arguments.ts';
 import { chooseEncoder, type EncoderChoice } from '../camera/encoder/encoder-choice.ts';
 import { findFfmpeg, type FfmpegBinary } from '../camera/ffmpeg-binary.ts';
 import type { AgentConfig } from '../config.ts';
-import { failed, ok, skipped, warning, type Finding } from './check.ts';
+import { failed, ok, skipped, warning, type Finding } from '@sitecast/shared/node/check';
 
 /** Of the whole choice: five encoders that hang one after the other take longer than anybody waits. */
 const CHOICE_TIMEOUT_MS = 20_000;

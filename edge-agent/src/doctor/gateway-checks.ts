@@ -8,7 +8,7 @@ import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { findFfmpeg } from '../camera/ffmpeg-binary.ts';
 import type { AgentConfig } from '../config.ts';
 import { DataDirLock } from '../data-dir-lock.ts';
-import { failed, ok, warning, type Finding } from './check.ts';
+import { failed, ok, warning, type Finding } from '@sitecast/shared/node/check';
 
 const LEAST_NODE_MAJOR = 20;
 /** Before this program existed: a gateway without a battery for its clock starts in 1970 or at the date of its image. */

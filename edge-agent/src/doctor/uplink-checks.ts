@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { AgentConfig } from '../config.ts';
 import { MqttSession } from '../uplink/mqtt-session.ts';
-import { failed, ok, skipped, type Finding } from './check.ts';
+import { failed, ok, skipped, type Finding } from '@sitecast/shared/node/check';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const LOGIN_TIMEOUT_MS = 10_000;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { HARDWARE_ENCODERS } from '../../src/camera/encoder/video-encoders.ts';
 import { parseAgentYaml } from '../../src/config-file.ts';
 import { checkEncoders, type EncoderCheckOptions } from '../../src/doctor/encoder-checks.ts';
-import type { Finding } from '../../src/doctor/check.ts';
+import type { Finding } from '@sitecast/shared/node/check';
 import { temporaryFolder } from '../support.ts';
 
 /** Lists every hardware encoder, and does with each what the test says, a case of a shell a line. */

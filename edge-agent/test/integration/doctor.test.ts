@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { doctor } from '../../src/commands/doctor.ts';
 import { DataDirLock } from '../../src/data-dir-lock.ts';
-import type { Check } from '../../src/doctor/check.ts';
+import type { Check } from '@sitecast/shared/node/check';
 import { temporaryFolder } from '../support.ts';
 import { RawBroker } from './brokers.ts';
 

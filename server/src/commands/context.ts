@@ -13,6 +13,9 @@ export interface CommandContext {
   readInput: () => Promise<string>;
 }
 
+/** The verb has told what is wrong; all that is left is the exit code. */
+export class ToldFailure extends Error {}
+
 /** One answer for both readers: `--json` for programs, lines for people. */
 export function printAnswer(
   { print }: CommandContext,

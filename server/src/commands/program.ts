@@ -4,8 +4,9 @@ import { Command, CommanderError, Option } from 'commander';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { redact } from '@sitecast/shared/node/logger';
 import { ROLES } from '../auth/principal.ts';
-import type { CommandContext } from './context.ts';
+import { ToldFailure, type CommandContext } from './context.ts';
 import { createDeviceCommand, listDevices, revokeDevice } from './device.ts';
+import { doctorCommand, type DoctorOptions } from './doctor.ts';
 import { printLimits } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
 import { startCommand } from './start.ts';
@@ -30,6 +31,7 @@ export async function runProgram(
   } catch (error) {
     // Commander has told the user already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof ToldFailure) return EXIT_FAILED;
     const code = isAppError(error) ? error.code : 'INTERNAL';
     if (code === 'INTERNAL') context.logger.error({ err: error }, 'the command failed');
     printError(`sitecast-server: ${redact(messageOf(error))} (${code})\n`);
@@ -57,6 +59,10 @@ function buildProgram(context: CommandContext, version: string, printError: (tex
   withJson(
     program.command('limits').description('print every limit and what all of them cost at the worst'),
   ).action((options: JsonOption) => printLimits(context, options));
+  withJson(program.command('doctor'))
+    .description('look at everything that a server needs, and say what to do; while one runs or not')
+    .option('--repair', 'remove rows without files, set files without rows aside, finish deletions')
+    .action((options: DoctorOptions) => doctorCommand(context, options));
   addUserVerbs(program.command('user').description('people who log in'), context);
   addDeviceVerbs(program.command('device').description('agents and sensors'), context);
   return program;

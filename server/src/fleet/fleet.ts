@@ -89,6 +89,12 @@ export class Fleet {
     return camera && this.#asSeenNow(camera);
   }
 
+  /** Its camera has none to show until the next one, where it was the newest. */
+  snapshotRemoved(camera: Address, id: string): void {
+    const key = formatAddress(camera);
+    if (this.#newestSnapshots.get(key)?.id === id) this.#newestSnapshots.delete(key);
+  }
+
   newestSnapshotOf(camera: Address): NewestSnapshot | undefined {
     return this.#newestSnapshots.get(formatAddress(camera));
   }

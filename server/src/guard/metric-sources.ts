@@ -18,6 +18,7 @@ import type { MediaStore } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { Reports } from '../reports/reports.ts';
+import type { Retention } from '../retention/retention.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
@@ -59,6 +60,7 @@ export interface MeteredParts {
   queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
+  retention: Pick<Retention, 'counters'>;
   /** Of HTTP. */
   answers: { readonly counters: Counters };
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
@@ -107,6 +109,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     http: parts.answers.counters,
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },
+    retention: parts.retention.counters,
     postgres: { ...parts.database.counters },
     auth: {
       ...parts.passwords.counters,

@@ -33,8 +33,10 @@ export interface ClipIntakeOptions {
   parts: ClipParts;
   files: ClipFiles;
   clips: ClipStore;
-  /** Of all stored clips. Policy: reject. */
+  /** Of all stored clips; a larger one is refused. */
   maxStoredBytes: number;
+  /** Has the oldest clips deleted for one of so many bytes. @returns false when that cannot be. */
+  makeRoomFor: (bytes: number) => Promise<boolean>;
   /** Whether the disk has room for so much more. */
   hasRoomFor: (bytes: number) => Promise<boolean>;
   logger: Logger;
@@ -74,7 +76,6 @@ export class ClipIntake {
   #beginning: Promise<unknown> = Promise.resolve();
   #filing: Promise<unknown> = Promise.resolve();
   #isFiling = false;
-  #storedBytes = 0;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -95,7 +96,6 @@ export class ClipIntake {
   /** Finds what an earlier run left. */
   async start(): Promise<void> {
     const { files, clips, parts } = this.#options;
-    this.#storedBytes = await clips.totalBytes();
     await files.sweep((ids) => clips.known(ids));
     for (const found of await parts.list()) await this.#recover(found);
     await this.#sweep();
@@ -162,7 +162,7 @@ export class ClipIntake {
     if (this.#isClosed) throw new AppError('SHUTTING_DOWN', 'the server is closing', { retryable: true });
     const known = await this.#options.clips.find(header.id);
     if (known && !isStoredAs(known, from.site, header)) throw this.#conflict(header.id);
-    if (known) {
+    if (known ?? (await this.#options.clips.isBeingDeleted(header.id))) {
       this.counters.repeated += 1;
       return undefined;
     }
@@ -176,13 +176,7 @@ export class ClipIntake {
   async #makePlace({ site, agent }: AgentAddress, { id, total }: ClipChunkHeader): Promise<void> {
     const { maxStoredBytes, hasRoomFor } = this.#options;
     // Its chunks, and the file that is made of them.
-    if (this.#storedBytes + total > maxStoredBytes || !(await hasRoomFor(2 * total))) {
-      this.counters.storeFull += 1;
-      throw limitReached(
-        `there is no room for clip ${id}: ${this.#storedBytes} bytes of clips are stored`,
-        id,
-      );
-    }
+    if (total > maxStoredBytes || !(await hasRoomFor(2 * total))) throw this.#noRoom(id);
     const own = [...this.#uploads.values()].filter((each) => each.site === site && each.agent === agent);
     const abandoned = own
       .filter(({ inHand }) => inHand === 0)
@@ -235,11 +229,11 @@ export class ClipIntake {
     const { header } = upload;
     const known = await clips.find(header.id);
     if (known && !isStoredAs(known, upload.site, header)) throw this.#conflict(header.id);
-    if (known) return;
+    if (known ?? (await clips.isBeingDeleted(header.id))) return;
+    if (!(await this.#options.makeRoomFor(header.total))) throw this.#noRoom(header.id);
     await files.write(header.id, this.#contentsOf(upload), header.sha256);
     if (!(await clips.insert(upload, header, new Date(this.#clock.nowMs())))) return;
     this.counters.filed += 1;
-    this.#storedBytes += header.total;
   }
 
   async *#contentsOf({ name, chunks, header }: Upload): AsyncGenerator<Uint8Array> {
@@ -288,6 +282,11 @@ export class ClipIntake {
   async #forget({ name }: Upload): Promise<void> {
     this.#uploads.delete(name);
     await this.#options.parts.remove(name);
+  }
+
+  #noRoom(id: string): AppError {
+    this.counters.storeFull += 1;
+    return limitReached(`there is no room for clip ${id}`, id);
   }
 
   #conflict(id: string): AppError {

@@ -1,9 +1,9 @@
 // SQL of the table `clips`. Borrows the database.
 
 import type { ClipChunkHeader, ClipReason } from '@sitecast/shared/protocol/clip-chunk';
-import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import type { Queryable } from '../postgres/pool.ts';
+import { isBeingDeleted, missingItem } from '../retention/deleted-items.ts';
 import { Conditions, parseCursor, toPage, type Page } from './page.ts';
 
 /** As the API shows it. */
@@ -101,11 +101,16 @@ export class ClipStore {
     return { ...page, items: page.items.map(toClip) };
   }
 
-  /** @throws {AppError} NOT_FOUND. */
+  /** @throws {AppError} DELETED_BY_RETENTION, NOT_FOUND. */
   async get(id: string): Promise<Clip> {
     const found = await this.find(id);
-    if (!found) throw new AppError('NOT_FOUND', `there is no clip ${id}`);
+    if (!found) throw await missingItem(this.#database, 'clips', id);
     return found;
+  }
+
+  /** Its row is gone, its file is not yet. */
+  isBeingDeleted(id: string): Promise<boolean> {
+    return isBeingDeleted(this.#database, 'clips', id);
   }
 
   async find(id: string): Promise<Clip | undefined> {
@@ -117,14 +122,6 @@ export class ClipStore {
   async known(ids: string[]): Promise<Set<string>> {
     const rows = await this.#database.query<{ id: string }>('select id from clips where id = any($1)', [ids]);
     return new Set(rows.map(({ id }) => id));
-  }
-
-  /** Of all files together. */
-  async totalBytes(): Promise<number> {
-    const [row] = await this.#database.query<{ bytes: string }>(
-      'select coalesce(sum(bytes), 0)::text as bytes from clips',
-    );
-    return Number(row?.bytes ?? 0);
   }
 }
 

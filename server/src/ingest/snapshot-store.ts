@@ -1,9 +1,9 @@
 // SQL of the table `snapshots`. Borrows the database.
 
 import type { SnapshotHeader, SnapshotReason } from '@sitecast/shared/protocol/snapshot-envelope';
-import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { StoredPaths } from '../media-store/media-store.ts';
 import type { Queryable } from '../postgres/pool.ts';
+import { isBeingDeleted, missingItem } from '../retention/deleted-items.ts';
 import { Conditions, parseCursor, toPage, type Page } from './page.ts';
 
 /** As the API shows it. */
@@ -146,11 +146,16 @@ export class SnapshotStore {
     return (await this.#database.query('select 1 from snapshots where id = $1', [id])).length > 0;
   }
 
-  /** @throws {AppError} NOT_FOUND. */
+  /** @throws {AppError} DELETED_BY_RETENTION, NOT_FOUND. */
   async get(id: string): Promise<StoredSnapshot> {
     const found = await this.find(id);
-    if (!found) throw new AppError('NOT_FOUND', `there is no snapshot ${id}`);
+    if (!found) throw await missingItem(this.#database, 'snapshots', id);
     return found;
+  }
+
+  /** Its row is gone, its files are not yet. */
+  isBeingDeleted(id: string): Promise<boolean> {
+    return isBeingDeleted(this.#database, 'snapshots', id);
   }
 
   async find(id: string): Promise<StoredSnapshot | undefined> {

@@ -96,7 +96,7 @@ export class SnapshotWorker {
     { id, camera, capturedAt, sha256 }: SnapshotHeader,
   ): Promise<boolean> {
     const known = await this.#options.snapshots.find(id);
-    if (!known) return false;
+    if (!known) return this.#options.snapshots.isBeingDeleted(id);
     const isSame =
       known.site === site &&
       known.camera === camera &&

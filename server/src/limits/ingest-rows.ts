@@ -107,7 +107,7 @@ export function uploadRows({ images }: ServerConfig): LimitRow[] {
   ];
 }
 
-export function clipRows({ clips }: ServerConfig): LimitRow[] {
+export function clipRows(): LimitRow[] {
   return [
     // Their chunks are on disk, at most as many bytes as so many of the largest clips have.
     row('clip uploads at once', CLIP_UPLOADS_MAX, 'uploads', 'reject', {
@@ -125,10 +125,6 @@ export function clipRows({ clips }: ServerConfig): LimitRow[] {
       counter: 'clips_filings_held_up',
       // A chunk that is read, and the one before that is written.
       bytes: 2 * MAX_CLIP_CHUNK_MESSAGE_BYTES,
-    }),
-    row('clips stored', clips.maxBytes, 'bytes', 'reject', {
-      env: 'CLIPS_MAX_BYTES',
-      counter: 'clips_store_full',
     }),
     row('clips read at once', CLIP_DOWNLOADS_MAX, 'downloads', 'reject', {
       counter: 'clips_downloads_refused',

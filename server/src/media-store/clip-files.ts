@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isUlid } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { replaceDurably, toDiskError } from './durable-file.ts';
+import { removeDurably, replaceDurably, toDiskError } from './durable-file.ts';
 
 const SUFFIX = '.mp4';
 /** What is looked up in the database at once. */
@@ -67,6 +67,14 @@ export class ClipFiles {
       throw toDiskError(error, `opening clip ${id}`);
     });
     return file.createReadStream({ start: from, end: to });
+  }
+
+  /**
+   * Durable once it resolves; what is gone already is no trouble. One that is being read is read to its end.
+   * @returns how many there were. @throws {AppError} STORE_UNAVAILABLE (retryable): some may be gone.
+   */
+  remove(ids: readonly string[]): Promise<number> {
+    return removeDurably(ids.map((id) => this.#path(id)));
   }
 
   #path(id: string): string {

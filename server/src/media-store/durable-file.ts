@@ -34,6 +34,31 @@ export async function createDurably(path: string, bytes: Uint8Array): Promise<bo
   return isCreated;
 }
 
+/**
+ * Unlinks files, one after the other: the threads of the file system are for those who write. What is gone already is no trouble.
+ * @returns how many there were. @throws {AppError} STORE_UNAVAILABLE (retryable): some may be gone.
+ */
+export async function removeDurably(paths: readonly string[]): Promise<number> {
+  let removed = 0;
+  for (const path of paths) if (await removeFile(path)) removed += 1;
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    await syncDirectory(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw toDiskError(error, `removing files of ${folder}`);
+    });
+  }
+  return removed;
+}
+
+async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw toDiskError(error, `removing ${path}`);
+  }
+}
+
 async function writeThen(
   path: string,
   bytes: Uint8Array | AsyncIterable<Uint8Array>,

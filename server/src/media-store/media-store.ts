@@ -1,12 +1,12 @@
 // Where pictures are kept: `<site>/<UTC date>/<ulid>.jpg` with its thumbnail beside it. One that came without a thumbnail is
 // its own, so both paths may be the same. Owns its folder.
 
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { createDurably, syncDirectory, toDiskError } from './durable-file.ts';
+import { createDurably, removeDurably, syncDirectory, toDiskError } from './durable-file.ts';
 
 const PATH = /^[a-z0-9][a-z0-9-]{0,62}\/\d{4}-\d{2}-\d{2}\/[0-9A-Z]{26}(\.thumbnail)?\.(jpg|webp)$/;
 const EXTENSIONS = { 'image/jpeg': 'jpg', 'image/webp': 'webp' } as const;
@@ -74,6 +74,23 @@ export class MediaStore {
       await file.close();
       throw toDiskError(error, `opening ${path}`);
     }
+  }
+
+  /**
+   * Durable once it resolves. What is gone already is no trouble; a day's folder goes with its last picture.
+   * @returns how many files there were. @throws {AppError} STORE_UNAVAILABLE (retryable): some may be gone.
+   */
+  async remove(paths: readonly string[]): Promise<number> {
+    const files = paths.map((path) => this.#resolve(path));
+    const removed = await removeDurably(files);
+    for (const folder of new Set(paths.map((path) => dirname(path)))) await this.#removeIfEmpty(folder);
+    return removed;
+  }
+
+  async #removeIfEmpty(folder: string): Promise<void> {
+    // Somebody who files a picture right now finds it missing, and makes it again at the next try.
+    this.#knownFolders.delete(folder);
+    await rmdir(join(this.#dir, folder)).catch(() => undefined);
   }
 
   async #create(path: string, picture: Uint8Array): Promise<void> {

@@ -55,6 +55,21 @@ export async function migrate({
   });
 }
 
+/**
+ * Changes nothing.
+ * @returns the names of the files that `migrate` would apply. @throws {AppError} as `migrate`.
+ */
+export async function dueMigrations({ url }: Pick<MigrateOptions, 'url'>): Promise<string[]> {
+  const migrations = await readMigrations(MIGRATIONS_DIR);
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ exists: boolean }>(
+      `select to_regclass('schema_migrations') is not null as exists`,
+    );
+    const due = rows[0]?.exists ? await findDue(client, migrations) : migrations;
+    return due.map(({ name }) => name);
+  });
+}
+
 async function readMigrations(directory: string): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => FILE_NAME.test(name)).sort();
   const migrations = await Promise.all(

@@ -13,6 +13,13 @@ import {
 import { ClipStore } from '../../src/ingest/clip-store.ts';
 import { ClipFiles } from '../../src/media-store/clip-files.ts';
 import { ClipParts } from '../../src/media-store/clip-parts.ts';
+import { MediaStore } from '../../src/media-store/media-store.ts';
+import { Garbage } from '../../src/retention/garbage.ts';
+import { MediaRemoval } from '../../src/retention/media-removal.ts';
+import { Retention } from '../../src/retention/retention.ts';
+import { RowExpiry } from '../../src/retention/row-expiry.ts';
+import { StorageFigures } from '../../src/retention/storage-figures.ts';
+import { Turns } from '../../src/retention/turns.ts';
 import { makeClip, type MadeClip } from '../support/clips.ts';
 import { testLogger, useOwnPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -168,15 +175,30 @@ describe('clip ingest', () => {
     expect(large.intake.counters).toMatchObject({ storeFull: 2 });
   });
 
-  it('counts what earlier runs stored', async () => {
+  it('lets the oldest clips make room for a new one, also those of earlier runs, and never holds more than its bound', async () => {
     const house = await openHouse();
     const first = await house.run();
-    await house.store(first.intake, makeClip({}, 600_000));
+    const oldest = await house.store(first.intake, makeClip({}, 600_000));
     const second = await house.run({ maxStoredBytes: 1_000_000 });
-    await expect(house.store(second.intake, makeClip({}, 600_000))).rejects.toMatchObject({
-      code: 'LIMIT_REACHED',
-    });
-    await house.store(second.intake, makeClip({}, 300_000));
+    const newer = await house.store(second.intake, makeClip({}, 600_000));
+    const newest = await house.store(second.intake, makeClip({}, 300_000));
+    expect(await second.clips.find(oldest)).toBeUndefined();
+    expect(await readdir(join(house.dir, 'files'))).toEqual([`${newer}.mp4`, `${newest}.mp4`].sort());
+    expect(second.intake.counters).toMatchObject({ filed: 2, storeFull: 0 });
+  });
+
+  it('takes a clip that is sent again while its file waits to be unlinked for one that is known', async () => {
+    const house = await openHouse();
+    const run = await house.run();
+    const made = makeClip();
+    const id = await house.store(run.intake, made);
+    await new MediaRemoval(house.database).removeOne('clips', id, 'person');
+    await house.store(run.intake, made);
+    expect([await run.clips.find(id), run.intake.counters.filed]).toEqual([undefined, 1]);
+    await house.empty();
+    await house.store(run.intake, made);
+    expect([(await run.clips.find(id))?.id, run.intake.counters.filed]).toEqual([id, 2]);
+    expect((await house.file(id)).equals(made.content)).toBe(true);
   });
 
   it('forgets an upload of which nothing came for too long', async () => {
@@ -203,13 +225,28 @@ describe('clip ingest', () => {
     await db.database.query(`insert into sites (id, name) values ('home', 'Home')`);
     const dir = await mkdtemp(join(tmpdir(), 'sitecast-clips-'));
     onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const { database } = db;
+    const mediaStore = await MediaStore.open(join(dir, 'media'));
+    const clipFiles = await ClipFiles.open(join(dir, 'files'));
+    const garbage = new Garbage({ database, mediaStore, clipFiles });
     const run = async (more: Partial<ClipIntakeOptions> = {}): Promise<Run> => {
-      const clips = new ClipStore(db.database);
+      const clips = new ClipStore(database);
+      const { maxStoredBytes = LARGE_BYTES } = more;
+      const retention = new Retention({
+        ...{ media: new MediaRemoval(database), rows: new RowExpiry(database), garbage },
+        figures: new StorageFigures(database),
+        turns: new Turns({ isBusy: () => false, isUrgent: async () => false }),
+        readDisk: () => Promise.reject(new Error('not in this test')),
+        maxAgeDays: { snapshots: 0, clips: 0, events: 0 },
+        bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes },
+        logger: testLogger,
+      });
       const intake = new ClipIntake({
         parts: await ClipParts.open(join(dir, 'parts')),
-        files: await ClipFiles.open(join(dir, 'files')),
+        files: clipFiles,
         clips,
-        maxStoredBytes: LARGE_BYTES,
+        maxStoredBytes,
+        makeRoomFor: (bytes) => retention.makeRoomForClip(bytes),
         hasRoomFor: async () => true,
         logger: testLogger,
         ...more,
@@ -221,6 +258,8 @@ describe('clip ingest', () => {
     return {
       dir,
       run,
+      database,
+      empty: () => garbage.collect(),
       file: (id: string) => readFile(join(dir, 'files', `${id}.mp4`)),
       parts: async () => (await readdir(join(dir, 'parts'))).sort(),
       async store(intake: ClipIntake, { header, chunks }: MadeClip): Promise<string> {

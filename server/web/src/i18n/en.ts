@@ -231,6 +231,7 @@ export const en = {
   'system.shedding.viewers-wait': 'New viewers wait in line',
   'system.shedding.main-to-low': 'Video is shown smaller',
   'system.shedding.reports-paused': 'Reports are paused',
+  'system.shedding.retention-paused': 'Old data is deleted later',
   'system.shedding.uploads-refused': 'Uploads are refused',
   'system.shedding.images-one-at-a-time': 'Snapshots are filed one at a time',
   'system.cpu': 'Processor, 5 min',

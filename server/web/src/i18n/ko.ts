@@ -232,6 +232,7 @@ export const ko: Record<TextKey, string> = {
   'system.shedding.viewers-wait': '새 시청자는 순서를 기다립니다',
   'system.shedding.main-to-low': '영상을 저화질로 표시합니다',
   'system.shedding.reports-paused': '보고서 생성을 멈췄습니다',
+  'system.shedding.retention-paused': '오래된 데이터 삭제를 미룹니다',
   'system.shedding.uploads-refused': '업로드를 받지 않습니다',
   'system.shedding.images-one-at-a-time': '스냅샷을 한 장씩 처리합니다',
   'system.cpu': '프로세서, 5분 평균',

@@ -1,7 +1,7 @@
 // What a look at one thing found, and what to do about it.
 
-import { messageOf } from '@sitecast/shared/runtime/app-error';
-import { redact } from '@sitecast/shared/node/logger';
+import { messageOf } from '../runtime/app-error.ts';
+import { redact } from './logger.ts';
 
 /** `skipped`: could not be looked at now, and why that is no fault. */
 export type CheckState = 'ok' | 'warning' | 'failed' | 'skipped';
