@@ -50,7 +50,7 @@ module.exports = {
       name: 'domains-below-plugins-below-routes',
       severity: 'error',
       from: {
-        path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues)/',
+        path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues|timeline)/',
       },
       to: { path: '^server/src/(plugins|routes|app|main|standalone)' },
     },

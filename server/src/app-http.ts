@@ -42,6 +42,7 @@ import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import type { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import type { TelemetryQueries } from './telemetry/telemetry-query.ts';
+import type { Timelines } from './timeline/timeline.ts';
 import { buildHttpApp, type HttpServices } from './routes/http-app.ts';
 import type { Opening } from './app-opening.ts';
 import type { HttpAnswers } from './plugins/http-answers.ts';
@@ -105,6 +106,7 @@ type HttpNeeds = SystemNeeds &
     exports: TelemetryExports;
     queries: TelemetryQueries;
     reports: Reports;
+    timelines: Timelines;
     snapshots: SnapshotStore;
     clips: ClipStore;
     clipDownloads: ClipDownloads;

@@ -60,10 +60,12 @@ import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
 import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
+import { OutageStore } from './timeline/outage-store.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import { openRetention } from './app-retention.ts';
 import type { AppOptions, Opening } from './app-opening.ts';
+import { openTimeline } from './app-timeline.ts';
 import { HttpAnswers } from './plugins/http-answers.ts';
 import { HttpBodies } from './plugins/http-bodies.ts';
 
@@ -122,7 +124,8 @@ export class App {
     const clips = await openClips(opening, database, { ...self, ...kept });
     const telemetry = await openTelemetry(opening, database, fleet);
     const reports = await openReports(opening, database);
-    const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry });
+    const outages = new OutageStore(database);
+    const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry, outages });
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
     const parts = {
       ...self,
@@ -134,6 +137,7 @@ export class App {
       ...telemetry,
       ...reports,
       ...live,
+      ...openTimeline(opening, { ...fleet, ...telemetry, outages, database }),
       database,
     };
     const guarded = { ...parts, ...(await openGuard(opening, parts)) };
@@ -325,6 +329,7 @@ interface LiveNeeds {
   latest: LatestValues;
   foreign: ForeignIntake;
   discovered: DiscoveredValues;
+  outages: OutageStore;
 }
 
 /**

@@ -18,6 +18,7 @@ import {
 } from './limits/ingest-rows.ts';
 import { row, type LimitRow } from './limits/limit-row.ts';
 import { retentionRows } from './limits/retention-rows.ts';
+import { timelineRows } from './limits/timeline-rows.ts';
 import { table } from './text-table.ts';
 
 /** Code, heap and stacks of the idle server with its libraries; measured 115 MiB of RSS, rounded up. */
@@ -35,6 +36,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...telemetryRows(config),
     ...foreignRows(),
     ...reportRows(),
+    ...timelineRows(),
     ...databaseRows(config),
     ...webRows(config),
     ...identityRows(),

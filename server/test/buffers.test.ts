@@ -60,6 +60,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'telemetry/reading-batcher.ts #queue': 'readings waiting',
   'telemetry/series-catalogue.ts #known': 'cached series',
   'telemetry/series-catalogue.ts #refused': 'cached series',
+  'timeline/sensor-silence.ts #mayBeMs': 'quiet sensors',
 };
 
 /** What cannot grow with the load, and why. */

@@ -43,6 +43,8 @@ export interface DeviceMessagesOptions {
     insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
   };
   foreign: Pick<ForeignIntake, 'readingsOf' | 'note'>;
+  /** Where cameras come and go. */
+  outages: { followCamera(camera: Address, at: Date): Promise<void> };
   readings: { add(site: string, sensor: string, source: DeviceAddress, readings: Reading[]): Promise<void> };
   live: {
     acceptFrame(camera: Address, profile: Profile, bytes: Buffer): void;
@@ -158,6 +160,9 @@ export class DeviceMessages {
     expectBelievable(at, { what: 'at', id, nowMs });
     if (until !== null) expectBelievable(until, { what: 'until', id, nowMs });
     await this.#options.events.insert({ site, id: camera }, agent, event);
+    // Once more with each repetition, so what could not be stored with the event is stored before the PUBACK.
+    if (event.kind === 'online' || event.kind === 'offline')
+      await this.#options.outages.followCamera({ site, id: camera }, new Date(at));
     this.#tell(site, camera, event);
   }
 

@@ -28,6 +28,9 @@ import type { ByteLedger } from './byte-ledger.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import type { Guard } from './guard.ts';
 import type { SheddingEvents } from './shedding-events.ts';
+import type { OutageWatch } from '../timeline/outage-watch.ts';
+import type { SensorSilence } from '../timeline/sensor-silence.ts';
+import type { Timelines } from '../timeline/timeline.ts';
 import { PRESSURE_LEVELS } from './levels.ts';
 import type { Readiness } from './readiness.ts';
 import type { Vitals } from './vitals.ts';
@@ -64,6 +67,9 @@ export interface MeteredParts {
   /** Of HTTP. */
   answers: { readonly counters: Counters };
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
+  outageWatch: Pick<OutageWatch, 'counters'>;
+  silence: Pick<SensorSilence, 'counters'>;
+  timelines: Pick<Timelines, 'counters'>;
   database: Pick<Database, 'counters' | 'stats'>;
   passwords: Pick<Passwords, 'counters'>;
   sessions: Pick<Sessions, 'counters'>;
@@ -110,6 +116,8 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },
     retention: parts.retention.counters,
+    timeline: parts.timelines.counters,
+    outages: { ...parts.outageWatch.counters, ...parts.silence.counters },
     postgres: { ...parts.database.counters },
     auth: {
       ...parts.passwords.counters,

@@ -32,6 +32,7 @@ import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
 import { systemRoutes, type SystemRoutesOptions } from './system.ts';
 import { telemetryExportRoutes, type TelemetryExportRoutesOptions } from './telemetry-export.ts';
 import { telemetryRoutes, type TelemetryRoutesOptions } from './telemetry.ts';
+import { timelineRoutes, type TimelineRoutesOptions } from './timeline.ts';
 import { tokenRoutes } from './tokens.ts';
 import { unmappedSampleRoutes, type UnmappedSampleRoutesOptions } from './unmapped-samples.ts';
 import { updateRoutes, type UpdateRoutesOptions } from './updates.ts';
@@ -54,6 +55,7 @@ export interface HttpServices
     TelemetryRoutesOptions,
     TelemetryExportRoutesOptions,
     ReportRoutesOptions,
+    TimelineRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
     IngestRoutesOptions,
@@ -135,6 +137,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(telemetryRoutes, services);
   await api.register(telemetryExportRoutes, services);
   await api.register(reportRoutes, services);
+  await api.register(timelineRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);

@@ -83,6 +83,11 @@ export class LatestValues {
     return [...(this.#sensors.get(formatAddress(sensor))?.values() ?? [])].map(toLatestValue);
   }
 
+  newestMsOf(sensor: Address): number | undefined {
+    const metrics = this.#sensors.get(formatAddress(sensor));
+    return metrics && [...metrics.values()].reduce((newest, { tsMs }) => Math.max(newest, tsMs), 0);
+  }
+
   /**
    * `{items, nextCursor: null}` as JSON. Each value is written down once, not once for everybody who asks: with thousands of
    * series that would keep the event loop busy for longer than anything else here.

@@ -101,6 +101,10 @@ describe('DeviceMessages', () => {
     const event = { id: '01JZ0000000000000000000000', kind: 'motion', at: '2026-01-01T00:00:00.000Z' };
     await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/cam/front/event', encodeJson(event)));
     expect(calls.map(([name]) => name)).toEqual(['event', 'publish']);
+    const gone = { ...event, kind: 'offline' };
+    await messages.onMessage(message(AGENT, 'sitecast/v1/yard/gateway/cam/front/event', encodeJson(gone)));
+    expect(calls.slice(2).map(([name]) => name)).toEqual(['event', 'outages', 'publish']);
+    expect(calls[3]?.slice(1)).toEqual([{ site: 'yard', id: 'front' }, new Date(event.at)]);
     expect(calls[0]?.slice(1, 3)).toEqual([{ site: 'yard', id: 'front' }, 'gateway']);
   });
 
@@ -229,6 +233,7 @@ function wired({ mayPublish = true } = {}) {
     snapshots: { accept: note('snapshot') },
     clips: { accept: note('clip') },
     events: { insert: note('event'), insertOfAgent: note('agent-event') },
+    outages: { followCamera: note('outages') },
     readings: { add: note('readings') },
     live: { acceptFrame: note('frame'), offersChanged: note('offers') },
   };

@@ -87,6 +87,39 @@ describe('lists of what was stored', () => {
     expect((await events.list({ limit: 10, sites: ['home'] })).items).toHaveLength(1);
   });
 
+  it('are counted by hour, once each, and out of the counts when they are removed', async () => {
+    await using db = await openDatabase();
+    const events = new EventStore(db.database);
+    const counts = async (): Promise<unknown[]> =>
+      (
+        await db.database.query<{ hour: Date; camera: string; kind: string; count: number }>(
+          'select hour, camera, kind, count from event_counts order by hour, camera, kind',
+        )
+      ).map(({ hour, camera, kind, count }) => [hour.toISOString().slice(11, 16), camera, kind, count]);
+    const begun = event();
+    const late = event({ at: '2026-05-04T13:59:59.999Z', kind: 'dark' });
+    for (const one of [begun, begun, { ...begun, until: AT }, event(), late])
+      await events.insert(FRONT, 'gateway', one);
+    const { snapshotId: _, ...gap } = event({ kind: 'gap' });
+    await events.insertOfAgent({ site: 'home', agent: 'gateway' }, { ...gap, gap: null });
+    await events.storeOwn({ id: ulid(), kind: 'shedding', at: new Date(AT), until: null, detail: '' });
+    expect(await counts()).toEqual([
+      ['12:00', '*', 'gap', 1],
+      ['12:00', '*', 'motion', 2],
+      ['12:00', 'front', 'motion', 2],
+      ['13:00', '*', 'dark', 1],
+      ['13:00', 'front', 'dark', 1],
+    ]);
+    await db.database.query('delete from events where id = any($1)', [[begun.id, late.id]]);
+    expect(await counts()).toEqual([
+      ['12:00', '*', 'gap', 1],
+      ['12:00', '*', 'motion', 1],
+      ['12:00', 'front', 'motion', 1],
+    ]);
+    await db.database.query('delete from events');
+    expect(await counts()).toEqual([]);
+  });
+
   it('go page by page through events of the same instant without losing or repeating one', async () => {
     await using db = await openDatabase();
     const events = new EventStore(db.database);

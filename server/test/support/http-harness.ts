@@ -30,6 +30,8 @@ import type { Database } from '../../src/postgres/pool.ts';
 import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/routes/http-app.ts';
 import { TelemetryExports } from '../../src/telemetry/telemetry-exports.ts';
 import { LatestValues } from '../../src/telemetry/latest-values.ts';
+import { TelemetryQueries } from '../../src/telemetry/telemetry-query.ts';
+import { Timelines } from '../../src/timeline/timeline.ts';
 import { testLogger, type TestPostgres } from './postgres.ts';
 import { HttpAnswers } from '../../src/plugins/http-answers.ts';
 import { HttpBodies } from '../../src/plugins/http-bodies.ts';
@@ -115,6 +117,7 @@ export async function openHttpHarness(
     samples,
     foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues(database) }),
     queryTelemetry: async () => [],
+    timelines: new Timelines({ database, queries: new TelemetryQueries({ database }) }),
     exports: new TelemetryExports({ database }),
     reports: NO_REPORTS,
     isConnected: () => false,

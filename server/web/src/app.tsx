@@ -14,6 +14,7 @@ import { useMayAct, useText } from './state/hooks.ts';
 import { refreshSession, session } from './state/session.ts';
 import { useStore } from './state/store.ts';
 import { SystemPage } from './system/system-page.tsx';
+import { TimelinePage } from './timeline/timeline-page.tsx';
 import { Button, Empty } from './ui/primitives.tsx';
 import { Toasts } from './ui/toasts.tsx';
 
@@ -41,6 +42,7 @@ function SignedIn() {
         </Route>
         <Route path="/snapshots" component={SnapshotsPage} />
         <Route path="/sensors" component={SensorsPage} />
+        <Route path="/timeline" component={TimelinePage} />
         <Route path="/system" component={SystemPage} />
         {isAdmin ? <Route path="/devices" component={DevicesPage} /> : null}
         <Route component={NotFound} />

@@ -19,6 +19,7 @@ import './styles/live.css';
 import './styles/pages.css';
 import './styles/records.css';
 import './styles/tables.css';
+import './styles/timeline.css';
 
 applyPreferences();
 void refreshSession();

@@ -14,6 +14,7 @@ import type {
   SystemReport,
   TriedRule,
   UnmappedSample,
+  Timeline,
   User,
 } from './types.ts';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
@@ -48,6 +49,17 @@ export interface SeriesQuery {
   from: string;
   to: string;
   maxPoints: number;
+}
+
+export interface TimelineQuery {
+  site: string;
+  from: string;
+  to: string;
+  camera?: string | undefined;
+  sensor?: string | undefined;
+  metric?: string | undefined;
+  /** IANA name. */
+  tz: string;
 }
 
 const addressOf = (camera: string): string => camera.split('/').map(encodeURIComponent).join('/');
@@ -88,6 +100,9 @@ export const api = {
     const body = { site, topic, payload, rules, ...(isOfGateway ? {} : { device }) };
     return request('POST', 'unmapped-samples/try', { body });
   },
+
+  timeline: (query: TimelineQuery, signal: AbortSignal): Promise<Timeline> =>
+    request('GET', `timeline${queryOf({ ...query })}`, { signal }),
 
   devices: () => everyItem<Device>('devices'),
   addDevice: (device: {

@@ -176,3 +176,59 @@ export interface SystemReport {
   endpoints?: { mqttPort?: number; mediaPort?: number };
   disk?: { freeBytes?: number; totalBytes?: number } | null;
 }
+
+export interface TimelinePicture {
+  id: string;
+  camera: string;
+  capturedAt: string;
+  reason: string;
+}
+
+export interface TimelineEvent {
+  id: string;
+  camera: string | null;
+  agent: string;
+  kind: string;
+  at: string;
+  until: string | null;
+  detail: string | null;
+  snapshotId: string | null;
+  clipId: string | null;
+}
+
+export interface EventCount {
+  from: string;
+  to: string;
+  kind: string;
+  count: number;
+}
+
+export interface TimelineCurve {
+  sensor: string;
+  metric: string;
+  unit: string | null;
+  tier: Tier;
+  points: SeriesPoint[];
+}
+
+export interface TimelineOutage {
+  kind: 'agent' | 'camera' | 'sensor';
+  id: string;
+  began: string;
+  ended: string | null;
+  reason: string;
+  count: number;
+  awayMs: number;
+}
+
+export interface Timeline {
+  site: string;
+  from: string;
+  to: string;
+  pictures: TimelinePicture[];
+  events: TimelineEvent[];
+  eventCounts: EventCount[];
+  curves: TimelineCurve[];
+  outages: TimelineOutage[];
+  thinned: { what: string; bucketMs: number | null; shown: number | null; of: number | null }[];
+}

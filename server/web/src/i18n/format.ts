@@ -72,6 +72,10 @@ export function formatDay(at: number, language: Language): string {
   return dateFormat(language, { month: 'numeric', day: 'numeric' }).format(new Date(at));
 }
 
+export function formatMonth(at: number, language: Language): string {
+  return dateFormat(language, { year: '2-digit', month: 'short' }).format(new Date(at));
+}
+
 export function formatLongDay(at: string, language: Language): string {
   return dateFormat(language, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }).format(
     new Date(at),

@@ -13,6 +13,7 @@ const PAGES: readonly { href: string; text: TextKey; icon: IconName; isForAdmin?
   { href: '/', text: 'nav.live', icon: 'live' },
   { href: '/snapshots', text: 'nav.snapshots', icon: 'snapshots' },
   { href: '/sensors', text: 'nav.sensors', icon: 'sensors' },
+  { href: '/timeline', text: 'nav.timeline', icon: 'timeline' },
   { href: '/system', text: 'nav.system', icon: 'system' },
   { href: '/devices', text: 'nav.devices', icon: 'devices', isForAdmin: true },
 ];
