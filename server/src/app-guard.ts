@@ -28,6 +28,7 @@ import type { Database } from './postgres/pool.ts';
 import type { JobQueue } from './queues/job-queue.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import type { StreamHub } from './relay/stream-hub.ts';
+import { REPORT_STREAM_BYTES } from './reports/report-stream.ts';
 import type { Reports } from './reports/reports.ts';
 import type { Retention } from './retention/retention.ts';
 import { CSV_STREAM_BYTES } from './telemetry/csv-stream.ts';
@@ -131,8 +132,8 @@ function openLedger(
       maxBytes: images.concurrency * MAX_SNAPSHOT_ENVELOPE_BYTES + MAX_CLIP_CHUNK_MESSAGE_BYTES,
     },
     csvStreams: {
-      heldBytes: () => (exports.active + (reports.isRunning ? 1 : 0)) * CSV_STREAM_BYTES,
-      maxBytes: (EXPORTS_AT_ONCE_MAX + 1) * CSV_STREAM_BYTES,
+      heldBytes: () => exports.active * CSV_STREAM_BYTES + (reports.isRunning ? REPORT_STREAM_BYTES : 0),
+      maxBytes: EXPORTS_AT_ONCE_MAX * CSV_STREAM_BYTES + REPORT_STREAM_BYTES,
     },
     updates: {
       heldBytes: () => updates.queuedBytes,

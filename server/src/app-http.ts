@@ -36,6 +36,7 @@ import { maxHttpConnections, maxWebSockets } from './plugins/http-limits.ts';
 import { Metrics } from './plugins/metrics.ts';
 import { type Database } from './postgres/pool.ts';
 import { type JobQueue } from './queues/job-queue.ts';
+import type { ReportSchedules } from './reports/report-schedules.ts';
 import type { ReportJob, Reports } from './reports/reports.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
@@ -107,6 +108,7 @@ type HttpNeeds = SystemNeeds &
     queries: TelemetryQueries;
     reports: Reports;
     timelines: Timelines;
+    schedules: ReportSchedules;
     snapshots: SnapshotStore;
     clips: ClipStore;
     clipDownloads: ClipDownloads;

@@ -47,11 +47,14 @@ import { Staging } from './media-store/staging.ts';
 import { migrate } from './postgres/migrate.ts';
 import { openPool, type Database } from './postgres/pool.ts';
 import { openQueue } from './queues/job-queue.ts';
+import { RepeatedJobs } from './queues/repeated-jobs.ts';
 import { RELAY_LIMITS } from './relay/limits.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import type { Retention } from './retention/retention.ts';
 import { ReportFiles } from './reports/report-files.ts';
+import { ReportSchedules } from './reports/report-schedules.ts';
 import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.ts';
+import { SCHEDULES_MAX } from './reports/schedule-store.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -123,7 +126,7 @@ export class App {
     const kept = await openRetention(opening, database, { ...self, ...fleet, ...ingest });
     const clips = await openClips(opening, database, { ...self, ...kept });
     const telemetry = await openTelemetry(opening, database, fleet);
-    const reports = await openReports(opening, database);
+    const reports = await openReports(opening, database, ingest);
     const outages = new OutageStore(database);
     const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry, outages });
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
@@ -300,21 +303,32 @@ async function openForeign(database: Database) {
   return { samples, discovered, foreign: new ForeignIntake({ samples, discovered }) };
 }
 
-async function openReports({ config, lifetime, logger }: Opening, database: Database) {
+async function openReports(
+  { config, lifetime, logger }: Opening,
+  database: Database,
+  { mediaStore: pictures }: { mediaStore: MediaStore },
+) {
   const { dataDir, redisUrl, postgres } = config;
   const files = await ReportFiles.open(join(dataDir, 'reports'));
   const reportQueue = await openQueue<ReportJob>({
     name: 'reports',
     redisUrl,
     databaseUrl: postgres.url,
-    // Jobs of reports that were removed meanwhile wait beside those of the others.
-    maxWaiting: 2 * REPORTS_WAITING_MAX,
+    // Jobs of reports that were removed meanwhile wait beside those of the others, and one of each schedule.
+    maxWaiting: 2 * REPORTS_WAITING_MAX + SCHEDULES_MAX,
     logger,
   });
   lifetime.own('report queue', reportQueue);
-  const reports = lifetime.own('reports', new Reports({ database, queue: reportQueue, files, logger }));
-  await reports.start();
-  return { reports, reportQueue };
+  const reports = lifetime.own(
+    'reports',
+    new Reports({ database, queue: reportQueue, files, pictures, logger }),
+  );
+  const repeats = new RepeatedJobs(reportQueue);
+  const schedules = new ReportSchedules({ database, repeats, reports, logger });
+  lifetime.own('report schedules', schedules);
+  await reports.start(() => schedules.makeDue());
+  await schedules.start();
+  return { reports, reportQueue, schedules };
 }
 
 interface LiveNeeds {

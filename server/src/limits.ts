@@ -8,17 +8,11 @@ import type { MemoryLimit } from './guard/memory-limit.ts';
 import { brokerRows, relayRows, webRows } from './limits/connection-rows.ts';
 import { foreignRows } from './limits/foreign-rows.ts';
 import { identityRows, fleetRows, guardRows } from './limits/fleet-rows.ts';
-import {
-  ingestRows,
-  uploadRows,
-  clipRows,
-  telemetryRows,
-  reportRows,
-  databaseRows,
-} from './limits/ingest-rows.ts';
+import { ingestRows, uploadRows, clipRows, telemetryRows, databaseRows } from './limits/ingest-rows.ts';
 import { row, type LimitRow } from './limits/limit-row.ts';
 import { retentionRows } from './limits/retention-rows.ts';
 import { timelineRows } from './limits/timeline-rows.ts';
+import { reportRows } from './limits/report-rows.ts';
 import { table } from './text-table.ts';
 
 /** Code, heap and stacks of the idle server with its libraries; measured 115 MiB of RSS, rounded up. */

@@ -54,6 +54,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'relay/stream-hub.ts #streams': 'live streams',
   'relay/stream-hub.ts #viewers': 'viewers',
   'relay/viewer-line.ts #entries': 'viewers waiting in line',
+  'reports/xlsx-report.ts #numbers': 'series in a report',
   'telemetry/csv-stream.ts #first': 'exports at once',
   'telemetry/latest-values.ts #sensors': 'newest values',
   'telemetry/latest-values.ts #texts': 'newest values',

@@ -7,12 +7,20 @@ import type { Database } from '../postgres/pool.ts';
 export interface Site {
   id: string;
   name: string;
+  /** IANA name; null where nobody said. */
+  timeZone: string | null;
   createdAt: Date;
+}
+
+export interface SiteChange {
+  name?: string;
+  timeZone?: string | null;
 }
 
 interface SiteRow {
   id: string;
   name: string;
+  time_zone: string | null;
   created_at: Date;
 }
 
@@ -50,15 +58,17 @@ export class Sites {
     throw limitReached('sites', MAX_SITES);
   }
 
-  async rename(id: string, name: string): Promise<Site | undefined> {
+  /** What is left out stays. @returns undefined when it does not exist. */
+  async change(id: string, { name, timeZone }: SiteChange): Promise<Site | undefined> {
     const [row] = await this.#database.query<SiteRow>(
-      'update sites set name = $2 where id = $1 returning *',
-      [id, name],
+      `update sites set name = coalesce($2, name), time_zone = case when $3 then $4 else time_zone end
+       where id = $1 returning *`,
+      [id, name ?? null, timeZone !== undefined, timeZone ?? null],
     );
     return row && toSite(row);
   }
 }
 
-function toSite({ id, name, created_at }: SiteRow): Site {
-  return { id, name, createdAt: created_at };
+function toSite({ id, name, time_zone: timeZone, created_at: createdAt }: SiteRow): Site {
+  return { id, name, timeZone, createdAt };
 }

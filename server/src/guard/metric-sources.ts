@@ -17,6 +17,7 @@ import type { SnapshotWorker } from '../ingest/snapshot-worker.ts';
 import type { MediaStore } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
+import type { ReportSchedules } from '../reports/report-schedules.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { Retention } from '../retention/retention.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
@@ -62,6 +63,7 @@ export interface MeteredParts {
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
   queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
+  schedules: Pick<ReportSchedules, 'counters'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
   retention: Pick<Retention, 'counters'>;
   /** Of HTTP. */
@@ -114,7 +116,11 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     foreign: { ...parts.samples.counters, ...parts.discovered.counters },
     http: parts.answers.counters,
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
-    reports: { ...parts.reports.counters, heldUp: parts.reportQueue.counters.jobsHeldUp },
+    reports: {
+      ...parts.reports.counters,
+      ...parts.schedules.counters,
+      heldUp: parts.reportQueue.counters.jobsHeldUp,
+    },
     retention: parts.retention.counters,
     timeline: parts.timelines.counters,
     outages: { ...parts.outageWatch.counters, ...parts.silence.counters },

@@ -26,8 +26,6 @@ import { STAGING_REJECTED_MAX } from '../media-store/staging.ts';
 import { COALESCED_WAITING_MAX } from '../postgres/coalesced.ts';
 import { POOL_WAITING_MAX } from '../postgres/pool.ts';
 import { MAX_JOB_BYTES, QUEUE_ADDS_PENDING_MAX, QUEUE_CALLS_UNANSWERED_MAX } from '../queues/job-queue.ts';
-import { REPORT_ATTEMPTS_MAX, REPORT_MAX_MS } from '../reports/report-worker.ts';
-import { REPORT_MAX_BYTES, REPORTS_KEPT_MAX, REPORTS_WAITING_MAX } from '../reports/reports.ts';
 import { CSV_STREAM_BYTES } from '../telemetry/csv-stream.ts';
 import { LATEST_VALUE_BYTES, LATEST_VALUES_MAX } from '../telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from '../telemetry/reading-batcher.ts';
@@ -168,17 +166,6 @@ export function telemetryRows({ postgres }: ServerConfig): LimitRow[] {
     }),
     row('export that is not read', EXPORT_STALL_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
     row('one export', EXPORT_MAX_MS, 'ms', 'close', { counter: 'telemetry_exports_stalled' }),
-  ];
-}
-
-export function reportRows(): LimitRow[] {
-  return [
-    row('reports at once', 1, 'report', 'block', { counter: 'reports_held_up', bytes: CSV_STREAM_BYTES }),
-    row('reports waiting', REPORTS_WAITING_MAX, 'reports', 'reject', { counter: 'reports_refused' }),
-    row('reports kept', REPORTS_KEPT_MAX, 'reports', 'drop-oldest', { counter: 'reports_dropped' }),
-    row('file of a report', REPORT_MAX_BYTES, 'bytes', 'reject', { counter: 'reports_failed' }),
-    row('one report', REPORT_MAX_MS, 'ms', 'reject', { counter: 'reports_failed' }),
-    row('attempts of a report', REPORT_ATTEMPTS_MAX, 'attempts', 'reject', { counter: 'reports_failed' }),
   ];
 }
 

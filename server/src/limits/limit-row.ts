@@ -5,7 +5,7 @@ import type { ServerErrorCode } from '../errors.ts';
 /**
  * What happens to the one too many: `reject` is told so and may come back, `block` waits, `slow` is refused for a while,
  * `close` loses its connection, `drop-oldest` and `drop-to-keyframe` lose what is oldest, `coarsen` gets fewer points of wider
- * buckets. `report`: nobody is refused, `/readyz` tells.
+ * buckets, or the first ones of a list. `report`: nobody is refused, `/readyz` tells.
  */
 export type Policy =
   'reject' | 'block' | 'slow' | 'close' | 'drop-oldest' | 'drop-to-keyframe' | 'coarsen' | 'report';

@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from 'node:events';
 import { createPostgresBackend, Queue, Worker, type JobsOptions, type PostgresPoolConfig } from 'bullmq';
-import type { Processor, WorkerOptions } from 'bullmq';
+import type { JobSchedulerJson, JobSchedulerTemplateOptions, Processor, WorkerOptions } from 'bullmq';
 
 const SCHEMA = 'bullmq';
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -13,6 +13,13 @@ const PRODUCER_CONNECTIONS = 2;
 export interface Producer {
   waitUntilReady(): Promise<unknown>;
   add(name: string, payload: unknown, options: JobsOptions): Promise<unknown>;
+  upsertJobScheduler(
+    id: string,
+    repeat: { pattern: string; tz: string },
+    template: { name: string; data: object; opts: JobSchedulerTemplateOptions },
+  ): Promise<unknown>;
+  removeJobScheduler(id: string): Promise<boolean>;
+  getJobSchedulers(start: number, end: number): Promise<JobSchedulerJson[]>;
   getJobCounts(...states: ('wait' | 'delayed' | 'prioritized' | 'active')[]): Promise<Record<string, number>>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   close(): Promise<void>;

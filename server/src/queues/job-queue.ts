@@ -166,6 +166,19 @@ export class JobQueue<Payload extends object> {
     return within(CALL_TIMEOUT_MS, COUNTING, this.#counting);
   }
 
+  /**
+   * For calls beside those above, within their deadline.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable).
+   */
+  call<T>(doing: string, call: (producer: Producer) => Promise<T>): Promise<T> {
+    this.#expectOpen();
+    return within(
+      CALL_TIMEOUT_MS,
+      doing,
+      this.#ask(doing, () => call(this.#parts.producer)),
+    );
+  }
+
   async #count(): Promise<QueueCounts> {
     const { producer } = this.#parts;
     const states = this.#ask(COUNTING, () =>

@@ -6,8 +6,12 @@ import { isUlid } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { replaceDurably, syncDirectory, toDiskError } from '../media-store/durable-file.ts';
 import type { StoredFile } from '../media-store/media-store.ts';
+import { REPORT_FILES, type ReportKind } from './report-kinds.ts';
 
-const SUFFIX = '.csv';
+export interface ReportFileName {
+  id: string;
+  kind: ReportKind;
+}
 
 export class ReportFiles {
   readonly #dir: string;
@@ -22,8 +26,8 @@ export class ReportFiles {
   }
 
   /** Removes what a crash left: half written files, and those of no report in `kept`. */
-  async sweep(kept: readonly string[]): Promise<void> {
-    const names = new Set(kept.map((id) => id + SUFFIX));
+  async sweep(kept: readonly ReportFileName[]): Promise<void> {
+    const names = new Set(kept.map(fileNameOf));
     const orphans = (await readdir(this.#dir)).filter((name) => !names.has(name));
     await Promise.all(orphans.map((name) => rm(join(this.#dir, name), { force: true })));
   }
@@ -32,23 +36,24 @@ export class ReportFiles {
    * Durable once it resolves; nothing stays when `chunks` fails or there are more than `maxBytes`.
    * @returns the size. @throws {AppError} REPORT_TOO_LARGE; STORE_UNAVAILABLE (retryable); and what `chunks` throws.
    */
-  async write(id: string, chunks: AsyncIterable<Uint8Array>, maxBytes: number): Promise<number> {
+  async write(report: ReportFileName, chunks: AsyncIterable<Uint8Array>, maxBytes: number): Promise<number> {
     let bytes = 0;
     async function* counted(): AsyncGenerator<Uint8Array> {
       for await (const chunk of chunks) {
         bytes += chunk.length;
         if (bytes > maxBytes)
-          throw new AppError('REPORT_TOO_LARGE', `report ${id} is above ${maxBytes} bytes`);
+          throw new AppError('REPORT_TOO_LARGE', `report ${report.id} is above ${maxBytes} bytes`);
         yield chunk;
       }
     }
-    await replaceDurably(this.#path(id), counted());
+    await replaceDurably(this.#path(report), counted());
     return bytes;
   }
 
   /** @throws {AppError} NOT_FOUND; STORE_UNAVAILABLE (retryable). */
-  async open(id: string): Promise<StoredFile> {
-    const file = await open(this.#path(id), 'r').catch((error: NodeJS.ErrnoException) => {
+  async open(report: ReportFileName): Promise<StoredFile> {
+    const { id } = report;
+    const file = await open(this.#path(report), 'r').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') throw new AppError('NOT_FOUND', `report ${id} has no file`);
       throw toDiskError(error, `opening report ${id}`);
     });
@@ -61,17 +66,21 @@ export class ReportFiles {
     }
   }
 
-  async remove(id: string): Promise<void> {
+  async remove(report: ReportFileName): Promise<void> {
     try {
-      await rm(this.#path(id), { force: true });
+      await rm(this.#path(report), { force: true });
       await syncDirectory(this.#dir);
     } catch (error) {
-      throw toDiskError(error, `removing report ${id}`);
+      throw toDiskError(error, `removing report ${report.id}`);
     }
   }
 
-  #path(id: string): string {
-    if (!isUlid(id)) throw new TypeError(`not the id of a report: ${JSON.stringify(id.slice(0, 100))}`);
-    return join(this.#dir, id + SUFFIX);
+  #path(report: ReportFileName): string {
+    return join(this.#dir, fileNameOf(report));
   }
+}
+
+function fileNameOf({ id, kind }: ReportFileName): string {
+  if (!isUlid(id)) throw new TypeError(`not the id of a report: ${JSON.stringify(id.slice(0, 100))}`);
+  return id + REPORT_FILES[kind].suffix;
 }

@@ -2,14 +2,23 @@
 
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { Conditions, parseCursor, toPage, type Page } from '../ingest/page.ts';
-import type { Database } from '../postgres/pool.ts';
+import type { Database, Queryable } from '../postgres/pool.ts';
+import type { ReportFileName } from './report-files.ts';
+import type { ReportKind, ReportLanguage } from './report-kinds.ts';
+import type { ReportPeriod } from './report-period.ts';
 
 export type ReportState = 'queued' | 'running' | 'done' | 'failed';
 
 export interface StoredReport {
   id: string;
   site: string;
-  kind: 'csv';
+  kind: ReportKind;
+  language: ReportLanguage;
+  timeZone: string;
+  /** Which one `from` and `to` are; null when they were given. */
+  period: ReportPeriod | null;
+  /** Which schedule asked for it. */
+  schedule: string | null;
   from: Date;
   to: Date;
   state: ReportState;
@@ -22,7 +31,26 @@ export interface StoredReport {
   finishedAt: Date | null;
 }
 
-export type NewReport = Pick<StoredReport, 'id' | 'site' | 'kind' | 'from' | 'to' | 'createdAt'>;
+export type NewReport = Pick<
+  StoredReport,
+  'id' | 'site' | 'kind' | 'language' | 'timeZone' | 'period' | 'schedule' | 'from' | 'to' | 'createdAt'
+>;
+
+/** What a report says of its site. */
+export interface ReportSite {
+  name: string;
+  /** Null: nobody said. */
+  timeZone: string | null;
+}
+
+/** How many finished ones stay. */
+export interface KeptReports {
+  maxKept: number;
+  /** Of their files together; the newest one stays whatever it has. */
+  maxBytes: number;
+  /** Asked for at or after. */
+  before: Date;
+}
 
 export interface ReportQuery {
   /** Sites that the asker may see; undefined is all. */
@@ -32,7 +60,7 @@ export interface ReportQuery {
   cursor?: string;
 }
 
-const COLUMNS = `id, site, kind, from_at as "from", to_at as "to", state, attempts, row_count as "rows", bytes,
+const COLUMNS = `id, site, kind, language, time_zone as "timeZone", period, schedule, from_at as "from", to_at as "to", state, attempts, row_count as "rows", bytes,
   error_code as "errorCode", created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt"`;
 
 export class ReportStore {
@@ -42,17 +70,25 @@ export class ReportStore {
     this.#database = database;
   }
 
-  /** @returns false when `maxWaiting` are queued already. @throws {AppError} BAD_REQUEST for a site that does not exist. */
-  async insert({ id, site, kind, from, to, createdAt }: NewReport, maxWaiting: number): Promise<boolean> {
+  /**
+   * One that a schedule asks for is stored together with the schedule's `done_until`, so that it is asked for once.
+   * @returns full when `maxWaiting` are queued already; known when the schedule is gone, or has asked for this period before.
+   */
+  async insert(report: NewReport, maxWaiting: number): Promise<'inserted' | 'full' | 'known'> {
+    const { id, site, kind, language, timeZone, period, schedule, from, to, createdAt } = report;
     return this.#database.transaction(async (client) => {
       // Two that count at the same time would both find the last place.
       await client.query(`select pg_advisory_xact_lock(hashtext('reports'))`);
+      if (schedule !== null && !(await isDue(client, schedule, to))) return 'known';
       const inserted = await client.query(
-        `insert into reports (id, site, kind, from_at, to_at, created_at)
-         select $1, $2, $3, $4, $5, $6 where (select count(*) from reports where state = 'queued') < $7 returning id`,
-        [id, site, kind, from, to, createdAt, maxWaiting],
+        `insert into reports (id, site, kind, language, time_zone, period, schedule, from_at, to_at, created_at)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+         where (select count(*) from reports where state = 'queued') < $11 returning id`,
+        [id, site, kind, language, timeZone, period, schedule, from, to, createdAt, maxWaiting],
       );
-      return inserted.length > 0;
+      if (inserted.length === 0) return 'full';
+      await client.query('update report_schedules set done_until = $2 where id = $1', [schedule, to]);
+      return 'inserted';
     });
   }
 
@@ -62,6 +98,15 @@ export class ReportStore {
       id,
     ]);
     if (!found) throw new AppError('NOT_FOUND', `report ${id} does not exist`);
+    return found;
+  }
+
+  /** @returns undefined when it does not exist. */
+  async site(id: string): Promise<ReportSite | undefined> {
+    const [found] = await this.#database.query<ReportSite>(
+      'select name, time_zone as "timeZone" from sites where id = $1',
+      [id],
+    );
     return found;
   }
 
@@ -88,10 +133,9 @@ export class ReportStore {
     return found.map(({ id }) => id);
   }
 
-  /** Ids of those whose files are kept. */
-  async withFiles(): Promise<string[]> {
-    const found = await this.#database.query<{ id: string }>(`select id from reports where state = 'done'`);
-    return found.map(({ id }) => id);
+  /** Those whose files are kept. */
+  withFiles(): Promise<ReportFileName[]> {
+    return this.#database.query<ReportFileName>(`select id, kind from reports where state = 'done'`);
   }
 
   /** @returns undefined when it is gone, or finished already. */
@@ -130,20 +174,34 @@ export class ReportStore {
     );
   }
 
-  /** @returns false when it was gone already. */
-  async remove(id: string): Promise<boolean> {
-    const removed = await this.#database.query('delete from reports where id = $1 returning id', [id]);
-    return removed.length > 0;
+  /** @returns undefined when it was gone already. */
+  async remove(id: string): Promise<ReportFileName | undefined> {
+    const [removed] = await this.#database.query<ReportFileName>(
+      'delete from reports where id = $1 returning id, kind',
+      [id],
+    );
+    return removed;
   }
 
-  /** Removes the oldest finished ones above `max`. @returns their ids. */
-  async removeSurplus(max: number): Promise<string[]> {
-    const removed = await this.#database.query<{ id: string }>(
+  /** Removes finished ones: the oldest above a number or above bytes in all, and what is older than `before`. */
+  removeSurplus({ maxKept, maxBytes, before }: KeptReports): Promise<ReportFileName[]> {
+    return this.#database.query<ReportFileName>(
       `delete from reports where id in (
-         select id from reports where state in ('done', 'failed') order by created_at desc, id desc offset $1
-       ) returning id`,
-      [max],
+         select id from (
+           select id, created_at, row_number() over newest as place, sum(bytes) over newest as bytes_so_far
+           from reports where state in ('done', 'failed') window newest as (order by created_at desc, id desc)
+         ) as finished
+         where place > $1 or (bytes_so_far > $2 and place > 1) or created_at < $3
+       ) returning id, kind`,
+      [maxKept, maxBytes, before],
     );
-    return removed.map(({ id }) => id);
   }
+}
+
+async function isDue(client: Queryable, schedule: string, to: Date): Promise<boolean> {
+  const due = await client.query(
+    'select from report_schedules where id = $1 and done_until < $2 for update',
+    [schedule, to],
+  );
+  return due.length > 0;
 }

@@ -1,25 +1,19 @@
-// Makes one report at a time: readings through a cursor into a file, then the row says that it is done. What is cut short by a
+// Makes one report at a time: what it says through cursors into a file, then the row says that it is done. What is cut short by a
 // pause, a stop or a crash begins anew. Borrows the store, the files and the database; owns what is at hand.
 
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
-import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
-import type { Database } from '../postgres/pool.ts';
-import { CsvStream } from '../telemetry/csv-stream.ts';
-import { EXPORT_STALL_MS } from '../telemetry/telemetry-exports.ts';
 import type { ReportFiles } from './report-files.ts';
 import type { ReportStore, StoredReport } from './report-store.ts';
+import { openReportStream, type ReportStream, type ReportStreamOptions } from './report-stream.ts';
 
 /** Times that a report is begun before it has failed (`reject`). */
 export const REPORT_ATTEMPTS_MAX = 3;
-export const REPORT_MAX_MS = 1_800_000;
 
-export interface ReportWorkerOptions {
-  database: Pick<Database, 'openCursor'>;
+export interface ReportWorkerOptions extends ReportStreamOptions {
   store: ReportStore;
   files: ReportFiles;
   maxBytes: number;
-  clock: Clock;
   logger: Logger;
 }
 
@@ -27,14 +21,14 @@ interface Running {
   id: string;
   /** With this one. */
   attempts: number;
-  /** Set once its readings come. */
-  stream?: CsvStream;
+  /** Set once its parts come. */
+  stream?: ReportStream;
   /** Why it was told to end, when it was. */
   cut?: 'paused' | 'removed' | 'closed';
 }
 
 export class ReportWorker {
-  readonly counters = { done: 0, failed: 0, putBack: 0 };
+  readonly counters = { done: 0, failed: 0, putBack: 0, shortened: 0 };
   readonly #options: ReportWorkerOptions;
   #running: Running | undefined;
   #isClosed = false;
@@ -106,18 +100,18 @@ export class ReportWorker {
   }
 
   async #write(running: Running, report: StoredReport): Promise<void> {
-    const { database, store, files, clock, maxBytes } = this.#options;
-    const { id, site, from, to } = report;
+    const { store, files, maxBytes } = this.#options;
+    const { id } = report;
     running.attempts = report.attempts;
     if (report.attempts > REPORT_ATTEMPTS_MAX) return this.#giveUp(id, 'INTERNAL', 'was begun too often');
-    const range = { site, from, to };
-    const limits = { stallMs: EXPORT_STALL_MS, maxMs: REPORT_MAX_MS };
-    const stream = await CsvStream.open({ database, range, clock, ...limits });
+    const { name } = (await store.site(report.site)) ?? { name: report.site };
+    const stream = await openReportStream(this.#options, report, name);
     running.stream = stream;
     if (running.cut) stream.destroy();
-    const bytes = await files.write(id, stream as AsyncIterable<Buffer>, maxBytes);
+    const bytes = await files.write(report, stream, maxBytes);
+    if (stream.isShortened === true) this.counters.shortened += 1;
     if (await store.finish(id, { rows: stream.rows, bytes })) this.counters.done += 1;
-    else await files.remove(id);
+    else await files.remove(report);
   }
 
   async #failed({ id, cut, attempts }: Running, error: unknown): Promise<void> {

@@ -6,25 +6,41 @@ import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/cl
 import type { Logger } from '@sitecast/shared/node/logger';
 import { ulid } from 'ulid';
 import type { Page } from '../ingest/page.ts';
-import type { StoredFile } from '../media-store/media-store.ts';
+import type { MediaStore, StoredFile } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
-import { expectPeriod, type ReadingRange } from '../telemetry/reading-rows.ts';
-import type { ReportFiles } from './report-files.ts';
+import { expectPeriod } from '../telemetry/reading-rows.ts';
+import { DAY_MS, expectTimeZone } from './local-time.ts';
+import type { ReportFileName, ReportFiles } from './report-files.ts';
+import type { ReportKind, ReportLanguage } from './report-kinds.ts';
+import { inWholeMinutes, lastWhole, type PeriodRange, type ReportPeriod } from './report-period.ts';
 import { ReportStore, type ReportQuery, type StoredReport } from './report-store.ts';
 import { ReportWorker } from './report-worker.ts';
 
 /** Reports that are queued; the next one is refused (`reject`). */
 export const REPORTS_WAITING_MAX = 20;
-/** Finished ones, of all sites (`drop-oldest`). */
-export const REPORTS_KEPT_MAX = 20;
+/** Finished ones, of all sites (`drop-oldest`), as the two below. */
+export const REPORTS_KEPT_MAX = 200;
+export const REPORTS_KEPT_DAYS = 400;
+/** Of their files together. */
+export const REPORTS_KEPT_BYTES = 2 * 1024 * 1024 * 1024;
 /** Of one file (`reject`): more than two million readings. */
 export const REPORT_MAX_BYTES = 128 * 1024 * 1024;
 const SWEEP_MS = 60_000;
 const RETRY_AFTER_MS = 30_000;
 
-export interface ReportJob {
-  id: string;
+/** There is a report to make, or a schedule to look at. */
+export type ReportJob = { id: string } | { schedule: string };
+
+export interface NewReportOptions {
+  site: string;
+  kind: ReportKind;
+  /** A period of the calendar, the last whole one, or times. */
+  period?: ReportPeriod;
+  range?: PeriodRange;
+  /** Of the site, else UTC. */
+  timeZone?: string;
+  language?: ReportLanguage;
 }
 
 /** With how far it is: rows and bytes of one that is running are those so far. */
@@ -34,10 +50,13 @@ export interface ReportsOptions {
   database: Database;
   queue: Pick<JobQueue<ReportJob>, 'add' | 'process'>;
   files: ReportFiles;
+  pictures: Pick<MediaStore, 'open'>;
   logger: Logger;
   clock?: Clock;
   /** For tests. */
   maxKept?: number;
+  maxKeptBytes?: number;
+  maxKeptDays?: number;
   maxWaiting?: number;
   maxBytes?: number;
 }
@@ -55,6 +74,8 @@ export class Reports {
     this.#options = {
       clock: systemClock,
       maxKept: REPORTS_KEPT_MAX,
+      maxKeptBytes: REPORTS_KEPT_BYTES,
+      maxKeptDays: REPORTS_KEPT_DAYS,
       maxWaiting: REPORTS_WAITING_MAX,
       maxBytes: REPORT_MAX_BYTES,
       ...options,
@@ -75,11 +96,15 @@ export class Reports {
     return this.#worker.isPaused;
   }
 
-  /** Finishes what the process before left, and begins to work. @throws {AppError} STORE_UNAVAILABLE (retryable). */
-  async start(): Promise<void> {
+  /**
+   * Finishes what the process before left, and begins to work.
+   * @param lookAtSchedules what jobs of schedules ask for.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable).
+   */
+  async start(lookAtSchedules: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const { files, queue } = this.#options;
     await files.sweep(await this.#store.withFiles());
-    queue.process(1, ({ id }) => this.#make(id));
+    queue.process(1, (job) => ('id' in job ? this.#make(job.id) : lookAtSchedules()));
     await this.#sweep();
   }
 
@@ -103,23 +128,63 @@ export class Reports {
     await this.#making.catch(() => undefined);
   }
 
-  /** Durable once it resolves. @throws {AppError} BAD_REQUEST; PERIOD_TOO_LONG; QUEUE_FULL or STORE_UNAVAILABLE, both retryable. */
-  async create({ site, from, to }: Pick<ReadingRange, 'site' | 'from' | 'to'>): Promise<Report> {
-    expectPeriod({ from, to });
-    const { clock, queue, maxWaiting } = this.#options;
+  /**
+   * Durable once it resolves.
+   * @throws {AppError} BAD_REQUEST; NOT_FOUND for a site that does not exist; PERIOD_TOO_LONG; QUEUE_FULL or STORE_UNAVAILABLE,
+   * both retryable.
+   */
+  async create(asked: NewReportOptions): Promise<Report> {
     const id = ulid();
+    await this.#insert(id, asked, null);
+    return this.get(id);
+  }
+
+  /**
+   * For a schedule, which asks for each period once.
+   * @returns whether it was asked for now. Throws as {@link create}.
+   */
+  createScheduled({ schedule, ...asked }: NewReportOptions & { schedule: string }): Promise<boolean> {
+    return this.#insert(ulid(), asked, schedule);
+  }
+
+  /** Of the site, or UTC. @throws {AppError} NOT_FOUND for a site that does not exist. */
+  async timeZoneOf(site: string): Promise<string> {
+    const found = await this.#store.site(site);
+    if (!found) throw new AppError('NOT_FOUND', `site ${site} does not exist`);
+    return found.timeZone ?? 'UTC';
+  }
+
+  async #insert(id: string, asked: NewReportOptions, schedule: string | null): Promise<boolean> {
+    const { clock, queue, maxWaiting } = this.#options;
     const createdAt = new Date(clock.nowMs());
-    if (!(await this.#store.insert({ id, site, kind: 'csv', from, to, createdAt }, maxWaiting))) {
-      this.#counters.refused += 1;
-      throw new AppError('QUEUE_FULL', `${maxWaiting} reports wait already`, {
-        retryable: true,
-        detail: { limit: maxWaiting, active: maxWaiting, retryAfterMs: RETRY_AFTER_MS },
-      });
-    }
+    const report = { ...(await this.#describe(asked)), id, createdAt, schedule };
+    const outcome = await this.#store.insert(report, maxWaiting);
+    if (outcome === 'full') throw this.#full();
+    if (outcome === 'known') return false;
     this.#counters.created += 1;
     // The sweep finds it, should the queue not take it now.
     await queue.add(id, { id }).catch((error: unknown) => this.#notQueued(error));
-    return this.get(id);
+    return true;
+  }
+
+  #full(): AppError {
+    const { maxWaiting } = this.#options;
+    this.#counters.refused += 1;
+    return new AppError('QUEUE_FULL', `${maxWaiting} reports wait already`, {
+      retryable: true,
+      detail: { limit: maxWaiting, active: maxWaiting, retryAfterMs: RETRY_AFTER_MS },
+    });
+  }
+
+  /** What is not said is what the site has. */
+  async #describe({ site, kind, period, range, timeZone, language = 'en' }: NewReportOptions) {
+    const ofSite = await this.timeZoneOf(site);
+    const zone = expectTimeZone(timeZone ?? ofSite);
+    const given = range ?? (period && lastWhole(period, zone, this.#options.clock.nowMs()));
+    if (!given) throw new AppError('BAD_REQUEST', 'a report needs a period, or from and to');
+    const { from, to } = kind === 'csv' ? given : inWholeMinutes(given);
+    expectPeriod({ from, to });
+    return { site, kind, language, timeZone: zone, period: period ?? null, from, to };
   }
 
   /** @throws {AppError} NOT_FOUND */
@@ -135,17 +200,18 @@ export class Reports {
 
   /** @throws {AppError} NOT_FOUND; REPORT_NOT_DONE. */
   async open(id: string): Promise<StoredFile> {
-    const { state } = await this.#store.get(id);
+    const { state, kind } = await this.#store.get(id);
     if (state !== 'done') throw new AppError('REPORT_NOT_DONE', `report ${id} is ${state}`);
-    return this.#options.files.open(id);
+    return this.#options.files.open({ id, kind });
   }
 
   /** Also ends one that is running. The row first: a file without one is removed at the next start. */
   async remove(id: string): Promise<void> {
-    if (!(await this.#store.remove(id))) return;
+    const removed = await this.#store.remove(id);
+    if (!removed) return;
     this.#counters.removed += 1;
     this.#worker.cancel(id);
-    await this.#options.files.remove(id);
+    await this.#options.files.remove(removed);
   }
 
   async #make(id: string): Promise<void> {
@@ -156,9 +222,12 @@ export class Reports {
   }
 
   async #dropSurplus(): Promise<void> {
-    for (const id of await this.#store.removeSurplus(this.#options.maxKept)) {
+    const { maxKept, maxKeptBytes: maxBytes, maxKeptDays, clock, files } = this.#options;
+    const before = new Date(clock.nowMs() - maxKeptDays * DAY_MS);
+    const dropped: ReportFileName[] = await this.#store.removeSurplus({ maxKept, maxBytes, before });
+    for (const report of dropped) {
       this.#counters.dropped += 1;
-      await this.#options.files.remove(id);
+      await files.remove(report);
     }
   }
 
@@ -166,6 +235,7 @@ export class Reports {
   async #sweep(): Promise<void> {
     try {
       for (const id of await this.#store.unfinished()) await this.#options.queue.add(id, { id });
+      await this.#dropSurplus();
     } catch (error) {
       this.#notQueued(error);
     }

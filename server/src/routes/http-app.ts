@@ -25,6 +25,7 @@ import { ingestRoutes, type IngestRoutesOptions } from './ingest.ts';
 import { liveRoutes, type LiveRoutesOptions } from './live.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
+import { reportScheduleRoutes, type ReportScheduleRoutesOptions } from './report-schedules.ts';
 import { reportRoutes, type ReportRoutesOptions } from './reports.ts';
 import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
@@ -56,6 +57,7 @@ export interface HttpServices
     TelemetryExportRoutesOptions,
     ReportRoutesOptions,
     TimelineRoutesOptions,
+    ReportScheduleRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
     IngestRoutesOptions,
@@ -138,6 +140,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(telemetryExportRoutes, services);
   await api.register(reportRoutes, services);
   await api.register(timelineRoutes, services);
+  await api.register(reportScheduleRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);

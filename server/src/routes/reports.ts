@@ -8,17 +8,22 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
 import { isServerErrorCode, serverSentencesOf } from '../errors.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
+import { REPORT_FILES } from '../reports/report-kinds.ts';
 import type { Report, Reports } from '../reports/reports.ts';
-import { CSV_TYPE, csvFileName } from '../telemetry/csv.ts';
+import { fileName } from '../telemetry/csv.ts';
 import { PERIOD_MAX_DAYS } from '../telemetry/reading-rows.ts';
+import { reportKind, reportLanguage, reportPeriod, timeZone } from './report-schemas.ts';
 import { answers, id, listOf, noContent, pageQuery, time, ulid } from './schemas.ts';
 
-const kind = z.enum(['csv']);
 const count = z.int().min(0);
 const reportAnswer = z.object({
   id: ulid,
   site: id,
-  kind,
+  kind: reportKind,
+  language: reportLanguage,
+  timeZone: z.string(),
+  period: reportPeriod.nullable(),
+  schedule: ulid.nullable().describe('Which schedule asked for it'),
   from: time,
   to: time,
   state: z.enum(['queued', 'running', 'done', 'failed']),
@@ -31,6 +36,21 @@ const reportAnswer = z.object({
   error: z.object({ code: z.string(), message: z.string(), messageKo: z.string() }).nullable(),
 });
 const params = z.object({ id: ulid });
+const newReport = z
+  .object({
+    site: id,
+    kind: reportKind,
+    period: reportPeriod.optional(),
+    from: time.optional().describe('At or after; a summary counts whole minutes'),
+    to: time.optional().describe('Before'),
+    timeZone: timeZone.optional().describe('When left out, that of the site, or UTC'),
+    language: reportLanguage.default('en'),
+  })
+  .refine(
+    ({ period, from, to }) =>
+      period === undefined ? from !== undefined && to !== undefined : from === undefined && to === undefined,
+    { error: 'give either period, or from and to' },
+  );
 
 export interface ReportRoutesOptions {
   reports: Pick<Reports, 'create' | 'list' | 'get' | 'open' | 'remove'>;
@@ -50,14 +70,18 @@ export const reportRoutes: FastifyPluginAsyncZod<ReportRoutesOptions> = async (a
       schema: {
         tags: ['reports'],
         summary: `Asks for a report of at most ${PERIOD_MAX_DAYS} days`,
-        body: z.object({ site: id, from: time, to: time, kind }),
+        description:
+          'Of a period, which is the last whole day, week from Monday, or month by the clock of the time zone; or of from and to.',
+        body: newReport,
         response: answers(reportAnswer, 202),
       },
     },
     async (request, reply) => {
-      const { site, from, to } = request.body;
-      expectSite(request, site);
-      const report = await reports.create({ site, from: new Date(from), to: new Date(to) });
+      const { from, to, ...asked } = request.body;
+      expectSite(request, asked.site);
+      const range =
+        from === undefined || to === undefined ? undefined : { from: new Date(from), to: new Date(to) };
+      const report = await reports.create({ ...asked, range });
       return reply.code(202).send(toAnswer(report));
     },
   );
@@ -97,15 +121,16 @@ export const reportRoutes: FastifyPluginAsyncZod<ReportRoutesOptions> = async (a
       schema: {
         tags: ['reports'],
         params,
-        response: answers(z.custom<Readable>().describe('text/csv, as telemetry/export')),
+        response: answers(z.custom<Readable>().describe('The file of its kind; csv as telemetry/export')),
       },
     },
     async (request, reply) => {
       const report = await find(request, request.params.id);
       const { bytes, stream } = await reports.open(report.id);
-      const name = csvFileName(['report', report.site], report);
+      const { suffix, type } = REPORT_FILES[report.kind];
+      const name = fileName([wordOf(report), report.site], report, suffix);
       return reply
-        .header('content-type', CSV_TYPE)
+        .header('content-type', type)
         .header('content-length', bytes)
         .header('content-disposition', `attachment; filename="${name}"`)
         .send(stream);
@@ -126,12 +151,21 @@ export const reportRoutes: FastifyPluginAsyncZod<ReportRoutesOptions> = async (a
   );
 };
 
+/** The two kinds of CSV have names of their own. */
+function wordOf({ kind }: Report): string {
+  return kind === 'summary-csv' ? 'summary' : 'report';
+}
+
 function toAnswer(report: Report): z.input<typeof reportAnswer> {
   const { id: reportId, site, state, progress, rows, bytes, errorCode } = report;
   return {
     id: reportId,
     site,
     kind: report.kind,
+    language: report.language,
+    timeZone: report.timeZone,
+    period: report.period,
+    schedule: report.schedule,
     from: report.from.toISOString(),
     to: report.to.toISOString(),
     state,

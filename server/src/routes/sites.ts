@@ -1,14 +1,16 @@
-// Sites: list, get, create, rename.
+// Sites: list, get, create, rename, and their time zones.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
 import type { Site, Sites } from '../fleet/sites.ts';
+import { expectTimeZone } from '../reports/local-time.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { answers, displayName, id, listOf, pageOf, pageQuery, time } from './schemas.ts';
 
-const siteAnswer = z.object({ id, name: z.string(), createdAt: time });
+const siteAnswer = z.object({ id, name: z.string(), timeZone: z.string().nullable(), createdAt: time });
+const timeZone = z.string().min(1).max(64).nullable();
 const params = z.object({ id });
 
 export interface SiteRoutesOptions {
@@ -61,13 +63,20 @@ export const siteRoutes: FastifyPluginAsyncZod<SiteRoutesOptions> = async (app, 
       schema: {
         tags: ['sites'],
         params,
-        body: z.object({ name: displayName }),
+        body: z
+          .object({
+            name: displayName.optional(),
+            timeZone: timeZone.optional().describe('IANA name, by which its reports count days; null: UTC'),
+          })
+          .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change' }),
         response: answers(siteAnswer),
       },
     },
     async (request) => {
       expectSite(request, request.params.id);
-      return toAnswer(found(await sites.rename(request.params.id, request.body.name), request.params.id));
+      const { name, timeZone: zone } = request.body;
+      const change = { name, timeZone: typeof zone === 'string' ? expectTimeZone(zone) : zone };
+      return toAnswer(found(await sites.change(request.params.id, change), request.params.id));
     },
   );
 };
@@ -77,6 +86,6 @@ function found(site: Site | undefined, name: string): Site {
   return site;
 }
 
-function toAnswer({ id: siteId, name, createdAt }: Site): z.output<typeof siteAnswer> {
-  return { id: siteId, name, createdAt: createdAt.toISOString() };
+function toAnswer({ id: siteId, createdAt, ...site }: Site): z.output<typeof siteAnswer> {
+  return { ...site, id: siteId, createdAt: createdAt.toISOString() };
 }

@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
 import { METRIC_PATTERN } from '@sitecast/shared/protocol/ids';
 import { expectSite } from '../plugins/authentication.ts';
-import { CSV_TYPE, csvFileName } from '../telemetry/csv.ts';
+import { CSV_TYPE, fileName } from '../telemetry/csv.ts';
 import { longestPeriodBefore, PERIOD_MAX_DAYS } from '../telemetry/reading-rows.ts';
 import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 import { answers, id, time } from './schemas.ts';
@@ -48,7 +48,7 @@ export const telemetryExportRoutes: FastifyPluginAsyncZod<TelemetryExportRoutesO
       const stream = await exports.open({ site, sensor, metric, from, to });
       // A reset and not an orderly end: proxies that speak HTTP/1.0 would take what they have for the whole file.
       stream.once('error', () => request.raw.socket.resetAndDestroy());
-      const name = csvFileName(['telemetry', site, sensor, metric], { from, to });
+      const name = fileName(['telemetry', site, sensor, metric], { from, to }, '.csv');
       return reply
         .header('content-type', CSV_TYPE)
         .header('content-disposition', `attachment; filename="${name}"`)

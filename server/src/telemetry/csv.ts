@@ -21,8 +21,12 @@ export function csvText(text: string): string {
 }
 
 /** A file name that every system takes. */
-export function csvFileName(parts: (string | undefined)[], { from, to }: { from: Date; to: Date }): string {
+export function fileName(
+  parts: (string | undefined)[],
+  { from, to }: { from: Date; to: Date },
+  suffix: string,
+): string {
   const times = [from, to].map((time) => time.toISOString().replaceAll(/[-:]|\.\d+/g, ''));
   const words = [...parts.filter((part) => part !== undefined), ...times];
-  return `${words.join('_').replaceAll(/[^A-Za-z0-9._-]/g, '-')}.csv`;
+  return words.join('_').replaceAll(/[^A-Za-z0-9._-]/g, '-') + suffix;
 }

@@ -9,6 +9,7 @@ import {
   QUEUE_CALLS_UNANSWERED_MAX,
   type JobQueue,
 } from '../../src/queues/job-queue.ts';
+import { RepeatedJobs } from '../../src/queues/repeated-jobs.ts';
 import { testLogger, useOwnPostgres, type TestPostgres } from '../support/postgres.ts';
 import { freePort, launchRedis } from '../support/redis.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -165,6 +166,21 @@ describe.skipIf(!requireTool('redis-server', 'job queues on Redis'))('a job queu
 });
 
 function behavesLikeAQueue(home: Home): void {
+  it('gives itself jobs by the clock of a place, until it is told to stop', async () => {
+    const queue = await open(await home());
+    const repeats = new RepeatedJobs<Work>(queue);
+    const done: number[] = [];
+    queue.process(1, async ({ n }) => void done.push(n));
+    const eachSecond = { pattern: '* * * * * *', timeZone: 'Asia/Seoul' };
+    await repeats.set('each-second', eachSecond, { n: 7 });
+    await waitFor('two of its jobs', () => done.length >= 2);
+    expect(new Set(done)).toEqual(new Set([7]));
+    expect(await repeats.list()).toEqual(new Map([['each-second', eachSecond]]));
+    await repeats.remove('each-second');
+    expect(await repeats.list()).toEqual(new Map());
+    await waitFor('none to be left', async () => (await queue.counts()).waiting === 0);
+  });
+
   it('runs each job once, at most as many at once as asked', async () => {
     const queue = await open(await home());
     const ran: number[] = [];

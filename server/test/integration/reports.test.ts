@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { MediaStore } from '../../src/media-store/media-store.ts';
 import type { Cursor } from '../../src/postgres/cursor.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { openQueue } from '../../src/queues/job-queue.ts';
@@ -16,7 +17,7 @@ import { waitFor } from '../support/wait-for.ts';
 const postgres = useTestPostgres();
 const FROM = new Date('2026-03-01T00:00:00Z');
 const TO = new Date('2026-03-02T00:00:00Z');
-const ASKED = { site: 'yard', from: FROM, to: TO };
+const ASKED = { site: 'yard', kind: 'csv', range: { from: FROM, to: TO } } as const;
 const COUNT = 5_000;
 
 describe('a report', () => {
@@ -153,6 +154,59 @@ describe('a report', () => {
     expect(await site.settled(next.id)).toMatchObject({ state: 'done' });
   });
 
+  it('of a period is a file of its kind, by the clock that was asked for', async () => {
+    const site = await openSite();
+    await using harness = await openHttpHarness(postgres, { services: { reports: site.reports } });
+    const operator = await harness.login('operator', ['yard']);
+    const call = (method: 'GET' | 'POST', path = '', payload?: object) =>
+      harness.request(operator, { method, url: `/api/v1/reports${path}`, payload });
+    const asked = { site: 'yard', period: 'weekly', timeZone: 'Asia/Seoul', language: 'ko' };
+    expect((await call('POST', '', { site: 'yard', kind: 'html' })).statusCode).toBe(400);
+    expect((await call('POST', '', { ...asked, kind: 'html', from: FROM })).statusCode).toBe(400);
+    expect((await call('POST', '', { ...asked, kind: 'html', timeZone: '+09:00' })).statusCode).toBe(400);
+    expect((await call('POST', '', { ...asked, kind: 'pdf' })).statusCode).toBe(400);
+    const files = { html: ['text/html', 'report', 'html'], 'summary-csv': ['text/csv', 'summary', 'csv'] };
+    const types = { ...files, xlsx: ['application/vnd.openxmlformats', 'report', 'xlsx'] };
+    for (const [kind, [type, word, suffix]] of Object.entries(types)) {
+      const made = await call('POST', '', { ...asked, kind });
+      expect([made.statusCode, made.json()]).toMatchObject([202, { ...asked, kind }]);
+      const { id, from, to } = made.json<{ id: string; from: string; to: string }>();
+      expect(Date.parse(to) - Date.parse(from)).toBe(7 * 86_400_000);
+      expect(await site.settled(id)).toMatchObject({ state: 'done', progress: 1 });
+      const file = await call('GET', `/${id}/download`);
+      expect(file.headers['content-type']).toContain(type);
+      expect(file.headers['content-disposition']).toMatch(
+        new RegExp(`^attachment; filename="${word}_yard_\\d+T150000Z_\\d+T150000Z.${suffix}"$`),
+      );
+      expect(file.rawPayload.length).toBe((await site.reports.get(id)).bytes);
+    }
+  });
+
+  it('is a summary that begins anew after a pause in the middle, and gives its connection back', async () => {
+    const site = await openSite();
+    site.gate.close(1);
+    const { id } = await site.reports.create({ ...ASKED, kind: 'html' });
+    await waitFor('the report to stand in the middle', () => site.gate.isReached);
+    site.reports.pause();
+    site.gate.open();
+    await waitFor('the report to be put back', async () => (await site.reports.get(id)).state === 'queued');
+    await site.poolAtRest();
+    expect(await readdir(site.dir)).toEqual([]);
+    site.reports.resume();
+    expect(await site.settled(id)).toMatchObject({ state: 'done', attempts: 1 });
+    expect(await readdir(site.dir)).toEqual([`${id}.html`]);
+  });
+
+  it('goes when it is too old, or when there are too many bytes', async () => {
+    const site = await openSite({ maxKeptBytes: 1 });
+    for (let count = 0; count < 2; count += 1) await site.settled((await site.reports.create(ASKED)).id);
+    await waitFor('the older one to go', () => site.reports.counters.dropped === 1);
+    await site.database.query(`update reports set created_at = created_at - interval '400 days'`);
+    await site.settled((await site.reports.create({ ...ASKED, kind: 'html' })).id);
+    await waitFor('the old one to go', () => site.reports.counters.dropped === 2);
+    await waitFor('its file to go', async () => (await readdir(site.dir)).length === 1);
+  });
+
   it('pushes out the oldest above the number that is kept', async () => {
     const site = await openSite({ maxKept: 2 });
     const ids: string[] = [];
@@ -206,17 +260,20 @@ interface Gate {
   isReached: boolean;
   /** PostgreSQL ends the connection of whoever opens a cursor. */
   isStoreFailing: boolean;
-  close(): void;
+  /** @param batch at which readers stop. */
+  close(batch?: number): void;
   open(): void;
 }
 
-type Bounds = Pick<ReportsOptions, 'maxBytes' | 'maxKept' | 'maxWaiting'> & { isStarted?: boolean };
+type Bounds = Pick<ReportsOptions, 'maxBytes' | 'maxKept' | 'maxKeptBytes' | 'maxWaiting'> & {
+  isStarted?: boolean;
+};
 
 async function openSite(bounds: Bounds = {}): Promise<Site> {
   const test = await postgres.createDatabase();
   onTestFinished(() => test[Symbol.asyncDispose]());
   const dir = await mkdtemp(join(tmpdir(), 'sitecast-reports-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  for (const made of [dir, `${dir}-media`]) onTestFinished(() => rm(made, { recursive: true, force: true }));
   const made = { site: 'yard', sensor: 'boiler', metric: 'flow', unit: 'l', from: FROM };
   await makeReadings(test.database, { ...made, count: COUNT, stepMs: 10_000 });
   const { gate, gated } = gatedDatabase(test.database);
@@ -236,20 +293,23 @@ async function openReports({ url, dir, gated }: Parts, { isStarted = true, ...bo
   const queue = await openQueue<ReportJob>({ name: 'reports', databaseUrl: url, logger: testLogger });
   onTestFinished(() => queue.close());
   const files = await ReportFiles.open(dir);
-  const reports = new Reports({ database: gated, queue, files, logger: testLogger, ...bounds });
+  const pictures = await MediaStore.open(`${dir}-media`);
+  const reports = new Reports({ database: gated, queue, files, pictures, logger: testLogger, ...bounds });
   onTestFinished(() => reports.close());
   if (isStarted) await reports.start();
   return { reports, queue };
 }
 
-/** A closed gate stops readers at their third batch. */
+/** A closed gate stops readers at a batch, the third unless it is told. */
 function gatedDatabase(database: Database): { gate: Gate; gated: Database } {
   let waiting: Promise<void> | undefined;
+  let closedAt = 3;
   let open = (): void => undefined;
   const gate: Gate = {
     isReached: false,
     isStoreFailing: false,
-    close: () => {
+    close: (batch = 3) => {
+      closedAt = batch;
       waiting = new Promise((resolve) => (open = resolve));
     },
     open: () => open(),
@@ -268,7 +328,7 @@ function gatedDatabase(database: Database): { gate: Gate; gated: Database } {
         close: () => cursor.close(),
         read: async (maxRows: number) => {
           batches += 1;
-          if (batches === 3 && waiting) {
+          if (batches === closedAt && waiting) {
             gate.isReached = true;
             await waiting;
             waiting = undefined;

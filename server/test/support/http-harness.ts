@@ -63,6 +63,8 @@ const NO_REPORTS: HttpServices['reports'] = {
   remove: refuse,
 };
 
+const NO_SCHEDULES: HttpServices['schedules'] = { create: refuse, get: refuse, list: refuse, remove: refuse };
+
 /** What services of a test may be made of. */
 export interface HarnessParts {
   database: Database;
@@ -120,6 +122,7 @@ export async function openHttpHarness(
     timelines: new Timelines({ database, queries: new TelemetryQueries({ database }) }),
     exports: new TelemetryExports({ database }),
     reports: NO_REPORTS,
+    schedules: NO_SCHEDULES,
     isConnected: () => false,
     onDeviceChanged: (id) => void disconnected.push(id),
     onRevoked: async ({ id }) => void disconnected.push(id),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { csvFileName, csvText } from '../../src/telemetry/csv.ts';
+import { csvText, fileName } from '../../src/telemetry/csv.ts';
 
 describe('a text in CSV', () => {
   it.each([
@@ -26,7 +26,7 @@ describe('the name of a CSV file', () => {
   const period = { from: new Date('2026-01-02T03:04:05.678Z'), to: new Date('2026-02-03T00:00:00Z') };
 
   it('says what is in it, in characters that every system takes', () => {
-    expect(csvFileName(['telemetry', 'yard', undefined, 'a:b"c'], period)).toBe(
+    expect(fileName(['telemetry', 'yard', undefined, 'a:b"c'], period, '.csv')).toBe(
       'telemetry_yard_a-b-c_20260102T030405Z_20260203T000000Z.csv',
     );
   });

@@ -1,0 +1,163 @@
+// What a report says, part by part as it is asked for, so that no report is ever held whole. Borrows the database and the
+// pictures; each part gives its connection back when its loop ends.
+
+import type { MediaStore } from '../media-store/media-store.ts';
+import type { Database } from '../postgres/pool.ts';
+import { readSheet } from './contact-sheet.ts';
+import { cursorRows } from './cursor-rows.ts';
+import { foldOutages, type Outage, type Span } from './down-time.ts';
+import {
+  REPORT_CAMERAS_MAX,
+  REPORT_LIST_MAX,
+  REPORT_SENSORS_MAX,
+  REPORT_SERIES_MAX,
+  type Availability,
+  type CameraPart,
+  type GapPart,
+  type PicturePart,
+  type ReportSubject,
+  type SensorPart,
+  type SeriesPart,
+} from './report-subject.ts';
+import { readSilences } from './sensor-silence.ts';
+import { readSeries } from './series-curves.ts';
+
+const BATCH_ROWS = 200;
+/** Of the whole, what the parts before and after the series take, as progress tells it. */
+const BEFORE_SERIES = 0.2;
+const SERIES = 0.7;
+
+export interface ReportContentOptions {
+  database: Database;
+  pictures: Pick<MediaStore, 'open'>;
+  subject: ReportSubject;
+}
+
+// From the first offline that a camera tells of to its next online.
+const CAMERA_OUTAGES = `
+  select id, (extract(epoch from at) * 1000)::float8 as "fromMs",
+    (extract(epoch from coalesce(online_at, $3)) * 1000)::float8 as "toMs"
+  from (
+    select camera as id, kind, at, lag(kind) over told as before,
+      min(at) filter (where kind = 'online') over (told rows between 1 following and unbounded following) as online_at
+    from events where site = $1 and camera is not null and kind in ('online', 'offline') and at < $3
+    window told as (partition by camera order by at, events.id)
+  ) as presence
+  where kind = 'offline' and before is distinct from 'offline' and coalesce(online_at, $3) > $2
+  order by id, at`;
+
+const GAPS = `
+  select agent, coalesce(gap->>'lane', '') as lane, at as "from", coalesce(until, at) as "to",
+    coalesce((gap->>'count')::int8, 0) as count, coalesce(detail, '') as detail
+  from events
+  where site = $1 and kind = 'gap' and at < $3 and coalesce(until, at) >= $2
+  order by at limit ${REPORT_LIST_MAX + 1}`;
+
+export class ReportContent {
+  readonly subject: ReportSubject;
+  /** The period as far as it has been. */
+  readonly span: Span;
+  readonly #options: ReportContentOptions;
+  #progress = 0;
+  #rows = 0;
+  #isShortened = false;
+
+  constructor(options: ReportContentOptions) {
+    const { from, to, madeAt } = options.subject;
+    this.subject = options.subject;
+    this.#options = options;
+    this.span = {
+      fromMs: from.getTime(),
+      toMs: Math.max(from.getTime(), Math.min(to.getTime(), madeAt.getTime())),
+    };
+  }
+
+  /** 0 to 1, by the parts that were read. */
+  get progress(): number {
+    return this.#progress;
+  }
+
+  /** Entries of all parts, so far. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Whether the parts that were read left something out, as there is too much of it. */
+  get isShortened(): boolean {
+    return this.#isShortened;
+  }
+
+  /** @throws {AppError} STORE_UNAVAILABLE (retryable), as every part. */
+  async cameras(): Promise<CameraPart[]> {
+    const { database } = this.#options;
+    const cameras = await database.query<{ id: string; name: string }>(
+      `select id, coalesce(custom_name, name) as name from cameras where site = $1 order by id limit ${REPORT_CAMERAS_MAX + 1}`,
+      [this.subject.site],
+    );
+    const outages = await this.#outages(CAMERA_OUTAGES);
+    return this.#atMost(REPORT_CAMERAS_MAX, cameras).map((camera) => ({
+      ...camera,
+      ...(outages.get(camera.id) ?? this.#neverAway()),
+    }));
+  }
+
+  /** By what they sent. */
+  async sensors(): Promise<SensorPart[]> {
+    const sensors: SensorPart[] = [];
+    for await (const silence of readSilences(this.#options.database, this.subject.site, this.span))
+      sensors.push(silence);
+    this.#progress = BEFORE_SERIES;
+    return this.#atMost(REPORT_SENSORS_MAX, sensors);
+  }
+
+  async *series(): AsyncGenerator<SeriesPart> {
+    for await (const series of readSeries(this.#options.database, this.subject.site, this.span)) {
+      this.#rows += 1;
+      this.#progress = BEFORE_SERIES + SERIES * (series.place / Math.min(series.places, REPORT_SERIES_MAX));
+      this.#isShortened ||= series.places > REPORT_SERIES_MAX;
+      yield series;
+    }
+    this.#progress = BEFORE_SERIES + SERIES;
+  }
+
+  /** By their begin. */
+  gaps(): AsyncGenerator<GapPart> {
+    return this.#list<GapPart>(GAPS);
+  }
+
+  async *pictures(): AsyncGenerator<PicturePart> {
+    yield* readSheet(this.#options, this.subject.site, this.span);
+  }
+
+  async *#list<Part extends object>(sql: string): AsyncGenerator<Part> {
+    let listed = 0;
+    for await (const part of cursorRows<Part>(this.#options.database, sql, this.#values(), BATCH_ROWS)) {
+      if (listed >= REPORT_LIST_MAX) {
+        this.#isShortened = true;
+        return;
+      }
+      listed += 1;
+      this.#rows += 1;
+      yield part;
+    }
+  }
+
+  #atMost<Part>(max: number, parts: Part[]): Part[] {
+    this.#isShortened ||= parts.length > max;
+    this.#rows += Math.min(max, parts.length);
+    return parts.slice(0, max);
+  }
+
+  #outages(sql: string): Promise<Map<string, Availability>> {
+    const rows = cursorRows<Outage>(this.#options.database, sql, this.#values(), BATCH_ROWS);
+    return foldOutages(rows, this.span);
+  }
+
+  #neverAway(): Availability {
+    return { share: this.span.toMs > this.span.fromMs ? 1 : null, downMs: 0, downs: 0 };
+  }
+
+  #values(): [string, Date, Date] {
+    return [this.subject.site, new Date(this.span.fromMs), new Date(this.span.toMs)];
+  }
+}
