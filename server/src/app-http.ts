@@ -80,6 +80,7 @@ export function openSystem({ config, lifetime, version }: Opening, needs: System
     pool: () => database.stats(),
     devices: () => ({ connected: presence.connected, max: config.maxDevices }),
     disk: () => disk.read(),
+    storage: () => needs.retention.report,
     endpoints: () => ({ mqttPort: broker.dataPort, mediaPort: broker.mediaPort }),
     clock: systemClock,
   });

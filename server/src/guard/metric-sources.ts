@@ -19,7 +19,8 @@ import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import type { ReportSchedules } from '../reports/report-schedules.ts';
 import type { Reports } from '../reports/reports.ts';
-import type { Retention } from '../retention/retention.ts';
+import type { KindForecast } from '../retention/forecast.ts';
+import type { KeptReport, Retention } from '../retention/retention.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
@@ -39,6 +40,8 @@ import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 
 import type { DiscoveredValues } from '../foreign/discovered-values.ts';
 import type { UnmappedSamples } from '../foreign/unmapped-samples.ts';
+
+const DAY_SECONDS = 86_400;
 
 type Counters = Readonly<Record<string, number>>;
 
@@ -65,7 +68,7 @@ export interface MeteredParts {
   reports: Pick<Reports, 'counters' | 'isPaused'>;
   schedules: Pick<ReportSchedules, 'counters'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
-  retention: Pick<Retention, 'counters'>;
+  retention: Pick<Retention, 'counters' | 'report'>;
   /** Of HTTP. */
   answers: { readonly counters: Counters };
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
@@ -186,6 +189,14 @@ export const GAUGE_HELP = {
   event_loop_delay_p99_seconds: '99th percentile of the delay of the event loop over the last second.',
   disk_total_bytes: 'Size of the file system of DATA_DIR.',
   disk_free_bytes: 'Free space of the file system of DATA_DIR.',
+  storage_items: 'Snapshots and clips that are stored.',
+  storage_bytes: 'Bytes of the snapshots and clips that are stored.',
+  storage_max_bytes:
+    'Bytes that may be stored (MEDIA_MAX_BYTES, CLIPS_MAX_BYTES); +Inf: as the disk has room for.',
+  storage_added_daily_bytes: 'Bytes that came a day over the last days. NaN before there is a whole one.',
+  storage_until_full_seconds:
+    'Seconds until the oldest media or clips must go, or until the disk has only MIN_FREE_DISK_BYTES left, as things go on now; +Inf: never.',
+  storage_garbage_items: 'Items whose rows are deleted and whose files are not yet.',
   disk_free_min_bytes: 'Free space below which the server is not ready (MIN_FREE_DISK_BYTES).',
   ready: 'Whether each check of /readyz holds: 1 or 0.',
 } as const;
@@ -257,10 +268,38 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     event_loop_delay_p99_seconds: eventLoopP99Ms / 1_000,
     disk_total_bytes: disk.totalBytes,
     disk_free_bytes: disk.freeBytes,
+    ...storageGauges(parts.retention.report),
     disk_free_min_bytes: disk.minFreeBytes,
     ready: {
       check: Object.fromEntries(Object.entries(checks).map(([name, holds]) => [name, holds ? 1 : 0])),
     },
+  };
+}
+
+function storageGauges(report: KeptReport | undefined) {
+  const kinds = Object.entries(report?.kinds ?? {});
+  const each = (of: (kind: KindForecast) => number | null, unknown = Number.NaN) => ({
+    kind: Object.fromEntries(kinds.map(([name, kind]) => [name, of(kind) ?? unknown])),
+  });
+  const { media, clips, disk } = report ?? {};
+  return {
+    storage_items: each(({ items }) => items),
+    storage_bytes: each(({ bytes }) => bytes),
+    storage_max_bytes: {
+      kind: {
+        clips: report?.kinds.clips.maxBytes ?? Number.NaN,
+        all: report ? (report.media.maxBytes ?? Infinity) : Number.NaN,
+      },
+    },
+    storage_added_daily_bytes: each(({ bytesPerDay }) => bytesPerDay),
+    storage_until_full_seconds: {
+      what: Object.fromEntries(
+        Object.entries({ media, clips, disk }).flatMap(([what, part]) =>
+          part ? [[what, (part.fullInDays ?? Infinity) * DAY_SECONDS]] : [],
+        ),
+      ),
+    },
+    storage_garbage_items: report?.garbage.items ?? Number.NaN,
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { LimitRow } from '../limits/limit-row.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
+import type { KeptReport } from '../retention/retention.ts';
 import type { RelaySnapshot } from '../relay/ports.ts';
 import type { ByteLedger, LedgerReading } from './byte-ledger.ts';
 import type { CpuReading } from './cpu-usage.ts';
@@ -26,6 +27,8 @@ export interface SystemReport {
   eventLoop: { p99Ms: number };
   cpu: CpuReading;
   disk: { totalBytes: number; freeBytes: number };
+  /** What is kept and when it will be full; null before the server has looked. */
+  storage: KeptReport | null;
   /** Where devices connect, for the instructions that come with a new one. */
   endpoints: { mqttPort: number; mediaPort: number };
 }
@@ -41,6 +44,7 @@ export interface SystemReporterOptions {
   pool: () => SystemReport['pool'];
   devices: () => SystemReport['devices'];
   disk: () => Promise<SystemReport['disk']>;
+  storage: () => KeptReport | undefined;
   endpoints: () => SystemReport['endpoints'];
   clock: Clock;
 }
@@ -96,6 +100,7 @@ export class SystemReporter {
       pool: pool(),
       devices: devices(),
       disk,
+      storage: this.#options.storage() ?? null,
       endpoints: this.#options.endpoints(),
     };
   }

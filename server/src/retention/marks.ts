@@ -4,8 +4,8 @@ import type { DiskReading } from '../guard/disk-watch.ts';
 import { MEDIA_KINDS, type MediaKind } from './media-kinds.ts';
 
 /** Deleting begins above the high mark and ends below the low one, so that it comes in runs instead of all the time. */
-const HIGH = 0.95;
-const LOW = 0.9;
+export const HIGH = 0.95;
+export const LOW = 0.9;
 /** Of MIN_FREE_DISK_BYTES: begins before the server says that it is not ready. */
 const DISK_BEGIN = 1.25;
 const DISK_END = 1.5;

@@ -5,7 +5,8 @@ import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { DiskReading } from '../guard/disk-watch.ts';
-import type { Garbage } from './garbage.ts';
+import { forecast, type StorageReport } from './forecast.ts';
+import type { Garbage, PendingGarbage } from './garbage.ts';
 import { nextKind, shortfallOf, surplusOf, type ByteBounds } from './marks.ts';
 import { MEDIA_KINDS, type MediaKind } from './media-kinds.ts';
 import type { MediaRemoval, Removal, RemovedItem } from './media-removal.ts';
@@ -37,6 +38,9 @@ export interface RetentionOptions {
   clock?: Clock;
 }
 
+/** As of the end of the last pass. */
+export type KeptReport = StorageReport & { garbage: Pick<PendingGarbage, 'items' | 'bytes'> };
+
 type OldestKinds = Record<MediaKind, Date | undefined>;
 
 export class Retention {
@@ -51,6 +55,7 @@ export class Retention {
     passes: 0,
     passesFailed: 0,
   };
+  #report: KeptReport | undefined;
   #removing: Promise<unknown> = Promise.resolve();
   #passing: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -63,6 +68,11 @@ export class Retention {
   get counters(): Readonly<Record<string, number>> {
     const { garbage, turns } = this.#options;
     return { ...this.#counters, ...garbage.counters, ...turns.counters };
+  }
+
+  /** undefined before the first pass. */
+  get report(): KeptReport | undefined {
+    return this.#report;
   }
 
   /** Begins in the background, first of all with what an earlier run left. */
@@ -121,17 +131,28 @@ export class Retention {
   }
 
   async #passAll(): Promise<void> {
-    const { garbage, turns, figures } = this.#options;
+    const { garbage, turns } = this.#options;
     await turns.work(() => garbage.collect());
     for (const kind of MEDIA_KINDS) await this.#expireMedia(kind);
     await this.#expireRows('events');
     await this.#keepClipsBelowTheirBound();
     await this.#keepMediaBelowItsBound();
     await this.#keepRoomOnTheDisk();
-    if (turns.isClosed) return;
+    if (!turns.isClosed) await this.#lookAhead();
+  }
+
+  async #lookAhead(): Promise<void> {
+    const { figures, garbage, bounds, maxAgeDays } = this.#options;
     const now = new Date(this.#clock.nowMs());
-    await figures.noteDisk(await this.#options.readDisk(), now);
+    const disk = await this.#options.readDisk();
+    await figures.noteDisk(disk, now);
     await figures.fold(now);
+    const sources = {
+      ...{ stored: await figures.stored(), flow: await figures.flow(now), disk, bounds, maxAgeDays },
+      diskBytesPerDay: await figures.diskBytesPerDay(now),
+    };
+    const { items, bytes } = await garbage.pending();
+    this.#report = { ...forecast(sources), garbage: { items, bytes } };
   }
 
   async #expireMedia(kind: MediaKind): Promise<void> {

@@ -2,10 +2,15 @@
 
 import type { DiskReading } from '../guard/disk-watch.ts';
 import type { Queryable } from '../postgres/pool.ts';
+import type { DailyFlow } from './forecast.ts';
 import type { Stored, StoredAmount } from './marks.ts';
+import type { MediaKind } from './media-kinds.ts';
 
 /** Days that are told apart; older ones become one row. */
 const STORAGE_DAYS_KEPT = 400;
+
+/** Whole days that a forecast looks back. */
+const LOOK_BACK_DAYS = 7;
 
 export class StorageFigures {
   readonly #database: Queryable;
@@ -25,6 +30,35 @@ export class StorageFigures {
       return { items, bytes };
     };
     return { snapshots: of('snapshots'), clips: of('clips') };
+  }
+
+  /** A day, on average over the last whole days since there was anything; undefined before there is one. */
+  async flow(at: Date): Promise<Record<MediaKind, DailyFlow | undefined>> {
+    const rows = await this.#database.query<DailyFlow & { kind: string; days: number }>(
+      `with today as (select ($1::timestamptz at time zone 'UTC')::date as day)
+       select kind, today.day - greatest(min(known.day), today.day - $2::int) as days,
+         coalesce(sum(bytes) filter (where flow = 'added' and known.day >= today.day - $2::int), 0)::int8 as "addedBytes",
+         coalesce(sum(bytes) filter (where flow = 'removed' and known.day >= today.day - $2::int), 0)::int8 as "removedBytes"
+       from storage_days as known, today where known.day < today.day group by kind, today.day`,
+      [at, LOOK_BACK_DAYS],
+    );
+    const of = (kind: string): DailyFlow | undefined => {
+      const row = rows.find((one) => one.kind === kind);
+      if (!row) return undefined;
+      return { addedBytes: row.addedBytes / row.days, removedBytes: row.removedBytes / row.days };
+    };
+    return { snapshots: of('snapshots'), clips: of('clips') };
+  }
+
+  /** What the file system lost a day since the oldest of the last days that were noted; undefined before there are two. */
+  async diskBytesPerDay(at: Date): Promise<number | undefined> {
+    const [row] = await this.#database.query<{ days: number; lost: number }>(
+      `select max(day) - min(day) as days,
+         ((array_agg(free_bytes order by day))[1] - (array_agg(free_bytes order by day desc))[1])::int8 as lost
+       from disk_days where day >= ($1::timestamptz at time zone 'UTC')::date - $2::int`,
+      [at, LOOK_BACK_DAYS],
+    );
+    return row && row.days > 0 ? row.lost / row.days : undefined;
   }
 
   /** Once a day is enough; the last of a day stays. */

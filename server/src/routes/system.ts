@@ -15,6 +15,25 @@ const level = z.enum(PRESSURE_LEVELS);
 const names = z.array(z.string());
 const knownCount = count.nullable().describe('null while the store of the queue does not answer');
 
+const knownBytes = count.nullable();
+const fullInDays = count
+  .nullable()
+  .describe('0: the oldest go already. null: never, or not to be foreseen, as things go on now');
+const ofKind = z.object({
+  items: count,
+  bytes: count,
+  maxBytes: knownBytes.describe('null: no bound of its own'),
+  maxAgeDays: knownBytes.describe('null: for ever'),
+  bytesPerDay: knownBytes.describe('What comes in; null before a whole day was seen'),
+});
+const storage = z.object({
+  kinds: z.object({ snapshots: ofKind, clips: ofKind }),
+  media: z.object({ bytes: count, maxBytes: knownBytes, fullInDays }),
+  clips: z.object({ fullInDays }),
+  disk: z.object({ bytesPerDay: z.number().nullable().describe('Less than 0: it empties'), fullInDays }),
+  garbage: z.object({ items: count, bytes: count }),
+});
+
 const systemAnswer = z.object({
   version: z.string(),
   startedAt: z.string(),
@@ -56,6 +75,7 @@ const systemAnswer = z.object({
     warning: z.enum(['above-baseline', 'stolen']).nullable(),
   }),
   disk: z.object({ totalBytes: count, freeBytes: count }),
+  storage: storage.nullable().describe('null before the server has looked'),
   endpoints: z.object({ mqttPort: count, mediaPort: count }),
 });
 

@@ -95,6 +95,12 @@ const CASES: [string, string, Series, Series][] = [
     { sitecast_telemetry_rows_waiting: '0x40', sitecast_telemetry_messages_stored_total: '7x40' },
   ],
   [
+    'SitecastDiskFullSoon',
+    '150m',
+    { 'sitecast_storage_until_full_seconds{what="disk"}': '500000x200' },
+    { 'sitecast_storage_until_full_seconds{what="disk"}': '700000x200' },
+  ],
+  [
     'SitecastDiskFull',
     '5m',
     { sitecast_disk_free_bytes: '10x20', sitecast_disk_free_min_bytes: '20x20' },
@@ -238,6 +244,7 @@ describe('the alerts', () => {
       pool: 'sitecast_postgres_callers_waiting',
       'image queue': 'sitecast_snapshots_staged_max',
       disk: 'sitecast_disk_free_bytes',
+      'a disk that fills': 'sitecast_storage_until_full_seconds',
       'stalled ingest': 'sitecast_snapshots_filed_total',
       down: 'up',
       'stream slots': 'sitecast_live_streams_max',

@@ -66,6 +66,23 @@ describe('the server', () => {
     });
   });
 
+  it('tells what is stored and when it will be full, once it has looked', async () => {
+    await using server = await start({ env: { CLIPS_MAX_BYTES: '1000000', RETENTION_SNAPSHOTS_DAYS: '7' } });
+    const storage = await waitFor('the first look', async () => {
+      const report = await server.get<{ storage: object | null }>('system');
+      return report.storage;
+    });
+    const empty = { items: 0, bytes: 0, bytesPerDay: null };
+    expect(storage).toMatchObject({
+      kinds: {
+        snapshots: { ...empty, maxBytes: null, maxAgeDays: 7 },
+        clips: { ...empty, maxBytes: 1_000_000, maxAgeDays: 90 },
+      },
+      ...{ clips: { fullInDays: null }, garbage: { items: 0, bytes: 0 } },
+    });
+    expect(await server.metric('storage_garbage_items')).toBe(0);
+  });
+
   it('tells the bytes of each area that LIMITS.md lists', async () => {
     await using server = await start();
     const { ledger } = await server.get<{ ledger: { areas: Record<string, number> } }>('system');

@@ -160,6 +160,33 @@ describe('retention', () => {
     );
   });
 
+  it('tells what is stored, what comes in a day, and what the disk loses, from the days before', async () => {
+    const house = await openMediaHouse(postgres);
+    await house.storeSnapshot(1, 1_000);
+    await house.storeClip(1, 7_000);
+    await house.database.query(`update storage_days set day = day - 4`);
+    await house.storeSnapshot(1, 1_800);
+    for (const [daysAgo, freeBytes] of [
+      [3, 900_000],
+      [1, 700_000],
+    ] as const)
+      await new StorageFigures(house.database).noteDisk({ ...DISK, freeBytes }, ago(daysAgo));
+    const disk = { ...DISK, freeBytes: 600_000, minFreeBytes: 100_000 };
+    const retention = open(house, { readDisk: async () => disk });
+    expect(retention.report).toBeUndefined();
+    await retention.pass();
+    expect(retention.report).toMatchObject({
+      kinds: {
+        snapshots: { items: 2, bytes: 3_200, bytesPerDay: 300, maxAgeDays: null },
+        clips: { items: 1, bytes: 7_000, bytesPerDay: 1_750 },
+      },
+      disk: { bytesPerDay: 100_000, fullInDays: 5 },
+      garbage: { items: 0, bytes: 0 },
+    });
+    const rows = await house.database.query(`select free_bytes from disk_days order by day desc limit 1`);
+    expect(rows).toEqual([{ free_bytes: 600_000 }]);
+  });
+
   it('goes on at the next pass after the database was away', async () => {
     const house = await openMediaHouse(postgres);
     await house.storeSnapshot(40);

@@ -161,6 +161,23 @@ export interface PressureChange {
   shedding: string[];
 }
 
+export interface StoredKind {
+  items: number;
+  bytes: number;
+  maxBytes: number | null;
+  maxAgeDays: number | null;
+  bytesPerDay: number | null;
+}
+
+/** `fullInDays` 0: the oldest go already; null: never, or not to be foreseen. */
+export interface StorageReport {
+  kinds: { snapshots: StoredKind; clips: StoredKind };
+  media: { bytes: number; maxBytes: number | null; fullInDays: number | null };
+  clips: { fullInDays: number | null };
+  disk: { bytesPerDay: number | null; fullInDays: number | null };
+  garbage: { items: number; bytes: number };
+}
+
 export interface SystemReport {
   limits?: LimitRow[];
   ledger?: { budgetBytes?: number; reservedBytes?: number };
@@ -175,6 +192,8 @@ export interface SystemReport {
   /** Ports of the device listeners, when the server tells them. */
   endpoints?: { mqttPort?: number; mediaPort?: number };
   disk?: { freeBytes?: number; totalBytes?: number } | null;
+  /** null before the server has looked. */
+  storage?: StorageReport | null;
 }
 
 export interface TimelinePicture {

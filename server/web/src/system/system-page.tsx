@@ -1,13 +1,14 @@
 // The server in full: figures, active streams, gateways, limits.
 
-import type { ReactNode } from 'react';
 import type { ActiveStream, Agent, LimitRow, SystemReport } from '../api/types.ts';
 import { formatBitrate, formatBytes } from '../i18n/format.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useSiteName, useText } from '../state/hooks.ts';
 import { Chip, Skeleton } from '../ui/primitives.tsx';
 import { Age } from '../ui/time.tsx';
+import { StorageTable } from './storage-table.tsx';
 import { LevelChip, nameOf, SystemCard } from './system-card.tsx';
+import { TableCard } from './table-card.tsx';
 
 const CHANGES_SHOWN = 10;
 
@@ -27,50 +28,11 @@ export function SystemPage() {
         <div className="system__tables">
           <Streams report={report} />
           <Gateways />
+          <StorageTable report={report} />
           <Changes report={report} />
         </div>
       </div>
       {report?.limits === undefined || report.limits.length === 0 ? null : <Limits rows={report.limits} />}
-    </section>
-  );
-}
-
-function TableCard({
-  title,
-  head,
-  children,
-  isEmpty,
-  empty,
-}: {
-  title: string;
-  head: string[];
-  children: ReactNode;
-  isEmpty: boolean;
-  empty: string;
-}) {
-  return (
-    <section className="card">
-      <div className="card__head">
-        <h2>{title}</h2>
-      </div>
-      {isEmpty ? (
-        <p className="card__body muted">{empty}</p>
-      ) : (
-        <div className="table-scroll">
-          <table className="table">
-            <thead>
-              <tr>
-                {head.map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>{children}</tbody>
-          </table>
-        </div>
-      )}
     </section>
   );
 }
