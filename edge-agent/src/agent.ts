@@ -17,6 +17,8 @@ import type { AgentConfig } from './config.ts';
 import { CommandDesk } from './control/command-desk.ts';
 import { operationsOf } from './control/operations.ts';
 import { DataDirLock } from './data-dir-lock.ts';
+import { Sealer } from './evidence/sealer.ts';
+import { SigningKey } from './evidence/signing-key.ts';
 import { ClockWatch } from './health/clock-watch.ts';
 import { healthReader } from './health/health-reader.ts';
 import { HealthReport } from './health/health-report.ts';
@@ -106,7 +108,6 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
   const { config, readConfig, version, bootId, logger, onRestart } = options;
   const address: AgentAddress = { site: config.site, agent: config.agent };
   const log = new QuietLog(logger);
-  const status = new AgentStatusMessage({ address, version, bootId });
   const notices = new DroppedNotices(address, log);
 
   // Owned in this order, and closed in the opposite one: commands, sensors, rules, clips, live, cameras, spool sender, goodbye, uplink, disk.
@@ -115,6 +116,9 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
   const spool = lifetime.own('spool', await openSpool(options));
   const { spooledAtMs } = spool;
   const outbox = new Outbox({ address, spool, log });
+  const sealer = config.signing ? await openSealer(options, outbox, log) : undefined;
+  if (sealer) lifetime.own('seals', sealer);
+  const status = new AgentStatusMessage({ address, version, bootId, publicKey: sealer?.publicKey });
   const uplink = lifetime.own('uplink', await openAdaptiveUplink({ config, outbox, logger, log }));
   const data = lifetime.own(
     'data connection',
@@ -206,12 +210,27 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
   clips?.start();
   for (const part of [data, media, ...rack, ...sensors]) part.start();
   siteBroker?.start();
+  sealer?.start();
   clockWatch.start(spooledAtMs);
   return reload;
 }
 
 function openSpool({ config, logger }: AgentOptions): Promise<Spool> {
   return Spool.open({ folder: join(config.dataDir, 'spool'), lanes: config.spool.lanes, logger });
+}
+
+/** Closed when nothing is put any more, and before the spool is. */
+async function openSealer({ config }: AgentOptions, outbox: Outbox, log: QuietLog): Promise<Sealer> {
+  const { site, agent, dataDir } = config;
+  const sealer = await Sealer.open({
+    dataDir,
+    address: { site, agent },
+    key: await SigningKey.open(dataDir),
+    put: (seal) => outbox.seal(seal),
+    log,
+  });
+  outbox.signWith(sealer);
+  return sealer;
 }
 
 interface RackNeeds {

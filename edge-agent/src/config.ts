@@ -187,6 +187,8 @@ export const agentConfigSchema = z
     agent: id.refine((text) => text !== 'sensors', { message: '"sensors" is a reserved name' }),
     dataDir: z.string().min(1).default('/var/lib/sitecast-agent'),
     ffmpegPath: z.string().min(1).optional(),
+    /** Snapshots and readings are signed with a key of the gateway. */
+    signing: z.boolean().default(false),
     uplink: z.strictObject({
       url: brokerUrl,
       mediaUrl: brokerUrl,

@@ -20,6 +20,7 @@ import { AgentCommands } from './fleet/agent-commands.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Presence } from './fleet/presence.ts';
 import { UpdateHub } from './fleet/updates.ts';
+import type { SigningKeys } from './evidence/signing-keys.ts';
 import type { ForeignIntake } from './foreign/foreign-intake.ts';
 import type { UnmappedSamples } from './foreign/unmapped-samples.ts';
 import type { DiskWatch } from './guard/disk-watch.ts';
@@ -102,6 +103,7 @@ type HttpNeeds = SystemNeeds &
     loginLimiter: LoginLimiter;
     fleet: Fleet;
     latest: LatestValues;
+    evidence: { keys: SigningKeys };
     foreign: ForeignIntake;
     samples: UnmappedSamples;
     mediaStore: MediaStore;
@@ -134,6 +136,7 @@ export async function openHttp(
   const app = await buildHttpApp({
     services: {
       ...needs,
+      signingKeys: needs.evidence.keys,
       dataDir: config.dataDir,
       publicUrl: http.publicUrl,
       maxUpdateSockets: webSocket.maxUpdateSockets,

@@ -24,6 +24,8 @@ import { RevocationSweep } from './fleet/revocation-sweep.ts';
 import { Sites } from './fleet/sites.ts';
 import { UpdateHub } from './fleet/updates.ts';
 import { DiscoveredValues } from './foreign/discovered-values.ts';
+import { SealStore } from './evidence/seal-store.ts';
+import { SigningKeys } from './evidence/signing-keys.ts';
 import { ForeignIntake } from './foreign/foreign-intake.ts';
 import { UnmappedSamples } from './foreign/unmapped-samples.ts';
 import { findMemoryLimit } from './guard/memory-limit.ts';
@@ -128,7 +130,9 @@ export class App {
     const telemetry = await openTelemetry(opening, database, fleet);
     const reports = await openReports(opening, database, ingest);
     const outages = new OutageStore(database);
-    const live = await openLive(opening, { ...fleet, ...ingest, ...clips, ...telemetry, outages });
+    const evidence = openEvidence(opening, database);
+    const needs = { ...fleet, ...ingest, ...clips, ...telemetry, outages, evidence };
+    const live = await openLive(opening, needs);
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));
     const parts = {
       ...self,
@@ -141,6 +145,7 @@ export class App {
       ...reports,
       ...live,
       ...openTimeline(opening, { ...fleet, ...telemetry, outages, database }),
+      evidence,
       database,
     };
     const guarded = { ...parts, ...(await openGuard(opening, parts)) };
@@ -303,6 +308,11 @@ async function openForeign(database: Database) {
   return { samples, discovered, foreign: new ForeignIntake({ samples, discovered }) };
 }
 
+function openEvidence({ config }: Opening, database: Database) {
+  const seals = new SealStore({ database, keepDays: config.retention.sealsDays });
+  return { seals, keys: new SigningKeys(database) };
+}
+
 async function openReports(
   { config, lifetime, logger }: Opening,
   database: Database,
@@ -344,6 +354,7 @@ interface LiveNeeds {
   foreign: ForeignIntake;
   discovered: DiscoveredValues;
   outages: OutageStore;
+  evidence: { seals: SealStore; keys: SigningKeys };
 }
 
 /**

@@ -46,6 +46,10 @@ const OWN_ERRORS = {
     'It was deleted, because it was older than what is kept.',
     '보관 기간 또는 저장 용량을 넘어 삭제되었습니다.',
   ],
+  EVIDENCE_BROKEN: [
+    'What is stored is not what the gateway signed.',
+    '저장된 내용이 현장 장치가 서명한 내용과 다릅니다.',
+  ],
   CLIP_FAILED: ['The gateway could not record the clip.', '현장 장치에서 영상 클립을 녹화할 수 없습니다.'],
   CLIP_MASKS: [
     'The clip shows what the privacy masks of its camera hide now. It stays on the gateway.',
@@ -85,6 +89,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   PROFILE_UNSUPPORTED: 409,
   UPLINK_LIMITED: 409,
   ENCODER_FAILED: 409,
+  EVIDENCE_BROKEN: 409,
   CLIP_FAILED: 409,
   CLIP_MASKS: 409,
   NOT_SUPPORTED: 409,

@@ -9,6 +9,8 @@ export interface AgentStatusOptions {
   address: AgentAddress;
   version: string;
   bootId: string;
+  /** Of an agent that signs. */
+  publicKey?: string | undefined;
   clock?: Clock;
 }
 
@@ -25,12 +27,13 @@ export class AgentStatusMessage {
 
   /** With the time of this call as `since`. */
   encode(state: AgentStatus['state']): Uint8Array {
-    const { version, bootId } = this.#options;
+    const { version, bootId, publicKey } = this.#options;
     const status: AgentStatus = {
       state,
       since: new Date(this.#clock.nowMs()).toISOString(),
       version,
       bootId,
+      ...(publicKey !== undefined && { publicKey }),
     };
     return encodeJson(status);
   }

@@ -4,10 +4,12 @@ import { encodeClipChunk, type ClipChunk } from '@sitecast/shared/protocol/clip-
 import { encodeJson } from '@sitecast/shared/protocol/json-message';
 import { MAX_TELEMETRY_PAYLOAD_BYTES } from '@sitecast/shared/protocol/limits';
 import { encodeSnapshotEnvelope, type SnapshotEnvelope } from '@sitecast/shared/protocol/snapshot-envelope';
+import type { SealMessage } from '@sitecast/shared/protocol/evidence';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import type { AgentEvent, CameraEvent } from '@sitecast/shared/protocol/events';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import type { Sealer } from '../evidence/sealer.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Lane } from './lanes.ts';
@@ -29,10 +31,22 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #units: ToldUnits;
+  #sealer: Sealer | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#units = new ToldUnits(options.clock ?? systemClock);
+  }
+
+  /** From now on what is put is signed. */
+  signWith(sealer: Sealer): void {
+    this.#sealer = sealer;
+  }
+
+  /** It comes again when it is refused. */
+  seal(seal: SealMessage): Promise<void> {
+    const topic = topics.seal(this.#options.address);
+    return this.#put('telemetry', topic, encodeJson(seal), { isRetried: true });
   }
 
   reading(sensor: string, reading: Reading): Promise<void> {
@@ -50,6 +64,7 @@ export class Outbox {
       this.#units.forget(sensor, told);
       throw error;
     }
+    this.#sealer?.noteReadings(sensor, told);
   }
 
   /** Of the agent itself. */
@@ -58,9 +73,10 @@ export class Outbox {
   }
 
   /** What a lane had to give up. */
-  gap(lane: Lane, gap: Gap): Promise<void> {
+  async gap(lane: Lane, gap: Gap): Promise<void> {
     const event = gapEventOf(lane, gap);
-    return this.#put('alarms', topics.agentEvent(this.#options.address), encodeJson(event));
+    await this.#put('alarms', topics.agentEvent(this.#options.address), encodeJson(event));
+    if (event.gap) this.#sealer?.noteGap(event.gap);
   }
 
   event(camera: string, event: CameraEvent): Promise<void> {
@@ -70,7 +86,9 @@ export class Outbox {
 
   snapshot(envelope: SnapshotEnvelope): Promise<void> {
     const topic = topics.snapshot(this.#options.address, envelope.header.camera);
-    return this.#put('snapshots', topic, encodeSnapshotEnvelope(envelope));
+    const put = (header: SnapshotEnvelope['header']): Promise<void> =>
+      this.#put('snapshots', topic, encodeSnapshotEnvelope({ ...envelope, header }));
+    return this.#sealer ? this.#sealer.snapshot(envelope.header, put) : put(envelope.header);
   }
 
   /** Whoever uploads it gives it again when it is refused. */

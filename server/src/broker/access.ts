@@ -15,6 +15,7 @@ const AGENT_DATA_KINDS: ReadonlySet<ParsedTopic['kind']> = new Set([
   'clip',
   'event',
   'agent-event',
+  'seal',
   'agent-telemetry',
 ]);
 

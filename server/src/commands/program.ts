@@ -10,6 +10,7 @@ import { doctorCommand, type DoctorOptions } from './doctor.ts';
 import { printLimits } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
 import { startCommand } from './start.ts';
+import { verifyCommand, type VerifyCommandOptions } from './verify.ts';
 import { createUser, listUsers, setPassword } from './user.ts';
 
 const EXIT_FAILED = 1;
@@ -63,6 +64,15 @@ function buildProgram(context: CommandContext, version: string, printError: (tex
     .description('look at everything that a server needs, and say what to do; while one runs or not')
     .option('--repair', 'remove rows without files, set files without rows aside, finish deletions')
     .action((options: DoctorOptions) => doctorCommand(context, options));
+  withJson(
+    program.command('verify').description('compare what is stored of a site with what its agents signed'),
+  )
+    .requiredOption('--site <site>')
+    .requiredOption('--from <time>', 'ISO 8601')
+    .requiredOption('--to <time>', 'ISO 8601; at most 31 days after --from')
+    .option('--key <publicKey...>', 'believe these keys only, as they were kept elsewhere')
+    .option('--no-files', 'do not read the files of snapshots')
+    .action((options: VerifyCommandOptions) => verifyCommand(context, options));
   addUserVerbs(program.command('user').description('people who log in'), context);
   addDeviceVerbs(program.command('device').description('agents and sensors'), context);
   return program;

@@ -10,11 +10,14 @@ import {
   agentStatus,
   cameraInventory,
   type AgentHealth,
+  type AgentStatus,
   type CameraInventory,
 } from '@sitecast/shared/protocol/status';
 import { parseReadings, type Reading } from '@sitecast/shared/protocol/telemetry';
+import { sealMessage, type SealMessage } from '@sitecast/shared/protocol/evidence';
 import type { AgentAddress, ParsedTopic } from '@sitecast/shared/protocol/topics';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { ulid } from 'ulid';
 import type * as z from 'zod';
 import { expectBelievable, isBelievable } from '../ingest/captured-at.ts';
 import type { DeviceAddress } from './devices.ts';
@@ -41,6 +44,10 @@ export interface DeviceMessagesOptions {
   events: {
     insert(camera: Address, agent: string, event: CameraEvent): Promise<void>;
     insertOfAgent(from: AgentAddress, event: AgentEvent): Promise<void>;
+  };
+  evidence: {
+    seals: { accept(from: AgentAddress, seal: SealMessage): Promise<void> };
+    keys: { seen(from: AgentAddress, publicKey: string): Promise<{ keyId: string } | undefined> };
   };
   foreign: Pick<ForeignIntake, 'readingsOf' | 'note'>;
   /** Where cameras come and go. */
@@ -84,7 +91,7 @@ export class DeviceMessages {
     const { fleet, commands, readings } = this.#options;
     switch (topic.kind) {
       case 'status':
-        return fleet.applyStatus(topic, decodeMessage(agentStatus, payload));
+        return this.#acceptStatus(topic, decodeMessage(agentStatus, payload), receivedAtMs);
       case 'cameras':
         return this.#acceptInventory(topic, decodeMessage(cameraInventory, payload));
       case 'health':
@@ -102,6 +109,8 @@ export class DeviceMessages {
         return this.#acceptEvent(topic, topic.camera, decodeMessage(cameraEvent, payload), receivedAtMs);
       case 'agent-event':
         return this.#acceptAgentEvent(topic, decodeMessage(agentEvent, payload), receivedAtMs);
+      case 'seal':
+        return this.#options.evidence.seals.accept(topic, decodeMessage(sealMessage, payload));
       case 'agent-telemetry': {
         const parsed = parseReadings(payload, receivedAtMs);
         await fleet.sensorSeen({ site: topic.site, id: topic.sensor }, topic.agent);
@@ -125,6 +134,19 @@ export class DeviceMessages {
       case 'sensor-errors':
         throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
     }
+  }
+
+  async #acceptStatus({ site, agent }: AgentAddress, status: AgentStatus, nowMs: number): Promise<void> {
+    const { fleet, events, evidence } = this.#options;
+    await fleet.applyStatus({ site, agent }, status);
+    const another = status.publicKey && (await evidence.keys.seen({ site, agent }, status.publicKey));
+    if (!another) return;
+    const at = new Date(nowMs).toISOString();
+    const detail = `The gateway signs with another key, ${another.keyId}. Nothing that it signs is believed before an admin accepts it.`;
+    await events.insertOfAgent(
+      { site, agent },
+      { id: ulid(nowMs), kind: 'signing-key', at, until: at, detail, gap: null },
+    );
   }
 
   /** A sensor that speaks another project's language has to be given its topics: whoever gives them sees which. */

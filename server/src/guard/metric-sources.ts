@@ -39,6 +39,7 @@ import type { Vitals } from './vitals.ts';
 import type { TelemetryExports } from '../telemetry/telemetry-exports.ts';
 
 import type { DiscoveredValues } from '../foreign/discovered-values.ts';
+import type { SealStore } from '../evidence/seal-store.ts';
 import type { UnmappedSamples } from '../foreign/unmapped-samples.ts';
 
 const DAY_SECONDS = 86_400;
@@ -62,6 +63,7 @@ export interface MeteredParts {
   readings: Pick<ReadingBatcher, 'counters' | 'stats'>;
   samples: Pick<UnmappedSamples, 'counters'>;
   discovered: Pick<DiscoveredValues, 'counters'>;
+  evidence: { seals: Pick<SealStore, 'counters'> };
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
   queries: Pick<TelemetryQueries, 'counters'>;
@@ -117,6 +119,7 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
       seriesLeftOut: parts.latest.seriesLeftOut,
     },
     foreign: { ...parts.samples.counters, ...parts.discovered.counters },
+    evidence: parts.evidence.seals.counters,
     http: parts.answers.counters,
     guard: { ...parts.guard.counters, ...parts.sheddingEvents.counters },
     reports: {

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { agentHealth } from '@sitecast/shared/protocol/status';
 import { formatAddress } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { KnownKey, SigningKeys } from '../evidence/signing-keys.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Agent } from '../fleet/fleet-records.ts';
 import { expectSite, isAsked } from '../plugins/authentication.ts';
@@ -33,15 +34,25 @@ const agentAnswer = z.object({
   health: agentHealth.nullable(),
 });
 
+const keyAnswer = z.object({
+  keyId: z.string(),
+  publicKey: z.string(),
+  seenAt: time,
+  /** Null: nothing that it signs is believed. */
+  acceptedAt: time.nullable(),
+  retiredAt: time.nullable(),
+});
+
 export interface AgentRoutesOptions {
   fleet: Fleet;
+  signingKeys: Pick<SigningKeys, 'list' | 'accept'>;
   /** @throws {AppError} AGENT_OFFLINE, COMMAND_TIMEOUT */
   restartAgent: (address: { site: string; agent: string }) => Promise<unknown>;
 }
 
 export const agentRoutes: FastifyPluginAsyncZod<AgentRoutesOptions> = async (
   app,
-  { fleet, restartAgent },
+  { fleet, signingKeys, restartAgent },
 ) => {
   app.get(
     '/agents',
@@ -65,6 +76,44 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRoutesOptions> = async (
     async (request) => {
       expectSite(request, request.params.site);
       return toAnswer(found(fleet.agent(request.params), request.params.id));
+    },
+  );
+
+  app.get(
+    '/agents/:site/:id/keys',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags: ['agents'],
+        summary: 'Keys with which the agent signed, oldest first',
+        params: address,
+        response: answers(z.object({ items: z.array(keyAnswer), nextCursor: z.null() })),
+      },
+    },
+    async (request) => {
+      const { site, id: agent } = request.params;
+      expectSite(request, site);
+      return { items: (await signingKeys.list(site, agent)).map(toKeyAnswer), nextCursor: null };
+    },
+  );
+
+  app.post(
+    '/agents/:site/:id/keys/:keyId/accept',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags: ['agents'],
+        summary: 'Believe what this key signs; the one before signs nothing from now on',
+        params: address.extend({ keyId: z.string().regex(/^[0-9a-f]{16}$/) }),
+        response: answers(keyAnswer),
+      },
+    },
+    async (request) => {
+      const { site, id: agent, keyId } = request.params;
+      expectSite(request, site);
+      const accepted = await signingKeys.accept({ site, agent }, keyId);
+      if (!accepted) throw new AppError('NOT_FOUND', `agent ${agent} has no key ${keyId}`);
+      return toKeyAnswer(accepted);
     },
   );
 
@@ -124,5 +173,21 @@ function toAnswer(agent: Agent): z.output<typeof agentAnswer> {
     bootId: agent.bootId,
     lastSeenAt: agent.lastSeenAt.toISOString(),
     health: agent.health,
+  };
+}
+
+function toKeyAnswer({
+  keyId,
+  publicKey,
+  seenAt,
+  acceptedAt,
+  retiredAt,
+}: KnownKey): z.output<typeof keyAnswer> {
+  return {
+    keyId,
+    publicKey,
+    seenAt: seenAt.toISOString(),
+    acceptedAt: acceptedAt?.toISOString() ?? null,
+    retiredAt: retiredAt?.toISOString() ?? null,
   };
 }

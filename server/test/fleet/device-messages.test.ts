@@ -221,6 +221,10 @@ function wired({ mayPublish = true } = {}) {
   const samples = new UnmappedSamples();
   const options = {
     foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues({ query: async () => [] }) }),
+    evidence: {
+      seals: { accept: note('seal') },
+      keys: { seen: async () => undefined },
+    },
     fleet: {
       mayPublish: () => mayPublish,
       sensorSeen: note('sensorSeen'),

@@ -17,6 +17,7 @@ import { Fleet } from '../../src/fleet/fleet.ts';
 import { Sites } from '../../src/fleet/sites.ts';
 import { UpdateHub } from '../../src/fleet/updates.ts';
 import { DiscoveredValues } from '../../src/foreign/discovered-values.ts';
+import { SigningKeys } from '../../src/evidence/signing-keys.ts';
 import { ForeignIntake } from '../../src/foreign/foreign-intake.ts';
 import { UnmappedSamples } from '../../src/foreign/unmapped-samples.ts';
 import { ClipDownloads } from '../../src/ingest/clip-downloads.ts';
@@ -116,6 +117,7 @@ export async function openHttpHarness(
       gauges: async () => ({ live_viewers: 2 }),
     }),
     latest: new LatestValues(),
+    signingKeys: new SigningKeys(database),
     samples,
     foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues(database) }),
     queryTelemetry: async () => [],

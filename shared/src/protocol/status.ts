@@ -1,6 +1,7 @@
 // What an agent says of itself: status (retained, Will), camera inventory (retained), health.
 
 import * as z from 'zod';
+import { publicKey } from './evidence.ts';
 import { ID_PATTERN, ULID_PATTERN } from './ids.ts';
 import { PROFILES } from './frame-header.ts';
 import { eventKind } from './events.ts';
@@ -12,6 +13,8 @@ export const agentStatus = z.object({
   since: isoTime,
   version: z.string().max(64),
   bootId: z.string().regex(ULID_PATTERN),
+  /** Of an agent that signs (section 17). */
+  publicKey: publicKey.optional(),
 });
 export type AgentStatus = z.output<typeof agentStatus>;
 

@@ -30,6 +30,8 @@ export const topics = {
   agentEvent: (to: AgentAddress): string => `${agentRoot(to)}/event`,
   clip: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/clip`,
   event: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/event`,
+  /** What an agent signs of all that it spooled. */
+  seal: (to: AgentAddress): string => `${agentRoot(to)}/seal`,
   agentTelemetry: (to: AgentAddress, sensor: string): string => `${agentRoot(to)}/telemetry/${sensor}`,
   sensorTelemetry: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/telemetry`,
   /** Where a sensor may speak the language of another project: `topic` is one of that project's. */
@@ -43,7 +45,15 @@ export const topics = {
 export type ParsedTopic =
   | (AgentAddress & {
       kind:
-        'status' | 'cameras' | 'health' | 'agent-event' | 'command' | 'reply' | 'live-ack' | 'agent-errors';
+        | 'status'
+        | 'cameras'
+        | 'health'
+        | 'agent-event'
+        | 'seal'
+        | 'command'
+        | 'reply'
+        | 'live-ack'
+        | 'agent-errors';
     })
   | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
   | (AgentAddress & { kind: 'snapshot' | 'clip' | 'event'; camera: string })
@@ -56,6 +66,7 @@ const PLAIN_KINDS = {
   cameras: 'cameras',
   health: 'health',
   event: 'agent-event',
+  seal: 'seal',
   cmd: 'command',
   reply: 'reply',
   'live-ack': 'live-ack',

@@ -16,6 +16,7 @@ import {
   snapshotResult,
 } from '../../src/protocol/commands.ts';
 import { WIRE_ERRORS } from '../../src/protocol/errors.ts';
+import { sealBody, sealMessage } from '../../src/protocol/evidence.ts';
 import { agentEvent, cameraEvent } from '../../src/protocol/events.ts';
 import { decodeFrame, encodeFrame, FrameKind, PROFILES } from '../../src/protocol/frame-header.ts';
 import { decodeMessage, encodeJson } from '../../src/protocol/json-message.ts';
@@ -51,6 +52,8 @@ const CODECS: Record<string, (bytes: Uint8Array) => void> = {
   health: json(agentHealth),
   event: json(cameraEvent),
   'agent-event': json(agentEvent),
+  seal: json(sealMessage),
+  'seal-body': json(sealBody),
   command: json(command),
   reply: json(reply),
   'lease-result': json(leaseResult),
@@ -164,6 +167,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.clip(agent, '{camera}'),
       topics.event(agent, '{camera}'),
       topics.agentEvent(agent),
+      topics.seal(agent),
       topics.agentTelemetry(agent, '{sensor}'),
       topics.sensorTelemetry('{site}', '{sensor}'),
       topics.sensorForeign('{site}', '{sensor}', '{topic...}'),

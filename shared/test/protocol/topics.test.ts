@@ -20,6 +20,7 @@ const built: [topic: string, meaning: ParsedTopic][] = [
   [topics.snapshot(agent, 'front'), { ...agent, kind: 'snapshot', camera: 'front' }],
   [topics.clip(agent, 'front'), { ...agent, kind: 'clip', camera: 'front' }],
   [topics.agentEvent(agent), { ...agent, kind: 'agent-event' }],
+  [topics.seal(agent), { ...agent, kind: 'seal' }],
   [topics.event(agent, 'front'), { ...agent, kind: 'event', camera: 'front' }],
   [topics.agentTelemetry(agent, 'climate'), { ...agent, kind: 'agent-telemetry', sensor: 'climate' }],
   [
@@ -139,6 +140,7 @@ function rebuild(parsed: ParsedTopic): string {
     case 'status':
     case 'cameras':
     case 'health':
+    case 'seal':
     case 'command':
     case 'reply':
       return topics[parsed.kind](parsed);

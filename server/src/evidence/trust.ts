@@ -1,0 +1,66 @@
+// Which signatures are believed, and when the gateway said that something may be missing.
+
+import { isSignedBy, keyIdIn } from '@sitecast/shared/node/signing';
+import type { SealBody } from '@sitecast/shared/protocol/evidence';
+import type { FindingKind } from './proof.ts';
+import type { KnownKey } from './signing-keys.ts';
+
+/** Clocks and the way into the spool blur the ends of what an agent says it lost. */
+const BLUR_MS = 90_000;
+/** A seal is about a minute behind what it names, and comes by the same way. */
+const TAIL_MS = 5 * 60_000;
+
+interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+/** Of one agent. */
+export class Trust {
+  readonly #keys: readonly KnownKey[];
+  readonly #lost = new Map<string, Span[]>();
+  readonly #unsealed: Span[] = [];
+  /** When its seals begin and end. */
+  firstSealMs = Infinity;
+  lastSealMs = -Infinity;
+
+  constructor(keys: readonly KnownKey[]) {
+    this.#keys = keys;
+  }
+
+  /** @returns why the signature is not believed; `changed` when it is not over this text. */
+  doubt(text: string, signature: string, atMs: number): FindingKind | 'changed' | undefined {
+    const key = this.#keys.find(({ keyId }) => keyId === keyIdIn(signature));
+    if (!key) return 'key-unaccepted';
+    if (!isSignedBy(key.publicKey, text, signature)) return 'changed';
+    if (!key.acceptedAt) return 'key-unaccepted';
+    return key.retiredAt && atMs > key.retiredAt.getTime() ? 'key-retired' : undefined;
+  }
+
+  /** Of a seal that is believed. */
+  learn({ at, unsealedFrom, gaps }: SealBody): void {
+    const atMs = Date.parse(at);
+    this.firstSealMs = Math.min(this.firstSealMs, atMs);
+    this.lastSealMs = Math.max(this.lastSealMs, atMs);
+    if (unsealedFrom !== null) this.#unsealed.push({ fromMs: Date.parse(unsealedFrom), toMs: atMs });
+    for (const { lane, from, to } of gaps) {
+      const known = this.#lost.get(lane) ?? [];
+      known.push({ fromMs: Date.parse(from), toMs: Date.parse(to) });
+      this.#lost.set(lane, known);
+    }
+  }
+
+  /** Whether the gateway gave up messages of this lane in that time. */
+  isLost(lane: 'telemetry' | 'snapshots', fromMs: number, toMs = fromMs): boolean {
+    return isWithin(this.#lost.get(lane) ?? [], fromMs, toMs);
+  }
+
+  isUnsealed(atMs: number): boolean {
+    const isNewest = atMs > this.lastSealMs - BLUR_MS && atMs <= this.lastSealMs + TAIL_MS;
+    return isNewest || isWithin(this.#unsealed, atMs, atMs);
+  }
+}
+
+function isWithin(spans: readonly Span[], fromMs: number, toMs: number): boolean {
+  return spans.some((span) => span.fromMs - BLUR_MS <= toMs && fromMs <= span.toMs + BLUR_MS);
+}

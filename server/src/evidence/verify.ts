@@ -1,0 +1,55 @@
+// Whether what is stored of a site in a period is what its agents signed. Reads only, but for temporary tables of its own.
+
+import { AppError } from '@sitecast/shared/runtime/app-error';
+import type { MediaStore } from '../media-store/media-store.ts';
+import type { Database } from '../postgres/pool.ts';
+import { checkReadings } from './check-readings.ts';
+import { SealCheck, SEALED_TABLES, type Period } from './check-seals.ts';
+import { SnapshotCheck } from './check-snapshots.ts';
+import { ProofBook, type Proof } from './proof.ts';
+import { keysOf, type KnownKey } from './signing-keys.ts';
+import { Trust } from './trust.ts';
+
+export const VERIFY_MAX_DAYS = 31;
+const DAY_MS = 86_400_000;
+
+export interface VerifyOptions extends Period {
+  database: Database;
+  /** Files are not looked at without it. */
+  media?: Pick<MediaStore, 'open'> | undefined;
+  /** Public keys that somebody kept elsewhere: then no other one is believed, whatever the database says. */
+  trustedKeys?: readonly string[] | undefined;
+}
+
+/** @throws {AppError} BAD_REQUEST for a period that is none, PERIOD_TOO_LONG, STORE_UNAVAILABLE. */
+export async function verifyEvidence({
+  database,
+  media,
+  trustedKeys,
+  ...period
+}: VerifyOptions): Promise<Proof> {
+  const { site, from, to } = period;
+  if (!(from < to)) throw new AppError('BAD_REQUEST', 'the period must begin before it ends');
+  if (to.getTime() - from.getTime() > VERIFY_MAX_DAYS * DAY_MS)
+    throw new AppError('PERIOD_TOO_LONG', `at most ${VERIFY_MAX_DAYS} days at once`);
+  const book = new ProofBook();
+  return database.transaction(async (client) => {
+    for (const statement of SEALED_TABLES.split(';')) await client.query(statement);
+    const trust = trustIn(await keysOf(client, site), trustedKeys);
+    await new SealCheck(client, period, trust, book).run();
+    await checkReadings(client, period, trust, book);
+    await new SnapshotCheck({ client, period, trust, book, media }).run();
+    return book.proof({
+      site,
+      from: from.toISOString(),
+      to: to.toISOString(),
+      agents: [...trust.keys()],
+    });
+  });
+}
+
+function trustIn(keys: readonly KnownKey[], trusted?: readonly string[]): Map<string, Trust> {
+  const agents = [...new Set(keys.map(({ agent }) => agent))];
+  const believed = keys.filter(({ publicKey }) => trusted?.includes(publicKey) ?? true);
+  return new Map(agents.map((agent) => [agent, new Trust(believed.filter((key) => key.agent === agent))]));
+}
