@@ -1,7 +1,7 @@
 // What a verification found: what is wrong, and what is missing for a reason that is told.
 
 /** Of each kind so many are listed; the others are counted. */
-export const LISTED_MAX = 200;
+const LISTED_MAX = 200;
 
 export const FINDINGS = {
   'key-unaccepted': 'signed with a key that nobody accepted',

@@ -10,7 +10,7 @@ import { ProofBook, type Proof } from './proof.ts';
 import { keysOf, type KnownKey } from './signing-keys.ts';
 import { Trust } from './trust.ts';
 
-export const VERIFY_MAX_DAYS = 31;
+const VERIFY_MAX_DAYS = 31;
 const DAY_MS = 86_400_000;
 
 export interface VerifyOptions extends Period {
