@@ -6,6 +6,7 @@ import { DevicesPage } from './devices/devices-page.tsx';
 import { CameraPage } from './live/camera-page.tsx';
 import { LivePage } from './live/live-page.tsx';
 import { LoginPage } from './login/login-page.tsx';
+import { ReportsPage } from './reports/reports-page.tsx';
 import { SensorsPage } from './sensors/sensors-page.tsx';
 import { Shell } from './shell/shell.tsx';
 import { SnapshotsPage } from './snapshots/snapshots-page.tsx';
@@ -43,6 +44,7 @@ function SignedIn() {
         <Route path="/snapshots" component={SnapshotsPage} />
         <Route path="/sensors" component={SensorsPage} />
         <Route path="/timeline" component={TimelinePage} />
+        <Route path="/reports" component={ReportsPage} />
         <Route path="/system" component={SystemPage} />
         {isAdmin ? <Route path="/devices" component={DevicesPage} /> : null}
         <Route component={NotFound} />

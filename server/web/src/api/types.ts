@@ -20,6 +20,7 @@ export interface Page<Item> {
 export interface Site {
   id: string;
   name?: string | null;
+  timeZone?: string | null;
 }
 
 export interface Camera {

@@ -93,6 +93,19 @@ export function formatDateTime(at: string | number, language: Language): string 
   }).format(new Date(at));
 }
 
+/** Whole days as days, anything else with times; by the clock of `timeZone`. */
+export function formatPeriod(
+  { from, to, timeZone }: { from: string; to: string; timeZone: string },
+  language: Language,
+): string {
+  const [begin, end] = [new Date(from), new Date(to)];
+  const clock = dateFormat(language, { timeZone, hour: '2-digit', minute: '2-digit' });
+  const isWhole = [begin, end].every((at) => clock.format(at) === '00:00');
+  const day = { timeZone, year: 'numeric', month: 'short', day: 'numeric' } as const;
+  if (isWhole) return dateFormat(language, day).formatRange(begin, new Date(end.getTime() - 1));
+  return dateFormat(language, { ...day, hour: '2-digit', minute: '2-digit' }).formatRange(begin, end);
+}
+
 function dateFormat(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat(language, { ...options, hourCycle: 'h23' });
 }

@@ -14,6 +14,7 @@ const PAGES: readonly { href: string; text: TextKey; icon: IconName; isForAdmin?
   { href: '/snapshots', text: 'nav.snapshots', icon: 'snapshots' },
   { href: '/sensors', text: 'nav.sensors', icon: 'sensors' },
   { href: '/timeline', text: 'nav.timeline', icon: 'timeline' },
+  { href: '/reports', text: 'nav.reports', icon: 'reports' },
   { href: '/system', text: 'nav.system', icon: 'system' },
   { href: '/devices', text: 'nav.devices', icon: 'devices', isForAdmin: true },
 ];

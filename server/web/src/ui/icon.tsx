@@ -18,6 +18,7 @@ const SHAPES = {
   sensors: <path d="M3 13h4l2.5-7 4.5 12 2.5-7H21" />,
   timeline: <path d="M3 6h18M3 6v2m6-2v2m6-2v2m6-2v2M5 12h7m3 0h4M8 17h9" />,
   minus: <path d="M5 12h14" />,
+  reports: <path d="M6 3h8l4 4v14H6zM9 17v-3m3 3v-6m3 6v-4" />,
   system: (
     <>
       <rect x="4" y="4" width="16" height="7" rx="1.5" />
