@@ -25,7 +25,8 @@ export function bucketMsOf({ fromMs, toMs }: Span): number {
 
 type Row = Omit<SeriesPart, 'bucketMs' | 'points'> & { points: CurvePoint[] | null };
 
-// Buckets begin with the period, so that those of days are days of the place.
+// In the order of the list, so that PostgreSQL gives each series as soon as it has it: a sort would wait for all of them. Buckets
+// begin with the period, so that those of days are days of the place.
 const CURVES = `
   select listed.*, told.*
   from (
@@ -45,7 +46,7 @@ const CURVES = `
       group by 1
     ) as buckets
   ) as told
-  order by listed.place`;
+  order by listed.sensor, listed.metric`;
 
 /** @throws {AppError} STORE_UNAVAILABLE (retryable). */
 export async function* readSeries(
