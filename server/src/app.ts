@@ -61,11 +61,13 @@ import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
 import { ReadingIntake } from './telemetry/reading-intake.ts';
+import { Rollups } from './telemetry/rollups.ts';
 import { SeriesCatalogue } from './telemetry/series-catalogue.ts';
 import { TelemetryExports } from './telemetry/telemetry-exports.ts';
 import { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { OutageStore } from './timeline/outage-store.ts';
+import { TierRetention } from './telemetry/tier-retention.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import { openRetention } from './app-retention.ts';
@@ -273,12 +275,17 @@ async function openClips(
 }
 
 async function openTelemetry(
-  { lifetime, logger }: Opening,
+  { config, lifetime, logger }: Opening,
   database: Database,
   { updates }: { updates: UpdateHub },
 ) {
   const partitions = lifetime.own('partitions', new Partitions({ database, logger }));
   await partitions.start();
+  const rollups = lifetime.own('rollups', new Rollups({ database, partitions, logger }));
+  rollups.start();
+  const { retention: kept } = config;
+  const tierRetention = new TierRetention({ database, partitions, kept, logger });
+  lifetime.own('retention of readings', tierRetention).start();
   const latest = new LatestValues();
   await latest.load(database);
   const catalogue = new SeriesCatalogue({ database });
@@ -287,6 +294,7 @@ async function openTelemetry(
     store: new TelemetryStore({ database, partitions }),
     latest,
     onStored: (values) => updates.publish({ type: 'readings', values }),
+    lateMaxDays: kept.rawDays,
   });
   lifetime.own('readings', readings);
   const queries = new TelemetryQueries({ database });
@@ -294,6 +302,8 @@ async function openTelemetry(
     latest,
     catalogue,
     readings,
+    rollups,
+    tierRetention,
     queries,
     exports: new TelemetryExports({ database }),
     ...(await openForeign(database)),

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { parseConfig } from '@sitecast/shared/node/load-config';
 import { KIB } from '@sitecast/shared/protocol/limits';
 import { BROKER_LIMITS, DEFAULT_BYTES_PER_SECOND, DEFAULT_MESSAGES_PER_SECOND } from './broker/limits.ts';
+import { LATE_MAX_DAYS } from './telemetry/reading-batcher.ts';
 
 const integer = (min: number, max: number, fallback: number): z.ZodDefault<z.ZodCoercedNumber> =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -16,8 +17,18 @@ const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must start with pos
 
 /** Beside the clips, where MEDIA_MAX_BYTES is not set. */
 const SNAPSHOTS_BYTES = 20 * 1024 ** 3;
+/** A century is for ever. */
+const RETENTION_MAX_DAYS = 36_500;
+
 /** Where MAX_VIEWERS is not less. */
 const VIEWERS_PER_STREAM = 50;
+
+/** Each pair: the first may not be kept longer than the second. */
+const TIERS_KEPT = [
+  ['RETENTION_RAW_DAYS', 'RETENTION_MINUTES_DAYS'],
+  ['RETENTION_MINUTES_DAYS', 'RETENTION_HOURS_DAYS'],
+  ['RETENTION_HOURS_DAYS', 'RETENTION_DAYS_DAYS'],
+] as const;
 
 const settings = z
   .object({
@@ -66,6 +77,10 @@ const settings = z
     RETENTION_CLIPS_DAYS: days(90),
     RETENTION_EVENTS_DAYS: days(365),
     RETENTION_SEALS_DAYS: days(90),
+    RETENTION_RAW_DAYS: integer(1, LATE_MAX_DAYS, 90),
+    RETENTION_MINUTES_DAYS: integer(1, RETENTION_MAX_DAYS, 400),
+    RETENTION_HOURS_DAYS: integer(1, RETENTION_MAX_DAYS, 1_100),
+    RETENTION_DAYS_DAYS: integer(1, RETENTION_MAX_DAYS, 3_660),
     PG_POOL_MIN: integer(0, 50, 2),
     PG_POOL_MAX: integer(4, 50, 10),
     PG_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 5_000),
@@ -108,6 +123,11 @@ const settings = z
     const { MEDIA_MAX_BYTES: mediaMax, CLIPS_MAX_BYTES: clipsMax } = given;
     if (mediaMax && clipsMax > mediaMax)
       refuse('CLIPS_MAX_BYTES', `is ${clipsMax}, above MEDIA_MAX_BYTES ${mediaMax}`);
+    // Hours are computed again from minutes when late values come, which are taken as long as raw ones are kept.
+    for (const [finer, coarser] of TIERS_KEPT) {
+      if (given[finer] > given[coarser])
+        refuse(finer, `is ${given[finer]}, above ${coarser} ${given[coarser]}`);
+    }
     const ports = [given.PORT, given.MQTT_PORT, given.MEDIA_PORT].filter((number) => number !== 0);
     if (new Set(ports).size !== ports.length) {
       refuse('MQTT_PORT', `PORT, MQTT_PORT and MEDIA_PORT must differ, got ${ports.join(', ')}`);
@@ -207,6 +227,10 @@ function toConfig(given: Settings) {
       clipsDays: given.RETENTION_CLIPS_DAYS,
       eventsDays: given.RETENTION_EVENTS_DAYS,
       sealsDays: given.RETENTION_SEALS_DAYS,
+      rawDays: given.RETENTION_RAW_DAYS,
+      minutesDays: given.RETENTION_MINUTES_DAYS,
+      hoursDays: given.RETENTION_HOURS_DAYS,
+      daysDays: given.RETENTION_DAYS_DAYS,
     },
     maxDevices: given.MAX_DEVICES,
     minFreeDiskBytes: given.MIN_FREE_DISK_BYTES,

@@ -23,6 +23,14 @@ const OWN_ERRORS = {
     'The period is too long. Choose a shorter one.',
     '기간이 너무 깁니다. 더 짧은 기간을 선택하십시오.',
   ],
+  QUERY_TOO_LARGE: [
+    'The question covers too much. Choose a shorter period or fewer series.',
+    '조회 범위가 너무 넓습니다. 더 짧은 기간이나 더 적은 항목을 선택하십시오.',
+  ],
+  QUERY_TIMED_OUT: [
+    'The answer took too long. Choose a shorter period, or try again shortly.',
+    '조회 시간이 초과되었습니다. 더 짧은 기간을 선택하거나 잠시 후 다시 시도해주세요.',
+  ],
   EXPORT_STALLED: [
     'The export was not finished in time.',
     '내보내기가 제때 끝나지 않아 연결을 종료했습니다.',
@@ -107,6 +115,7 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   QUEUE_FULL: 503,
   MEMORY_PRESSURE: 503,
   STORE_UNAVAILABLE: 503,
+  QUERY_TIMED_OUT: 503,
   SHUTTING_DOWN: 503,
   EXPORT_STALLED: 504,
   COMMAND_TIMEOUT: 504,

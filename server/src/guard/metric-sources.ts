@@ -24,8 +24,10 @@ import type { KeptReport, Retention } from '../retention/retention.ts';
 import type { StreamHub } from '../relay/stream-hub.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
 import type { ReadingBatcher } from '../telemetry/reading-batcher.ts';
+import type { Rollups } from '../telemetry/rollups.ts';
 import type { SeriesCatalogue } from '../telemetry/series-catalogue.ts';
 import type { TelemetryQueries } from '../telemetry/telemetry-query.ts';
+import type { TierRetention } from '../telemetry/tier-retention.ts';
 import type { ByteLedger } from './byte-ledger.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import type { Guard } from './guard.ts';
@@ -65,6 +67,8 @@ export interface MeteredParts {
   discovered: Pick<DiscoveredValues, 'counters'>;
   evidence: { seals: Pick<SealStore, 'counters'> };
   catalogue: Pick<SeriesCatalogue, 'counters' | 'size'>;
+  rollups: Pick<Rollups, 'counters'>;
+  tierRetention: Pick<TierRetention, 'counters'>;
   exports: Pick<TelemetryExports, 'counters' | 'active'>;
   queries: Pick<TelemetryQueries, 'counters'>;
   reports: Pick<Reports, 'counters' | 'isPaused'>;
@@ -113,6 +117,8 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     telemetry: {
       ...parts.readings.counters,
       ...parts.catalogue.counters,
+      ...parts.rollups.counters,
+      ...parts.tierRetention.counters,
       ...parts.exports.counters,
       ...parts.queries.counters,
       messagesRefused: parts.readings.stats.messagesRefused,

@@ -30,9 +30,15 @@ import { CSV_STREAM_BYTES } from '../telemetry/csv-stream.ts';
 import { LATEST_VALUE_BYTES, LATEST_VALUES_MAX } from '../telemetry/latest-values.ts';
 import { BATCH_QUEUE_MAX_BYTES, BATCH_QUEUE_MAX_MESSAGES } from '../telemetry/reading-batcher.ts';
 import { PERIOD_MAX_DAYS } from '../telemetry/reading-rows.ts';
+import { ROLLUP_BATCH_MAX } from '../telemetry/rollups.ts';
 import { SERIES_CACHE_MAX, SERIES_PER_DEVICE_MAX } from '../telemetry/series-catalogue.ts';
 import { EXPORT_MAX_MS, EXPORT_STALL_MS, EXPORTS_AT_ONCE_MAX } from '../telemetry/telemetry-exports.ts';
-import { QUERY_TOTAL_POINTS_MAX } from '../telemetry/telemetry-query.ts';
+import {
+  QUERIES_AT_ONCE_MAX,
+  QUERIES_WAITING_MAX,
+  QUERY_ROWS_MAX,
+  QUERY_TOTAL_POINTS_MAX,
+} from '../telemetry/telemetry-query.ts';
 import { row, ENTRY_BYTES, httpErrors, type LimitRow } from './limit-row.ts';
 
 const PG_CONNECTION_BYTES = 256 * KIB;
@@ -131,8 +137,14 @@ export function clipRows(): LimitRow[] {
   ];
 }
 
-export function telemetryRows({ postgres }: ServerConfig): LimitRow[] {
+export function telemetryRows({ retention }: ServerConfig): LimitRow[] {
+  const kept = (what: string, days: number, env: string): LimitRow =>
+    row(what, days, 'days', 'drop-oldest', { env, counter: 'telemetry_partitions_dropped' });
   return [
+    kept('raw readings kept', retention.rawDays, 'RETENTION_RAW_DAYS'),
+    kept('minutes of readings kept', retention.minutesDays, 'RETENTION_MINUTES_DAYS'),
+    kept('hours of readings kept', retention.hoursDays, 'RETENTION_HOURS_DAYS'),
+    kept('days of readings kept', retention.daysDays, 'RETENTION_DAYS_DAYS'),
     row('messages with readings waiting', BATCH_QUEUE_MAX_MESSAGES, 'messages', 'reject', {
       counter: 'telemetry_messages_refused',
     }),
@@ -154,8 +166,22 @@ export function telemetryRows({ postgres }: ServerConfig): LimitRow[] {
     }),
     row('points of one answer', QUERY_TOTAL_POINTS_MAX, 'points', 'coarsen', {
       counter: 'telemetry_queries_coarsened',
-      // No more than there are connections to read them with; what they are written down as waits among the answers.
-      bytes: postgres.max * QUERY_TOTAL_POINTS_MAX * 200,
+      // What they are written down as waits among the answers.
+      bytes: QUERIES_AT_ONCE_MAX * QUERY_TOTAL_POINTS_MAX * 200,
+    }),
+    row('queries for points at once', QUERIES_AT_ONCE_MAX, 'queries', 'block', {
+      counter: 'telemetry_queries_held_up',
+    }),
+    row('queries for points waiting', QUERIES_WAITING_MAX, 'queries', 'reject', {
+      counter: 'telemetry_queries_refused',
+      bytes: QUERIES_WAITING_MAX * ENTRY_BYTES,
+    }),
+    row('minutes, hours and days of one answer', QUERY_ROWS_MAX, 'rows', 'reject', {
+      counter: 'telemetry_queries_too_large',
+    }),
+    row('hours rolled up at once', ROLLUP_BATCH_MAX, 'hours', 'block', {
+      counter: 'telemetry_rollups_held_up',
+      bytes: ROLLUP_BATCH_MAX * ENTRY_BYTES,
     }),
     row('exports at once', EXPORTS_AT_ONCE_MAX, 'exports', 'reject', {
       counter: 'telemetry_exports_refused',

@@ -2,13 +2,15 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import * as z from 'zod';
-import { METRIC_PATTERN } from '@sitecast/shared/protocol/ids';
+import { ID_PATTERN, METRIC_PATTERN } from '@sitecast/shared/protocol/ids';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import type { LatestValues } from '../telemetry/latest-values.ts';
+import type { SeriesAsked } from '../telemetry/query-rows.ts';
 import {
   QUERY_POINTS_DEFAULT,
   QUERY_POINTS_MAX,
+  QUERY_SERIES_MAX,
   type SeriesPoints,
   type TelemetryQuery,
 } from '../telemetry/telemetry-query.ts';
@@ -31,8 +33,33 @@ const seriesAnswer = z.object({
   metric,
   unit: z.string().nullable(),
   tier,
+  /** Width of the buckets, 0 when raw. */
+  bucketMs: z.number(),
   /** `[epochMs, value]` when raw, else `[epochMs, avg, min, max, count]`. */
   points: z.array(z.array(z.number())),
+});
+
+/** `sensor:metric`; a metric may have colons of its own. */
+const seriesName = z
+  .string()
+  .max(128)
+  .refine((name) => {
+    const [sensor, metric] = splitName(name);
+    return ID_PATTERN.test(sensor) && METRIC_PATTERN.test(metric);
+  }, 'must be sensor:metric');
+const curvesQuery = z.object({
+  site: id,
+  sensor: id.optional().describe('All of its metrics, or metric'),
+  metric: metric.optional(),
+  series: z
+    .union([seriesName, z.array(seriesName).max(QUERY_SERIES_MAX)])
+    .optional()
+    .describe('sensor:metric, repeated; instead of sensor, or beside it'),
+  from: time,
+  to: time.optional(),
+  maxPoints: z.coerce.number().int().min(1).max(QUERY_POINTS_MAX).default(QUERY_POINTS_DEFAULT),
+  aggregate: tier.optional().describe('Not finer than this'),
+  tz: z.string().max(64).optional().describe('IANA time zone whose days are meant; UTC when left out'),
 });
 
 export interface TelemetryRoutesOptions {
@@ -71,24 +98,33 @@ export const telemetryRoutes: FastifyPluginAsyncZod<TelemetryRoutesOptions> = as
       schema: {
         tags: ['telemetry'],
         summary: 'Curves; the tier is the finest whose points fit maxPoints',
-        querystring: z.object({
-          site: id,
-          sensor: id,
-          metric: metric.optional(),
-          from: time,
-          to: time.optional(),
-          maxPoints: z.coerce.number().int().min(1).max(QUERY_POINTS_MAX).default(QUERY_POINTS_DEFAULT),
-          aggregate: tier.optional(),
-        }),
+        querystring: curvesQuery,
         response: answers(z.object({ series: z.array(seriesAnswer) })),
       },
     },
     async (request) => {
-      const { from, to, aggregate, ...rest } = request.query;
-      expectSite(request, rest.site);
+      const { site, from, to, maxPoints, aggregate, tz } = request.query;
+      expectSite(request, site);
       const range = { from: new Date(from), to: to === undefined ? new Date() : new Date(to) };
       if (range.from >= range.to) throw new AppError('BAD_REQUEST', `from ${from} is not before to`);
-      return { series: await queryTelemetry({ ...rest, ...range, tier: aggregate }) };
+      const asked = { site, ...range, maxPoints, tier: aggregate, timeZone: tz };
+      return { series: await queryTelemetry({ ...asked, series: seriesOf(request.query) }) };
     },
   );
 };
+
+/** @throws {AppError} BAD_REQUEST when nothing is asked for. */
+function seriesOf({ sensor, metric, series = [] }: z.output<typeof curvesQuery>): SeriesAsked[] {
+  const named = [series].flat().map((name) => {
+    const [ofSensor, ofMetric] = splitName(name);
+    return { sensor: ofSensor, metric: ofMetric };
+  });
+  if (sensor !== undefined) return [{ sensor, metric }, ...named];
+  if (named.length === 0) throw new AppError('BAD_REQUEST', 'neither sensor nor series is given');
+  return named;
+}
+
+function splitName(name: string): [sensor: string, metric: string] {
+  const colon = name.indexOf(':');
+  return [name.slice(0, Math.max(0, colon)), name.slice(colon + 1)];
+}

@@ -1,6 +1,6 @@
-// Room for the readings of each day: made ahead, and on demand for late ones. Owns a timer; borrows the database.
+// Room for the readings of each day, in all tiers: made ahead, and on demand for late ones. Owns a timer; borrows the database.
 
-import { messageOf } from '@sitecast/shared/runtime/app-error';
+import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { Queryable } from '../postgres/pool.ts';
@@ -10,6 +10,8 @@ const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 3;
 const CHECK_INTERVAL_MS = 6 * 3_600_000;
 const RETRY_MS = 60_000;
+/** SQLSTATE of a row that no partition takes. */
+const NO_PARTITION = '23514';
 
 export interface PartitionsOptions {
   database: Queryable;
@@ -46,6 +48,19 @@ export class Partitions {
       const date = new Date(day * DAY_MS).toISOString().slice(0, 10);
       await this.#database.query('select ensure_telemetry_partitions($1::date)', [date]);
       this.#known.add(day);
+    }
+  }
+
+  /** Runs `write` with the partitions there; once more when another process removed one. Throws as `ensure`, and what `write` throws. */
+  async withRoomFor<T>(timesMs: number[], write: () => Promise<T>): Promise<T> {
+    await this.ensure(timesMs);
+    try {
+      return await write();
+    } catch (error) {
+      if (!isAppError(error, 'BAD_REQUEST') || error.detail.sqlState !== NO_PARTITION) throw error;
+      this.forget();
+      await this.ensure(timesMs);
+      return write();
     }
   }
 

@@ -17,9 +17,12 @@ export const BATCH_QUEUE_MAX_MESSAGES = 10_000;
 export const BATCH_QUEUE_MAX_BYTES = 8 * 1024 * 1024;
 /** How long the first value of a batch waits for company. */
 const LINGER_MS = 20;
-/** Older values are refused, which bounds the partitions that a device can make. */
-const LATE_MAX_DAYS = 400;
-const LATE_MAX_MS = LATE_MAX_DAYS * 86_400_000;
+/**
+ * Older values are refused, which bounds the partitions that a device can make. Not more than raw values are kept: a value that comes
+ * again after its day was dropped would be folded twice.
+ */
+export const LATE_MAX_DAYS = 400;
+const DAY_MS = 86_400_000;
 
 // Measured in V8: an object with its slots, a boxed double with its share of the map, and a pending promise.
 const BYTES_OF_MESSAGE = 400;
@@ -34,6 +37,8 @@ export interface ReadingBatcherOptions {
   onStored: (values: LatestValue[]) => void;
   maxMessages?: number;
   maxBytes?: number;
+  /** At most LATE_MAX_DAYS. */
+  lateMaxDays?: number;
   clock?: Clock;
 }
 
@@ -59,6 +64,7 @@ interface Prepared {
 export class ReadingBatcher {
   readonly #options: ReadingBatcherOptions;
   readonly #clock: Clock;
+  readonly #lateMaxDays: number;
   readonly #queue: BoundedQueue<Message>;
   readonly counters = {
     messagesStored: 0,
@@ -77,9 +83,11 @@ export class ReadingBatcher {
     const {
       maxMessages = BATCH_QUEUE_MAX_MESSAGES,
       maxBytes = BATCH_QUEUE_MAX_BYTES,
+      lateMaxDays = LATE_MAX_DAYS,
       clock = systemClock,
     } = options;
     this.#options = options;
+    this.#lateMaxDays = Math.min(lateMaxDays, LATE_MAX_DAYS);
     this.#clock = clock;
     this.#queue = new BoundedQueue<Message>({
       maxItems: maxMessages,
@@ -97,7 +105,7 @@ export class ReadingBatcher {
   /**
    * Resolves after the COMMIT. The same readings again change nothing.
    * @param source the device that sent them; series that are new count for it.
-   * @throws {AppError} FRAME_MALFORMED for values older than LATE_MAX_DAYS, SERIES_LIMIT when some (the others are stored)
+   * @throws {AppError} FRAME_MALFORMED for values that are too late, SERIES_LIMIT when some (the others are stored)
    * or all belong to series that the device may not make; QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN (retryable).
    */
   async add(site: string, sensor: string, source: { id: string }, readings: Reading[]): Promise<void> {
@@ -131,11 +139,11 @@ export class ReadingBatcher {
   }
 
   #expectRecent(readings: Reading[]): void {
-    const earliestMs = this.#clock.nowMs() - LATE_MAX_MS;
+    const earliestMs = this.#clock.nowMs() - this.#lateMaxDays * DAY_MS;
     const tooLate = readings.find(({ tsMs }) => tsMs < earliestMs);
     if (!tooLate) return;
     const ts = new Date(tooLate.tsMs).toISOString();
-    throw new AppError('FRAME_MALFORMED', `a reading of ${ts} is more than ${LATE_MAX_DAYS} days late`);
+    throw new AppError('FRAME_MALFORMED', `a reading of ${ts} is more than ${this.#lateMaxDays} days late`);
   }
 
   #wake(): void {

@@ -1,6 +1,5 @@
-// Writes values and folds them into minutes, in one statement. Borrows the database and the partitions.
+// Writes values, folds them into minutes and marks their hours as due, in one statement. Borrows the database and the partitions.
 
-import { isAppError } from '@sitecast/shared/runtime/app-error';
 import type { Queryable } from '../postgres/pool.ts';
 import type { Partitions } from './partitions.ts';
 
@@ -12,7 +11,8 @@ export interface ValueColumns {
 }
 
 // Only rows that were really inserted reach the fold, so duplicates, late and reordered values leave the minutes exact.
-// Sorted, so that two writers lock rows in the same order.
+// Sorted, so that two writers lock rows in the same order. The mark that is there already is not written again but locked: who
+// computes that hour right now has it locked too, so one of the two waits, and what we fold is either seen there or marked anew.
 const INSERT = `
   with inserted as (
     insert into telemetry (series_id, ts, value)
@@ -28,10 +28,12 @@ const INSERT = `
     on conflict (series_id, bucket) do update
       set count = stored.count + excluded.count, sum = stored.sum + excluded.sum,
           min = least(stored.min, excluded.min), max = greatest(stored.max, excluded.max)
+  ), marked as (
+    insert into rollup_due (hour, series_id)
+    select distinct date_bin('1 hour', ts, 'epoch'), series_id from inserted order by 1, 2
+    on conflict (hour, series_id) do update set hour = excluded.hour where false
   )
   select count(*) from inserted`;
-
-const NO_PARTITION = '23514';
 
 export class TelemetryStore {
   readonly #database: Queryable;
@@ -48,16 +50,7 @@ export class TelemetryStore {
    * @throws {AppError} BAD_REQUEST when a value does not fit; STORE_UNAVAILABLE (retryable).
    */
   async insert(columns: ValueColumns): Promise<number> {
-    await this.#partitions.ensure(columns.timesMs);
-    try {
-      return await this.#insert(columns);
-    } catch (error) {
-      if (!isAppError(error, 'BAD_REQUEST') || error.detail.sqlState !== NO_PARTITION) throw error;
-      // Retention dropped a day that late values still come for.
-      this.#partitions.forget();
-      await this.#partitions.ensure(columns.timesMs);
-      return this.#insert(columns);
-    }
+    return this.#partitions.withRoomFor(columns.timesMs, () => this.#insert(columns));
   }
 
   async #insert({ seriesIds, timesMs, values }: ValueColumns): Promise<number> {

@@ -22,11 +22,7 @@ export async function readCurves(
     [site, sensor ?? null, metric ?? null, CURVES_MAX],
   );
   const maxPoints = Math.min(POINTS_MAX, Math.max(1, Math.floor(share / Math.max(1, series.length))));
-  const items: SeriesPoints[] = [];
-  for (const one of series)
-    items.push(
-      ...(await queries.answer({ site, sensor: one.sensor, metric: one.metric, from, to, maxPoints })),
-    );
+  const items = await queries.answer({ site, series, from, to, maxPoints });
   const of = series[0]?.of ?? 0;
   const isCut = of > series.length;
   return { items, thinned: isCut ? [{ what: 'curves', bucketMs: null, shown: series.length, of }] : [] };

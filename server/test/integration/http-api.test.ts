@@ -203,6 +203,33 @@ describe('errors', () => {
     expect(answer.body).not.toMatch(/10\.1\.2\.3|57P01/);
   });
 
+  it('asks for curves of several series by sensor:metric, repeated, with the days of a zone', async () => {
+    const asked: unknown[] = [];
+    await using harness = await openHttpHarness(postgres, {
+      services: { queryTelemetry: async (query) => (asked.push(query), []) },
+    });
+    const cookie = await harness.login('viewer');
+    const get = async (rest: string) =>
+      (await harness.request(cookie, { url: `/api/v1/telemetry/query?site=yard&${rest}` })).statusCode;
+    const range = 'from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z';
+    expect(await get(`${range}&series=a:temp&series=b-1:em:0.act&tz=Asia/Seoul&aggregate=1d`)).toBe(200);
+    expect(await get(`${range}&series=a:temp&sensor=c`)).toBe(200);
+    expect(asked).toMatchObject([
+      {
+        series: [
+          { sensor: 'a', metric: 'temp' },
+          { sensor: 'b-1', metric: 'em:0.act' },
+        ],
+        timeZone: 'Asia/Seoul',
+        tier: '1d',
+        maxPoints: 600,
+      },
+      { series: [{ sensor: 'c' }, { sensor: 'a', metric: 'temp' }] },
+    ]);
+    for (const refused of ['series=a', 'series=A:temp', 'series=a:', 'maxPoints=5001&sensor=a', ''])
+      expect([refused, await get(`${range}&${refused}`)]).toEqual([refused, 400]);
+  });
+
   it.each([
     ['an unknown path', { url: '/api/v1/nothing' }, 404, 'NOT_FOUND'],
     [

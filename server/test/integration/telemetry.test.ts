@@ -14,6 +14,7 @@ import {
 import { TelemetryStore, type ValueColumns } from '../../src/telemetry/telemetry-store.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { testLogger, useOwnPostgres } from '../support/postgres.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const MINUTE_MS = 60_000;
@@ -253,10 +254,14 @@ describe('telemetry', () => {
     }));
     await batcher.add('home', 'climate', DEVICE, readings);
     const queries = new TelemetryQueries({ database });
-    const ask = (given: Partial<TelemetryQuery>) =>
+    const ask = ({
+      sensor = 'climate',
+      metric,
+      ...given
+    }: Partial<TelemetryQuery> & { sensor?: string; metric?: string }) =>
       queries.answer({
         site: 'home',
-        sensor: 'climate',
+        series: [{ sensor, metric }],
         from: new Date(fromMs),
         to: new Date(fromMs + 6 * 3_600_000),
         ...given,
@@ -298,15 +303,15 @@ describe('telemetry', () => {
     const ask = (maxPoints: number) =>
       queries.answer({
         site: 'home',
-        sensor: 'climate',
+        series: [{ sensor: 'climate' }],
         from: new Date(tsMs),
         to: new Date(tsMs + 1),
         maxPoints,
       });
     expect(await ask(QUERY_TOTAL_POINTS_MAX / 100)).toHaveLength(100);
-    expect(queries.counters).toEqual({ queriesCoarsened: 0 });
+    expect(queries.counters).toMatchObject({ queriesCoarsened: 0 });
     expect(await ask(QUERY_TOTAL_POINTS_MAX / 100 + 1)).toHaveLength(100);
-    expect(queries.counters).toEqual({ queriesCoarsened: 1 });
+    expect(queries.counters).toMatchObject({ queriesCoarsened: 1 });
   });
 
   it('forgets the oldest series that it knows above its bound, counts it, and finds it again', async () => {
@@ -387,12 +392,4 @@ function foldNaively(model: Map<string, number>): Map<string, object> {
     });
   }
   return minutes;
-}
-
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

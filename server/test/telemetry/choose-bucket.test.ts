@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseBucketMs } from '../../src/telemetry/telemetry-query.ts';
+import { chooseBucketMs } from '../../src/telemetry/query-buckets.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

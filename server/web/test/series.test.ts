@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Series, Tier } from '../src/api/types.ts';
-import { appendLive, columnsOf, extentOf, type LivePoint } from '../src/sensors/series.ts';
+import { appendLive, columnsOf, extentOf, linesOf, type LivePoint } from '../src/sensors/series.ts';
 import { figuresOf, fractionOf } from '../src/system/figures.ts';
 
 const series = (tier: Tier, points: number[][]): Series => ({
@@ -9,6 +9,7 @@ const series = (tier: Tier, points: number[][]): Series => ({
   metric: 'temperature',
   unit: '°C',
   tier,
+  bucketMs: { raw: 0, '1m': 60_000, '1h': 3_600_000, '1d': 86_400_000 }[tier],
   points,
 });
 const live = (...points: [number, number][]): LivePoint[] => points.map(([atMs, value]) => ({ atMs, value }));
@@ -27,6 +28,18 @@ describe('series', () => {
   it('puts live values after the end of the last bucket', () => {
     const columns = columnsOf(series('1m', [[60_000, 5, 4, 6, 60]]), live([90_000, 9], [120_000, 7]), 0);
     expect(columns).toEqual({ timesS: [60, 120], values: [5, 7], mins: [4, 7], maxs: [6, 7] });
+  });
+
+  it('ends the line where nothing was measured, and begins it again after', () => {
+    const buckets = [0, 60_000, 240_000].map((ms) => [ms, 5, 4, 6, 60]);
+    expect(linesOf(columnsOf(series('1m', buckets), [], 0), 60_000)).toEqual([
+      [0, 60, 150, 240],
+      [5, 5, null, 5],
+      [4, 4, null, 4],
+      [6, 6, null, 6],
+    ]);
+    const raw = [0, 10, 20, 30, 60, 200].map((s) => [s * 1_000, s]);
+    expect(linesOf(columnsOf(series('raw', raw), [], 0), 0)[1]).toEqual([0, 10, 20, 30, 60, null, 200]);
   });
 
   it('leaves out what is older than the range', () => {

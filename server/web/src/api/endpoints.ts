@@ -49,6 +49,8 @@ export interface SeriesQuery {
   from: string;
   to: string;
   maxPoints: number;
+  /** Whose days are meant. */
+  tz: string;
 }
 
 export interface TimelineQuery {

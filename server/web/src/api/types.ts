@@ -138,6 +138,8 @@ export interface Series {
   metric: string;
   unit: string | null;
   tier: Tier;
+  /** Width of the buckets, 0 when raw. */
+  bucketMs: number;
   points: SeriesPoint[];
 }
 

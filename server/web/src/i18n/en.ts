@@ -173,6 +173,8 @@ export const en = {
   'sensors.range.1h': '1 h',
   'sensors.range.24h': '24 h',
   'sensors.range.7d': '7 d',
+  'sensors.range.30d': '30 d',
+  'sensors.range.1y': '1 y',
   'sensors.emptyTitle': 'No reading yet',
   'sensors.emptyText':
     'Sensors of an edge agent appear by themselves. Any device that speaks MQTT can send readings too: add it and use its secret.',

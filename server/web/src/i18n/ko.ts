@@ -174,6 +174,8 @@ export const ko: Record<TextKey, string> = {
   'sensors.range.1h': '1시간',
   'sensors.range.24h': '24시간',
   'sensors.range.7d': '7일',
+  'sensors.range.30d': '30일',
+  'sensors.range.1y': '1년',
   'sensors.emptyTitle': '아직 측정값이 없습니다',
   'sensors.emptyText':
     '에지 에이전트의 센서는 자동으로 표시됩니다. MQTT를 지원하는 장치는 장치를 추가하고 비밀키를 사용하면 측정값을 보낼 수 있습니다.',

@@ -7,6 +7,7 @@ import type { Language } from '../i18n/language.ts';
 import { useLanguage } from '../state/hooks.ts';
 import { preferences } from '../state/preferences.ts';
 import { useStore } from '../state/store.ts';
+import { linesOf } from './series.ts';
 import type { History } from './use-series.ts';
 
 const HEIGHT = 168;
@@ -66,9 +67,9 @@ export function Chart({ history, label, onPoint }: ChartProps) {
   return <div ref={box} className="chart" role="img" aria-label={label} data-testid="sensor-chart" />;
 }
 
-function draw(plot: uPlot, { columns, fromMs, toMs }: History): void {
+function draw(plot: uPlot, { columns, bucketMs, fromMs, toMs }: History): void {
   plot.batch(() => {
-    plot.setData([columns.timesS, columns.values, columns.mins, columns.maxs], false);
+    plot.setData(linesOf(columns, bucketMs), false);
     plot.setScale('x', { min: fromMs / 1000, max: toMs / 1000 });
   });
 }

@@ -9,10 +9,14 @@ import { RANGE_MS, appendLive, columnsOf, type Columns, type LivePoint, type Ran
 
 const MAX_POINTS = 600;
 const REREAD_MS = 60_000;
+/** Of the viewer. */
+const TIME_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 const LIVE_FRAME_MS = 1_000;
 
 export interface History {
   columns: Columns;
+  /** Width of the buckets, 0 when raw. */
+  bucketMs: number;
   fromMs: number;
   toMs: number;
   isLoaded: boolean;
@@ -42,6 +46,7 @@ export function useHistory(value: LatestValue, range: Range): History {
         from: new Date(now - RANGE_MS[range]).toISOString(),
         to: new Date(now).toISOString(),
         maxPoints: MAX_POINTS,
+        tz: TIME_ZONE,
       };
       api.series(query, abort.signal).then(
         (series) => {
@@ -81,5 +86,6 @@ export function useHistory(value: LatestValue, range: Range): History {
     () => columnsOf(isLoaded ? read.series : undefined, isLoaded ? live : [], fromMs),
     [read, isLoaded, live, fromMs],
   );
-  return { columns, fromMs, toMs, isLoaded, failure };
+  const bucketMs = (isLoaded ? read.series?.bucketMs : undefined) ?? 0;
+  return { columns, bucketMs, fromMs, toMs, isLoaded, failure };
 }
