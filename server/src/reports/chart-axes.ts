@@ -4,10 +4,10 @@ import type { Span } from './down-time.ts';
 import type { LocalCalendar } from './local-time.ts';
 import type { ReportText } from './report-text.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const MAX_TIME_MARKS = 10;
-const HOUR_STEPS = [1, 2, 3, 4, 6, 12];
+const MINUTE_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720];
 const DAY_STEPS = [1, 2, 5, 7, 14, 31, 61, 92];
 
 export interface ValueScale {
@@ -43,23 +43,25 @@ export interface TimeMark {
   text: string;
 }
 
-/** At full hours of a period of up to two days, else at midnights; by the clock of the place. */
+/** At round times of a period of up to two days, else at midnights; by the clock of the place. */
 export function timeMarks({ fromMs, toMs }: Span, calendar: LocalCalendar, text: ReportText): TimeMark[] {
   const lengthMs = toMs - fromMs;
   const fits = (stepMs: number) => (step: number) => lengthMs / (step * stepMs) <= MAX_TIME_MARKS;
-  const hours = lengthMs <= 2 * DAY_MS ? HOUR_STEPS.find(fits(HOUR_MS)) : undefined;
+  const minutes = lengthMs <= 2 * DAY_MS ? MINUTE_STEPS.find(fits(MINUTE_MS)) : undefined;
   const days = DAY_STEPS.find(fits(DAY_MS)) ?? Math.ceil(lengthMs / DAY_MS / MAX_TIME_MARKS);
   const { year, month, day } = calendar.fieldsOf(fromMs);
   const at = (index: number): number =>
-    hours === undefined
+    minutes === undefined
       ? calendar.instantOf({ year, month, day: day + index * days })
-      : calendar.instantOf({ year, month, day, hour: index * hours });
+      : calendar.instantOf({ year, month, day, minute: index * minutes });
   const marks: TimeMark[] = [];
-  for (let index = 0; at(index) < toMs; index += 1) {
+  // An hour of the clock on the wall may be missing before it, or come twice.
+  const passed = minutes === undefined ? 0 : Math.floor((fromMs - at(0)) / (minutes * MINUTE_MS)) - 60;
+  for (let index = Math.max(0, passed); at(index) < toMs; index += 1) {
     const ms = at(index);
     if (ms < fromMs) continue;
     const isMidnight = text.clock(ms) === '00:00';
-    marks.push({ ms, text: isMidnight || hours === undefined ? text.shortDay(ms) : text.clock(ms) });
+    marks.push({ ms, text: isMidnight || minutes === undefined ? text.shortDay(ms) : text.clock(ms) });
   }
   return marks;
 }

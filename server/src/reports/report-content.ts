@@ -33,18 +33,15 @@ export interface ReportContentOptions {
   subject: ReportSubject;
 }
 
-// From the first offline that a camera tells of to its next online.
+const AWAY = `(extract(epoch from began) * 1000)::float8 as "fromMs", (extract(epoch from coalesce(ended, $3)) * 1000)::float8 as "toMs"`;
+const IN_PERIOD = 'outages.site = $1 and began < $3 and coalesce(ended, $3) > $2';
+// An absence of the gateway is one of its cameras too.
 const CAMERA_OUTAGES = `
-  select id, (extract(epoch from at) * 1000)::float8 as "fromMs",
-    (extract(epoch from coalesce(online_at, $3)) * 1000)::float8 as "toMs"
-  from (
-    select camera as id, kind, at, lag(kind) over told as before,
-      min(at) filter (where kind = 'online') over (told rows between 1 following and unbounded following) as online_at
-    from events where site = $1 and camera is not null and kind in ('online', 'offline') and at < $3
-    window told as (partition by camera order by at, events.id)
-  ) as presence
-  where kind = 'offline' and before is distinct from 'offline' and coalesce(online_at, $3) > $2
-  order by id, at`;
+  select cameras.id, ${AWAY}
+  from cameras join outages on outages.site = cameras.site
+    and (outages.kind, outages.id) in (('camera', cameras.id::text), ('agent', cameras.agent::text))
+  where ${IN_PERIOD} order by cameras.id, began`;
+const SENSOR_OUTAGES = `select id, ${AWAY} from outages where ${IN_PERIOD} and kind = 'sensor' order by id, began`;
 
 const GAPS = `
   select agent, coalesce(gap->>'lane', '') as lane, at as "from", coalesce(until, at) as "to",
@@ -101,13 +98,25 @@ export class ReportContent {
     }));
   }
 
-  /** By what they sent. */
+  /** Those with a noted outage by it, the others by what they sent. */
   async sensors(): Promise<SensorPart[]> {
-    const sensors: SensorPart[] = [];
-    for await (const silence of readSilences(this.#options.database, this.subject.site, this.span))
+    const { database, subject } = this.#options;
+    const outages = await this.#outages(SENSOR_OUTAGES);
+    const names = await database.query<{ id: string; name: string }>(
+      `select id, coalesce(name, id) as name from sensors where site = $1 and id = any($2::text[])`,
+      [subject.site, [...outages.keys()]],
+    );
+    const sensors = names.map((sensor): SensorPart => {
+      const away = outages.get(sensor.id) ?? this.#neverAway();
+      return { ...sensor, ...away, basis: 'outages' };
+    });
+    for await (const silence of readSilences(database, subject.site, this.span, [...outages.keys()]))
       sensors.push(silence);
     this.#progress = BEFORE_SERIES;
-    return this.#atMost(REPORT_SENSORS_MAX, sensors);
+    return this.#atMost(
+      REPORT_SENSORS_MAX,
+      sensors.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
   }
 
   async *series(): AsyncGenerator<SeriesPart> {

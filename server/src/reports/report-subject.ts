@@ -38,8 +38,8 @@ export interface CameraPart extends Availability {
 export interface SensorPart extends Availability {
   id: string;
   name: string;
-  /** interval: from the time between its readings; none: it sent nothing yet. */
-  basis: 'interval' | 'none';
+  /** outages: as they were noted; interval: from the time between its readings; none: it sent nothing yet. */
+  basis: 'outages' | 'interval' | 'none';
 }
 
 /** `[epochMs, mean, min, max, count]` of one bucket. */

@@ -9,6 +9,9 @@ import { REPORT_SENSORS_MAX, type SensorPart } from './report-subject.ts';
 /** Of one statement: a sensor of many readings takes some tenths of a second. */
 const BATCH_ROWS = 2;
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Longer periods are looked at by the hour. */
+const BY_MINUTES_MAX_MS = 8 * 24 * HOUR_MS;
 /** Intervals without a reading that are a silence. */
 const SILENCE_INTERVALS = 3;
 
@@ -27,10 +30,18 @@ export interface SensorSteps {
   silentMs: number;
 }
 
-const STEPS = `
+const BY_MINUTES = `select bucket from telemetry_1m where series_id = any(series.ids) and bucket >= $2 and bucket < $3`;
+// An hour that is due has readings, whether or not it is computed yet.
+const BY_HOURS = `
+  select bucket from telemetry_1h where series_id = any(series.ids) and bucket >= $2 and bucket < $3
+  union all
+  select hour from rollup_due where hour >= $2 and hour < $3 and series_id = any(series.ids)`;
+
+const stepsSql = (buckets: string): string => `
   select listed.id, listed.name, series."knownSinceMs", told.*
   from (
-    select id, name from sensors where site = $1 order by id limit ${REPORT_SENSORS_MAX + 1}
+    select id, name from sensors
+    where site = $1 and not (id = any($4::text[])) order by id limit ${REPORT_SENSORS_MAX + 1}
   ) as listed
   cross join lateral (
     select coalesce(array_agg(id), '{}') as ids, (extract(epoch from min(created_at)) * 1000)::float8 as "knownSinceMs"
@@ -39,10 +50,7 @@ const STEPS = `
   cross join lateral (
     with steps as materialized (
       select bucket, extract(epoch from bucket - lag(bucket) over (order by bucket)) * 1000 as ms
-      from (
-        select distinct bucket from telemetry_1m
-        where series_id = any(series.ids) and bucket >= $2 and bucket < $3
-      ) as minutes
+      from (select distinct bucket from (${buckets}) as found) as buckets
     ), usual as materialized (
       select coalesce(percentile_disc(0.5) within group (order by ms), 0)::float8 as ms from steps
     )
@@ -56,15 +64,22 @@ const STEPS = `
   ) as told
   order by listed.id`;
 
-/** @throws {AppError} STORE_UNAVAILABLE (retryable). */
+/**
+ * @param without sensors that are left out.
+ * @throws {AppError} STORE_UNAVAILABLE (retryable).
+ */
 export async function* readSilences(
   database: Pick<Database, 'openCursor'>,
   site: string,
   span: Span,
+  without: string[],
 ): AsyncGenerator<SensorPart> {
-  const values = [site, new Date(span.fromMs), new Date(span.toMs)];
-  for await (const steps of cursorRows<SensorSteps>(database, STEPS, values, BATCH_ROWS))
-    yield availabilityOf(steps, span, MINUTE_MS);
+  const { fromMs, toMs } = span;
+  const isLong = toMs - fromMs > BY_MINUTES_MAX_MS;
+  const sql = stepsSql(isLong ? BY_HOURS : BY_MINUTES);
+  const values = [site, new Date(fromMs), new Date(toMs), without];
+  for await (const steps of cursorRows<SensorSteps>(database, sql, values, BATCH_ROWS))
+    yield availabilityOf(steps, span, isLong ? HOUR_MS : MINUTE_MS);
 }
 
 export function availabilityOf(steps: SensorSteps, { fromMs, toMs }: Span, stepMs: number): SensorPart {

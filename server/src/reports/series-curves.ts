@@ -17,16 +17,33 @@ const BUCKETS_MS = [
   ...[1, 2, 7].map((days) => days * DAY_MS),
 ];
 
-/** The narrowest of which CURVE_POINTS_MAX fill the period. */
-export function bucketMsOf({ fromMs, toMs }: Span): number {
+/** Which rows the curves are folded from: whole hours between the two times, and minutes before and after them. */
+export interface CurvePlan {
+  bucketMs: number;
+  hoursFromMs: number;
+  hoursToMs: number;
+}
+
+/**
+ * As few rows as the buckets allow: hours, where buckets are made of them. Where minutes were dropped already, hours are all
+ * there is; one then counts to the bucket that it begins in.
+ * @param minutesFromMs from when on there are minutes.
+ */
+export function planCurves({ fromMs, toMs }: Span, minutesFromMs: number): CurvePlan {
   const fits = (ms: number): boolean => (toMs - fromMs) / ms <= CURVE_POINTS_MAX;
-  return BUCKETS_MS.find(fits) ?? Math.ceil((toMs - fromMs) / CURVE_POINTS_MAX / DAY_MS) * DAY_MS;
+  const finest = BUCKETS_MS.find(fits) ?? Math.ceil((toMs - fromMs) / CURVE_POINTS_MAX / DAY_MS) * DAY_MS;
+  const isOfHours = finest % HOUR_MS === 0 && fromMs % HOUR_MS === 0;
+  if (!isOfHours && minutesFromMs <= fromMs) return { bucketMs: finest, hoursFromMs: toMs, hoursToMs: toMs };
+  const hoursFromMs = Math.ceil(fromMs / HOUR_MS) * HOUR_MS;
+  const hoursToMs = Math.max(hoursFromMs, Math.floor(toMs / HOUR_MS) * HOUR_MS);
+  return { bucketMs: Math.max(finest, HOUR_MS), hoursFromMs, hoursToMs };
 }
 
 type Row = Omit<SeriesPart, 'bucketMs' | 'points'> & { points: CurvePoint[] | null };
 
-// In the order of the list, so that PostgreSQL gives each series as soon as it has it: a sort would wait for all of them. Buckets
-// begin with the period, so that those of days are days of the place.
+const FOLDED = 'bucket, count, sum, min, max';
+// In the order of the list, so that PostgreSQL gives each series when it has it. Buckets begin with the period, so that those of days are days of the place. An hour that is due is missing or stale, its
+// minutes are not; OFFSET has each of them looked up by its key, also where PostgreSQL thinks that there are few.
 const CURVES = `
   select listed.*, told.*
   from (
@@ -42,20 +59,40 @@ const CURVES = `
     from (
       select extract(epoch from date_bin($4 * interval '1 millisecond', bucket, $2::timestamptz)) * 1000 as ms,
         sum(sum) as total, sum(count) as n, min(min) as low, max(max) as high
-      from telemetry_1m where series_id = listed.id and bucket >= $2 and bucket < $3
+      from (
+        select ${FOLDED} from telemetry_1m
+        where series_id = listed.id and bucket >= $2 and bucket < least($3, $5::timestamptz)
+        union all
+        select ${FOLDED} from telemetry_1h as hours
+        where series_id = listed.id and bucket >= $5 and bucket < $6::timestamptz
+          and not exists (select from rollup_due where (hour, series_id) = (hours.bucket, hours.series_id))
+        union all
+        select ${FOLDED} from rollup_due cross join lateral (
+          select * from telemetry_1m
+          where series_id = listed.id and bucket >= hour and bucket < hour + interval '1 hour' offset 0
+        ) as minutes
+        where rollup_due.series_id = listed.id and hour >= $5 and hour < $6
+        union all
+        select ${FOLDED} from telemetry_1m
+        where series_id = listed.id and bucket >= greatest($6, $2) and bucket < $3
+      ) as rows
       group by 1
     ) as buckets
   ) as told
   order by listed.sensor, listed.metric`;
 
 /** @throws {AppError} STORE_UNAVAILABLE (retryable). */
-export async function* readSeries(
-  database: Pick<Database, 'openCursor'>,
-  site: string,
-  span: Span,
-): AsyncGenerator<SeriesPart> {
-  const bucketMs = bucketMsOf(span);
-  const values = [site, new Date(span.fromMs), new Date(span.toMs), bucketMs];
+export async function* readSeries(database: Database, site: string, span: Span): AsyncGenerator<SeriesPart> {
+  const plan = planCurves(span, await minutesFromMs(database));
+  const times = [plan.hoursFromMs, plan.hoursToMs].map((ms) => new Date(ms));
+  const values = [site, new Date(span.fromMs), new Date(span.toMs), plan.bucketMs, ...times];
   for await (const row of cursorRows<Row>(database, CURVES, values, BATCH_ROWS))
-    yield { ...row, points: row.points ?? [], bucketMs };
+    yield { ...row, points: row.points ?? [], bucketMs: plan.bucketMs };
+}
+
+async function minutesFromMs(database: Database): Promise<number> {
+  const [retained] = await database.query<{ from_at: Date }>(
+    `select from_at from telemetry_retained where tier = '1m'`,
+  );
+  return retained?.from_at.getTime() ?? Number.NEGATIVE_INFINITY;
 }

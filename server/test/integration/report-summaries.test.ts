@@ -7,7 +7,7 @@ import { MediaStore } from '../../src/media-store/media-store.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { htmlReport } from '../../src/reports/html-report.ts';
 import { ReportContent } from '../../src/reports/report-content.ts';
-import type { ReportSubject } from '../../src/reports/report-subject.ts';
+import type { ReportSubject, SeriesPart } from '../../src/reports/report-subject.ts';
 import { summaryCsv } from '../../src/reports/summary-csv.ts';
 import { xlsxReport } from '../../src/reports/xlsx-report.ts';
 import { useTestPostgres } from '../support/postgres.ts';
@@ -30,7 +30,7 @@ interface Site {
 }
 
 describe('the summary of a day', () => {
-  it('tells of each camera how long it was away, its ', async () => {
+  it('tells of each camera how long it was away, its gateway included', async () => {
     const { content } = await openSite();
     const cameras = await content().cameras();
     expect(cameras).toEqual([
@@ -39,15 +39,16 @@ describe('the summary of a day', () => {
     ]);
   });
 
-  it('tells of each sensor how long it was away, by its interval', async () => {
+  it('tells of each sensor how long it was away, by outages where there are any, else by its interval', async () => {
     const { content } = await openSite();
     const sensors = await content().sensors();
     expect(sensors.map(({ id, basis, downs }) => [id, basis, downs])).toEqual([
       ['boiler', 'interval', 1],
-      ['meter', 'interval', 1],
+      ['meter', 'outages', 1],
       ['mute', 'none', 0],
     ]);
     expect(sensors[0]?.downMs).toBe(6 * HOUR_MS);
+    expect(sensors[1]?.downMs).toBe(2 * HOUR_MS);
   });
 
   it('has the numbers of each series as its minutes have them, and curves with their gaps', async () => {
@@ -71,6 +72,25 @@ describe('the summary of a day', () => {
       mean: expect.closeTo(exact?.mean ?? NaN, 9) as number,
     });
     expect(series[0]?.points.some(([ms]) => ms >= at(6).getTime() && ms < at(12).getTime())).toBe(false);
+  });
+
+  it('has the same numbers by hours as by minutes, also of hours that are due again', async () => {
+    const { database, content } = await openSite();
+    const month = { from: at(-24 * 30), to: TO };
+    const before = await all(content(month).series());
+    await computeHours(database);
+    const byHours = await all(content(month).series());
+    expect(byHours.map(numbersOf)).toEqual(before.map(numbersOf));
+    await database.query('delete from telemetry_1m where bucket < $1', [at(3)]);
+    const minutesGone = await all(content(month).series());
+    expect(minutesGone.map(numbersOf)).toEqual(before.map(numbersOf));
+    await database.query(
+      `insert into rollup_due (hour, series_id) select distinct date_bin('1 hour', bucket, 'epoch'), series_id from telemetry_1m`,
+    );
+    await database.query(
+      'update telemetry_1h set max = 1e9 where (bucket, series_id) in (select hour, series_id from rollup_due)',
+    );
+    expect((await all(content(month).series())).map(numbersOf)).toEqual(before.map(numbersOf));
   });
 
   it('lists the gaps of the period, and no others', async () => {
@@ -218,21 +238,24 @@ async function makeReadings(database: Database): Promise<void> {
      where bucket < $3 or bucket >= $4`,
     [at(-48), TO, at(6), at(12)],
   );
+  await database.query(
+    `insert into rollup_due (hour, series_id) select distinct date_bin('1 hour', bucket, 'epoch'), series_id from telemetry_1m`,
+  );
 }
 
 async function makeHistory(database: Database): Promise<void> {
-  const presence: [camera: string, kind: string, hour: number][] = [
-    ['gate', 'offline', -2],
-    ['gate', 'offline', -1],
-    ['gate', 'online', 1],
-    ['gate', 'offline', 18],
-    ['gate', 'online', 23],
-    ['dock', 'offline', 20],
+  const outages: [kind: string, id: string, began: number, ended: number | null][] = [
+    ['camera', 'gate', -2, 1],
+    ['camera', 'gate', 18, 22],
+    ['agent', 'gateway', 19, 23],
+    ['sensor', 'meter', 2, 4],
+    ['sensor', 'meter', -9, -8],
+    ['camera', 'elsewhere', 0, null],
   ];
-  for (const [camera, kind, hour] of presence)
+  for (const [kind, id, began, ended] of outages)
     await database.query(
-      `insert into events (id, site, camera, agent, kind, at) values ($1, 'yard', $2, 'gateway', $3, $4)`,
-      [ulid(), camera, kind, at(hour)],
+      `insert into outages (site, kind, id, began, ended, reason) values ('yard', $1, $2, $3, $4, 'silent')`,
+      [kind, id, at(began), ended === null ? null : at(ended)],
     );
   const gaps = [
     [6, 12],
@@ -265,6 +288,19 @@ async function makePictures(database: Database, pictures: MediaStore): Promise<v
         [picture.header.id, camera, at(hour), Buffer.alloc(32), paths.path, paths.thumbnailPath],
       );
     }
+}
+
+async function computeHours(database: Database): Promise<void> {
+  await database.query(
+    `insert into telemetry_1h (series_id, bucket, count, sum, min, max)
+     select series_id, date_bin('1 hour', bucket, 'epoch'), sum(count), sum(sum), min(min), max(max)
+     from telemetry_1m group by 1, 2`,
+  );
+  await database.query('delete from rollup_due');
+}
+
+function numbersOf({ sensor, count, min, mean, max, points }: SeriesPart): unknown[] {
+  return [sensor, count, min, max, points.length, mean?.toFixed(6)];
 }
 
 async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {

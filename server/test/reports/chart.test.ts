@@ -57,7 +57,7 @@ describe('the marks of time', () => {
   const text = new ReportText('en', 'Asia/Seoul');
   const calendar = new LocalCalendar('Asia/Seoul');
 
-  it('are full hours of a day, and midnights of a month, by the clock of the place', () => {
+  it('are round times of an hour, full hours of a day, and midnights of a month, by the clock of the place', () => {
     const fromMs = Date.parse('2026-02-28T15:00:00Z');
     const hours = timeMarks({ fromMs, toMs: fromMs + 24 * HOUR_MS }, calendar, text);
     expect(hours.map((mark) => mark.text)).toEqual([
@@ -70,6 +70,8 @@ describe('the marks of time', () => {
       '18:00',
       '21:00',
     ]);
+    const minutes = timeMarks({ fromMs: fromMs + 620_000, toMs: fromMs + HOUR_MS + 620_000 }, calendar, text);
+    expect(minutes.map((mark) => mark.text)).toEqual(['00:20', '00:30', '00:40', '00:50', '01:00', '01:10']);
     const days = timeMarks({ fromMs, toMs: fromMs + 31 * 24 * HOUR_MS }, calendar, text);
     expect(days.map((mark) => mark.text)).toEqual([
       '1 Mar',

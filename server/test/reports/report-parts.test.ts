@@ -4,7 +4,7 @@ import { foldOutages, type Outage } from '../../src/reports/down-time.ts';
 import { POLICY, STYLE } from '../../src/reports/html-style.ts';
 import { ReportText } from '../../src/reports/report-text.ts';
 import { availabilityOf, type SensorSteps } from '../../src/reports/sensor-silence.ts';
-import { bucketMsOf } from '../../src/reports/series-curves.ts';
+import { planCurves } from '../../src/reports/series-curves.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -88,10 +88,30 @@ describe('a sensor without a noted outage', () => {
   });
 });
 
-describe('the buckets of curves', () => {
-  it('are as narrow as a chart can show', () => {
-    const widths = [1, 7, 31, 366].map((days) => bucketMsOf({ fromMs: 0, toMs: days * DAY_MS }));
-    expect(widths).toEqual([5 * MINUTE_MS, HOUR_MS, 3 * HOUR_MS, 2 * DAY_MS]);
+describe('the rows of curves', () => {
+  const month = { fromMs: Date.UTC(2026, 2, 1), toMs: Date.UTC(2026, 3, 1) };
+
+  it('are minutes of a day and hours of a month', () => {
+    const day = { fromMs: month.fromMs, toMs: month.fromMs + DAY_MS };
+    expect(planCurves(day, -Infinity)).toEqual({
+      bucketMs: 5 * MINUTE_MS,
+      hoursFromMs: day.toMs,
+      hoursToMs: day.toMs,
+    });
+    expect(planCurves(month, -Infinity)).toEqual({
+      bucketMs: 3 * HOUR_MS,
+      hoursFromMs: month.fromMs,
+      hoursToMs: month.toMs,
+    });
+  });
+
+  it('are minutes where the place is half an hour off, and hours once the minutes are gone', () => {
+    const half = { fromMs: month.fromMs - 30 * MINUTE_MS, toMs: month.toMs - 30 * MINUTE_MS };
+    expect(planCurves(half, -Infinity).hoursFromMs).toBe(half.toMs);
+    expect(planCurves(half, month.toMs)).toMatchObject({
+      hoursFromMs: month.fromMs,
+      hoursToMs: month.toMs - HOUR_MS,
+    });
   });
 });
 
