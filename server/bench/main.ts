@@ -9,6 +9,7 @@ import type { BenchOptions } from './options.ts';
 import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
 import { soak } from './soak/soak.ts';
+import { timeline } from './timeline/timeline.ts';
 import { uplink } from './uplink/uplink.ts';
 
 interface Bench {
@@ -44,6 +45,10 @@ const BENCHES: Record<string, Bench> = {
   uplink: {
     says: 'a camera of 3 Mbit/s behind a line of 1 Mbit/s: status round trip, live latency, the step down, and the way back',
     run: uplink,
+  },
+  timeline: {
+    says: 'GET timeline on a generated year of pictures, events and outages of 16 cameras, from a year to ten seconds',
+    run: timeline,
   },
 };
 

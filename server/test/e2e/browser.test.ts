@@ -84,6 +84,31 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
       await page.getByTestId('sensor-chart').first().locator('canvas').waitFor();
     });
 
+    it('shows pictures and curves on a timeline, zooms and moves by keys, tells the moment, and opens a picture', async () => {
+      await page.goto(`${sitecast.ready.url}/timeline`);
+      const plot = page.getByTestId('timeline-plot');
+      const picture = page.getByTestId('timeline-picture').last();
+      await picture.waitFor();
+      await page.getByTestId('timeline-curve').first().waitFor();
+      const spanOf = async (): Promise<number> =>
+        Number(await plot.getAttribute('data-to')) - Number(await plot.getAttribute('data-from'));
+      const before = await spanOf();
+      await plot.focus();
+      for (const key of ['+', '+', '+']) await plot.press(key);
+      expect(Math.round(before / (await spanOf()))).toBe(8);
+      const from = await plot.getAttribute('data-from');
+      await plot.press('ArrowRight');
+      expect(Number(await plot.getAttribute('data-from'))).toBeGreaterThan(Number(from));
+      const told = page.getByTestId('timeline-readout').locator('time');
+      const first = await told.getAttribute('datetime');
+      await plot.press('Shift+ArrowRight');
+      expect(await told.getAttribute('datetime')).not.toBe(first);
+      await page.getByRole('button', { name: 'Now', exact: true }).click();
+      await picture.click();
+      await page.getByTestId('snapshot-dialog').locator('img').waitFor();
+      await page.keyboard.press('Escape');
+    });
+
     it('speaks Korean', async () => {
       const korean = await openBrowser({ locale: 'ko-KR' });
       try {
