@@ -44,6 +44,8 @@ const timelineAnswer = z.object({
       metric,
       unit: z.string().nullable(),
       tier: z.enum(['raw', '1m', '1h', '1d']),
+      /** Width of the buckets; 0 when raw. */
+      bucketMs: z.number(),
       /** `[epochMs, value]` when raw, else `[epochMs, avg, min, max, count]`. */
       points: z.array(z.array(z.number())),
     }),

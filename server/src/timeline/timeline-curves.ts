@@ -12,7 +12,7 @@ const POINTS_MAX = 600;
 export async function readCurves(
   database: Queryable,
   queries: Pick<TelemetryQueries, 'answer'>,
-  { site, sensor, metric, from, to }: TimelineQuery,
+  { site, sensor, metric, from, to, timeZone }: TimelineQuery,
   share: number,
 ): Promise<Part<SeriesPoints>> {
   const series = await database.query<{ sensor: string; metric: string; of: number }>(
@@ -22,7 +22,7 @@ export async function readCurves(
     [site, sensor ?? null, metric ?? null, CURVES_MAX],
   );
   const maxPoints = Math.min(POINTS_MAX, Math.max(1, Math.floor(share / Math.max(1, series.length))));
-  const items = await queries.answer({ site, series, from, to, maxPoints });
+  const items = await queries.answer({ site, series, from, to, maxPoints, timeZone });
   const of = series[0]?.of ?? 0;
   const isCut = of > series.length;
   return { items, thinned: isCut ? [{ what: 'curves', bucketMs: null, shown: series.length, of }] : [] };

@@ -109,6 +109,44 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
       await page.keyboard.press('Escape');
     });
 
+    it('zooms the timeline by wheel and by two fingers, moves it by dragging, and tells what is under the pointer', async () => {
+      await page.goto(`${sitecast.ready.url}/timeline`);
+      const plot = page.getByTestId('timeline-plot');
+      await page.getByTestId('timeline-curve').first().waitFor();
+      const [from, to] = ['data-from', 'data-to'].map(
+        (name) => async () => Number(await plot.getAttribute(name)),
+      ) as [() => Promise<number>, () => Promise<number>];
+      const span = async (): Promise<number> => (await to()) - (await from());
+      const { x, y, width } = (await plot.boundingBox()) ?? { x: 0, y: 0, width: 1 };
+      await page.mouse.move(x + width * 0.97, y + 40);
+      const before = await span();
+      for (let turn = 0; turn < 5; turn += 1) await page.mouse.wheel(0, -400);
+      await waitFor(async () => (await span()) < before / 4, 'the wheel to zoom');
+      const begin = await from();
+      await page.mouse.down();
+      await page.mouse.move(x + width * 0.5, y + 40, { steps: 5 });
+      await page.mouse.up();
+      await waitFor(async () => (await from()) > begin, 'the drag to move');
+      await page.mouse.move(x + 20, y + 40);
+      const told = page.getByTestId('timeline-readout').locator('time');
+      const atMs = Date.parse((await told.getAttribute('datetime')) ?? '');
+      expect(Math.abs(atMs - (await from()) - ((await span()) * 20) / width)).toBeLessThan(
+        (await span()) / 100,
+      );
+
+      const fingers = await page.context().newCDPSession(page);
+      const touch = (type: 'touchStart' | 'touchMove', apart: number): Promise<unknown> =>
+        fingers.send('Input.dispatchTouchEvent', {
+          type,
+          touchPoints: [-apart, apart].map((side, id) => ({ x: x + width / 2 + side, y: y + 60, id })),
+        });
+      const wide = await span();
+      await touch('touchStart', 40);
+      for (const apart of [60, 90, 120, 160]) await touch('touchMove', apart);
+      await fingers.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+      await waitFor(async () => (await span()) < wide / 3, 'two fingers to zoom');
+    });
+
     it('speaks Korean', async () => {
       const korean = await openBrowser({ locale: 'ko-KR' });
       try {

@@ -64,24 +64,25 @@ describe('the view of a timeline', () => {
 });
 
 describe('a curve of the timeline', () => {
-  const curve = (tier: TimelineCurve['tier'], points: number[][]): TimelineCurve => ({
+  const curve = (bucketMs: number, points: number[][]): TimelineCurve => ({
     sensor: 'boiler',
     metric: 'temperature',
     unit: '°C',
-    tier,
+    tier: bucketMs === 0 ? 'raw' : '1m',
+    bucketMs,
     points,
   });
   const buckets = [0, 1, 2, 3, 8, 9, 10, 20].map((n) => [n * MINUTE_MS, n, n - 1, n + 1, 60]);
 
   it('ends where nothing was measured, and begins again after', () => {
-    const lines = linesOf(pointsOf(curve('1m', buckets)), '1m');
+    const lines = linesOf(curve(MINUTE_MS, buckets));
     expect(lines.map((line) => line.map(({ value }) => value))).toEqual([[0, 1, 2, 3], [8, 9, 10], [20]]);
     const raw = [0, 10, 20, 30, 200, 210].map((second) => [second * 1_000, 1]);
-    expect(linesOf(pointsOf(curve('raw', raw)), 'raw').map(({ length }) => length)).toEqual([4, 2]);
+    expect(linesOf(curve(0, raw)).map(({ length }) => length)).toEqual([4, 2]);
   });
 
   it('tells the value at a moment, and none within a gap', () => {
-    const lines = linesOf(pointsOf(curve('1m', buckets)), '1m');
+    const lines = linesOf(curve(MINUTE_MS, buckets));
     expect(valueAt(lines, 2.4 * MINUTE_MS)?.value).toBe(2);
     expect(valueAt(lines, 6 * MINUTE_MS)).toBeUndefined();
     expect(valueAt(lines, 9.6 * MINUTE_MS)?.value).toBe(9);
@@ -89,8 +90,8 @@ describe('a curve of the timeline', () => {
   });
 
   it('is drawn from its smallest to its largest value, a flat one in the middle', () => {
-    expect(extentOf(pointsOf(curve('1m', buckets)))).toEqual({ min: -1, max: 21 });
-    expect(extentOf(pointsOf(curve('raw', [[0, 5]])))).toEqual({ min: 4, max: 6 });
+    expect(extentOf(pointsOf(curve(MINUTE_MS, buckets)))).toEqual({ min: -1, max: 21 });
+    expect(extentOf(pointsOf(curve(0, [[0, 5]])))).toEqual({ min: 4, max: 6 });
     expect(extentOf([])).toEqual({ min: 0, max: 1 });
   });
 });

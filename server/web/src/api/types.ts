@@ -230,6 +230,8 @@ export interface TimelineCurve {
   metric: string;
   unit: string | null;
   tier: Tier;
+  /** Width of the buckets; 0 when raw. */
+  bucketMs: number;
   points: SeriesPoint[];
 }
 

@@ -10,24 +10,26 @@ export interface CurvePoint {
 }
 
 const MINUTE_MS = 60_000;
-/** Of that many of the usual distances: a hole. */
-const GAP_DISTANCES = 2.5;
+/** Buckets that are further apart than one and a half have a hole between them; values when it is so many times the usual. */
+const GAP_BUCKETS = 1.5;
+const GAP_DISTANCES = 5;
 
 /** In order of time; a bucket stands at its middle. */
-export function pointsOf({ points, tier }: TimelineCurve): CurvePoint[] {
-  const halfMs = tier === 'raw' ? 0 : usualDistanceMs(points.map(([atMs]) => atMs ?? 0)) / 2;
+export function pointsOf({ points, bucketMs }: TimelineCurve): CurvePoint[] {
   return points.flatMap(([atMs, value, min, max]) =>
     atMs === undefined || value === undefined
       ? []
-      : [{ atMs: atMs + halfMs, value, min: min ?? value, max: max ?? value }],
+      : [{ atMs: atMs + bucketMs / 2, value, min: min ?? value, max: max ?? value }],
   );
 }
 
 /** Lines without a hole. A point that stands alone is a line of one. */
-export function linesOf(points: CurvePoint[], tier: TimelineCurve['tier']): CurvePoint[][] {
-  const distanceMs = usualDistanceMs(points.map(({ atMs }) => atMs));
-  // Values come when they come, buckets one after the other.
-  const gapMs = tier === 'raw' ? Math.max(4 * distanceMs, MINUTE_MS) : GAP_DISTANCES * distanceMs;
+export function linesOf(curve: TimelineCurve): CurvePoint[][] {
+  const points = pointsOf(curve);
+  const usualMs = usualDistanceMs(points.map(({ atMs }) => atMs));
+  // Values come when they come.
+  const isRaw = curve.bucketMs === 0;
+  const gapMs = isRaw ? Math.max(GAP_DISTANCES * usualMs, MINUTE_MS) : GAP_BUCKETS * curve.bucketMs;
   const lines: CurvePoint[][] = [];
   for (const point of points) {
     const line = lines.at(-1);

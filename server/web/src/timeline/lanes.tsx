@@ -235,7 +235,7 @@ function CurveRow({ curve, ...lane }: LaneProps & { curve: TimelineCurve }) {
         aria-hidden="true"
         data-testid="timeline-curve"
       >
-        {linesOf(points, curve.tier).map((line) => (
+        {linesOf(curve).map((line) => (
           <CurveLine key={line[0]?.atMs} line={line} place={place} />
         ))}
       </svg>

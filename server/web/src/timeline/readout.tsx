@@ -6,7 +6,7 @@ import { useMetricName } from '../sensors/metric-name.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { useNow } from '../state/store.ts';
-import { linesOf, pointsOf, valueAt } from './curve.ts';
+import { linesOf, valueAt } from './curve.ts';
 import { endOf } from './found.ts';
 import { useKindName, useThingName } from './names.ts';
 import { lengthOf, type View } from './view.ts';
@@ -67,7 +67,7 @@ function useValues({ site, curves }: Timeline, atMs: number): FoundLine[] {
   const metricName = useMetricName();
   const sensors = useFleet((state) => state.sensors);
   return curves.flatMap((curve) => {
-    const point = valueAt(linesOf(pointsOf(curve), curve.tier), atMs);
+    const point = valueAt(linesOf(curve), atMs);
     if (point === undefined) return [];
     const name = `${sensors[keyOf(site, curve.sensor)]?.name ?? curve.sensor} · ${metricName(curve.metric)}`;
     return [{ name, value: `${formatValue(point.value, language)} ${curve.unit ?? ''}`.trim() }];
