@@ -42,6 +42,8 @@ test('DemoSensor reads at once, then on every beat of its interval, until it is 
   const [first, ...onBeat] = readings;
   expect(onBeat).toHaveLength(5);
   expect(onBeat.every(({ tsMs }) => tsMs % 2_000 === 0)).toBe(true);
-  const payload = Buffer.from(JSON.stringify({ ts: first?.tsMs, values: first?.values }));
+  const payload = Buffer.from(
+    JSON.stringify({ ts: first?.tsMs, values: first?.values, units: first?.units }),
+  );
   expect(parseReadings(payload, clock.nowMs())).toEqual([first]);
 });
