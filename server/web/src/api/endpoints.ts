@@ -9,6 +9,7 @@ import type {
   Page,
   Sensor,
   Series,
+  SigningKey,
   Site,
   Snapshot,
   SystemReport,
@@ -112,6 +113,10 @@ export const api = {
     id: string;
     kind: Device['kind'];
   }): Promise<{ id: string; secret: string }> => request('POST', 'devices', { body: device }),
+  signingKeys: async ({ site, id }: Device): Promise<SigningKey[]> =>
+    (await request<Page<SigningKey>>('GET', `agents/${addressOf(`${site}/${id}`)}/keys`)).items,
+  acceptKey: ({ site, id }: Device, keyId: string): Promise<SigningKey> =>
+    request('POST', `agents/${addressOf(`${site}/${id}`)}/keys/${keyId}/accept`, { body: {} }),
   mapDevice: (id: string, mapping: DeviceMapping | null): Promise<Device> =>
     request('PATCH', `devices/${encodeURIComponent(id)}`, { body: { mapping } }),
   revokeDevice: (id: string): Promise<void> => request('DELETE', `devices/${encodeURIComponent(id)}`),

@@ -101,6 +101,15 @@ export interface Device {
   mapping?: DeviceMapping | null;
 }
 
+/** With which a gateway signs. */
+export interface SigningKey {
+  keyId: string;
+  publicKey: string;
+  seenAt: string;
+  acceptedAt: string | null;
+  retiredAt: string | null;
+}
+
 /** Of a sensor that speaks the language of another project. */
 export interface DeviceMapping {
   topics?: string[];

@@ -8,10 +8,12 @@ import { Age } from '../ui/time.tsx';
 export function DeviceTable({
   devices,
   onMap,
+  onKeys,
   onRevoke,
 }: {
   devices: Device[];
   onMap: (device: Device) => void;
+  onKeys: (device: Device) => void;
   onRevoke: (device: Device) => void;
 }) {
   const t = useText();
@@ -32,7 +34,7 @@ export function DeviceTable({
         </thead>
         <tbody>
           {devices.map((device) => (
-            <DeviceRow key={device.id} device={device} onMap={onMap} onRevoke={onRevoke} />
+            <DeviceRow key={device.id} device={device} onMap={onMap} onKeys={onKeys} onRevoke={onRevoke} />
           ))}
         </tbody>
       </table>
@@ -43,10 +45,12 @@ export function DeviceTable({
 function DeviceRow({
   device,
   onMap,
+  onKeys,
   onRevoke,
 }: {
   device: Device;
   onMap: (device: Device) => void;
+  onKeys: (device: Device) => void;
   onRevoke: (device: Device) => void;
 }) {
   const t = useText();
@@ -71,6 +75,11 @@ function DeviceRow({
         <Age at={device.createdAt} />
       </td>
       <td className="table__actions">
+        {!isRevoked && device.kind === 'agent' ? (
+          <Button onClick={() => onKeys(device)} data-testid="device-keys">
+            {t('devices.keys')}
+          </Button>
+        ) : null}
         {!isRevoked && device.kind === 'sensor' ? (
           <Button onClick={() => onMap(device)} data-testid="device-map">
             {t('devices.map')}

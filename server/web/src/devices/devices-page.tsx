@@ -9,6 +9,7 @@ import { Button, Empty, Message, Skeleton } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddDeviceDialog } from './add-device-dialog.tsx';
 import { DeviceTable } from './device-table.tsx';
+import { KeysDialog } from './keys-dialog.tsx';
 import { MappingDialog } from './mapping-dialog.tsx';
 import { SecretDialog } from './secret-dialog.tsx';
 import type { NewDevice } from './usage.ts';
@@ -23,6 +24,7 @@ export function DevicesPage() {
   const [isAdding, setAdding] = useState(false);
   const [added, setAdded] = useState<NewDevice | undefined>(undefined);
   const [mapping, setMapping] = useState<Device | undefined>(undefined);
+  const [keysOf, setKeysOf] = useState<Device | undefined>(undefined);
   const [revoking, setRevoking] = useState<Device | undefined>(undefined);
   const shown = devices?.filter((device) => site === undefined || device.site === site);
   const addButton = (
@@ -47,7 +49,7 @@ export function DevicesPage() {
         </Empty>
       ) : null}
       {shown !== undefined && shown.length > 0 ? (
-        <DeviceTable devices={shown} onMap={setMapping} onRevoke={setRevoking} />
+        <DeviceTable devices={shown} onMap={setMapping} onKeys={setKeysOf} onRevoke={setRevoking} />
       ) : null}
       {isAdding ? (
         <AddDeviceDialog
@@ -60,6 +62,7 @@ export function DevicesPage() {
         />
       ) : null}
       {added === undefined ? null : <SecretDialog device={added} onClose={() => setAdded(undefined)} />}
+      {keysOf === undefined ? null : <KeysDialog device={keysOf} onClose={() => setKeysOf(undefined)} />}
       {mapping === undefined ? null : (
         <MappingDialog
           device={mapping}

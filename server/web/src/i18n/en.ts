@@ -437,6 +437,18 @@ export const en = {
   'devices.mapNoRules': 'The rules are not a JSON list.',
   'devices.mapSave': 'Save',
   'devices.mapped': '{id} was changed, and connects again',
+  'devices.keys': 'Keys',
+  'devices.keysTitle': 'Keys of {id}',
+  'devices.keysText':
+    'With these the gateway signs what it records. Keep the public key elsewhere too: sitecast-server verify can be told to believe it alone.',
+  'devices.keysNone': 'This gateway does not sign (signing: true in its file).',
+  'devices.keyState.accepted': 'Believed',
+  'devices.keyState.waiting': 'Not believed yet',
+  'devices.keyState.retired': 'Signs no more',
+  'devices.keyWarning':
+    'A key that nobody expected may be that of a gateway that was set up anew, or of somebody else. Ask before you accept it.',
+  'devices.keyAccept': 'Accept',
+  'devices.keyAcceptOf': 'Accept key {key}',
   'devices.revoke': 'Revoke',
   'devices.revokeTitle': 'Revoke {id}?',
   'devices.revokeText':

@@ -439,6 +439,18 @@ export const ko: Record<TextKey, string> = {
   'devices.mapNoRules': '규칙이 JSON 목록이 아닙니다.',
   'devices.mapSave': '저장',
   'devices.mapped': '{id}을(를) 변경했습니다. 장치가 다시 연결됩니다',
+  'devices.keys': '서명 키',
+  'devices.keysTitle': '{id}의 서명 키',
+  'devices.keysText':
+    '게이트웨이는 이 키로 기록에 서명합니다. 공개 키를 다른 곳에도 보관하세요. sitecast-server verify가 그 키만 믿도록 지정할 수 있습니다.',
+  'devices.keysNone': '이 게이트웨이는 서명하지 않습니다 (설정 파일의 signing: true).',
+  'devices.keyState.accepted': '신뢰함',
+  'devices.keyState.waiting': '아직 신뢰하지 않음',
+  'devices.keyState.retired': '더 이상 사용하지 않음',
+  'devices.keyWarning':
+    '예상하지 못한 키는 새로 설치한 게이트웨이의 것이거나 다른 사람의 것일 수 있습니다. 확인한 뒤에 승인하세요.',
+  'devices.keyAccept': '승인',
+  'devices.keyAcceptOf': '키 {key} 승인',
   'devices.revoke': '해지',
   'devices.revokeTitle': '{id}을(를) 해지할까요?',
   'devices.revokeText':

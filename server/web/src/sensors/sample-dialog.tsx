@@ -112,12 +112,36 @@ async function keepRules(id: string, rules: object[]): Promise<void> {
 
 const READY = ['zigbee2mqtt', 'tasmota', 'shelly', 'esphome'];
 
-/** Every value of the message, under the last level of its topic: something to change rather than a blank page. */
-function firstRuleFor({ topic }: UnmappedSample): object {
+/** The numbers of the message, under the last level of its topic: something to change rather than a blank page. */
+function firstRuleFor({ topic, payload }: UnmappedSample): object {
   const levels = topic.split('/');
   const last = levels.length - 1;
   return {
     topic: [...levels.slice(0, last), '{device}'].join('/'),
-    values: [{ path: '$' }],
+    values: numbersIn(payload).map((path) => ({ path })),
   };
+}
+
+const NUMBERS_MAX = 12;
+const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Paths to the numbers of a JSON payload, the first of them; the payload itself where there is none. */
+function numbersIn(payload: string): string[] {
+  const paths: string[] = [];
+  const visit = (value: unknown, path: string): void => {
+    if (paths.length >= NUMBERS_MAX) return;
+    if (typeof value === 'number' || typeof value === 'boolean') paths.push(path);
+    if (typeof value !== 'object' || value === null) return;
+    for (const [name, child] of Object.entries(value)) {
+      const quoted = `['${name.replace(/['\\]/g, '\\$&')}']`;
+      const step = Array.isArray(value) ? `[${name}]` : PLAIN_NAME.test(name) ? `.${name}` : quoted;
+      visit(child, `${path}${step}`);
+    }
+  };
+  try {
+    visit(JSON.parse(payload), '$');
+  } catch {
+    // A bare word, or the beginning of a long payload.
+  }
+  return paths.length === 0 ? ['$'] : paths;
 }
