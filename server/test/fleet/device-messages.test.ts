@@ -88,6 +88,25 @@ describe('DeviceMessages', () => {
     ]);
   });
 
+  it('tells of a gateway that signs with another key than before, once it has told so', async () => {
+    const { messages, calls } = wired({ anotherKey: 'fedcba9876543210' });
+    const status = {
+      state: 'online',
+      since: '2026-01-01T00:00:00Z',
+      version: '1',
+      bootId: '01JZ0000000000000000000000',
+    };
+    const topic = 'sitecast/v1/yard/gateway/status';
+    await messages.onMessage(message(AGENT, topic, encodeJson(status)));
+    expect(calls.map(([name]) => name)).toEqual(['status']);
+    await messages.onMessage(message(AGENT, topic, encodeJson({ ...status, publicKey: 'A'.repeat(43) })));
+    expect(calls.slice(1).map(([name]) => name)).toEqual(['status', 'agent-event']);
+    expect(calls.at(-1)?.[2]).toMatchObject({
+      kind: 'signing-key',
+      detail: expect.stringContaining('fedcba9876543210'),
+    });
+  });
+
   it('names the agent of readings that come through one', async () => {
     const { messages, calls } = wired();
     await messages.onMessage(
@@ -212,7 +231,7 @@ function message(from: DeviceAddress, topic: string, payload: Uint8Array) {
 }
 
 /** Everything around it only writes down that it was called. */
-function wired({ mayPublish = true } = {}) {
+function wired({ mayPublish = true, anotherKey }: { mayPublish?: boolean; anotherKey?: string } = {}) {
   const calls: unknown[][] = [];
   const note =
     (name: string) =>
@@ -223,7 +242,7 @@ function wired({ mayPublish = true } = {}) {
     foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues({ query: async () => [] }) }),
     evidence: {
       seals: { accept: note('seal') },
-      keys: { seen: async () => undefined },
+      keys: { seen: async () => anotherKey && { keyId: anotherKey } },
     },
     fleet: {
       mayPublish: () => mayPublish,
