@@ -39,6 +39,7 @@ import { type Database } from './postgres/pool.ts';
 import { type JobQueue } from './queues/job-queue.ts';
 import type { ReportSchedules } from './reports/report-schedules.ts';
 import type { ReportJob, Reports } from './reports/reports.ts';
+import type { Retention } from './retention/retention.ts';
 import { StreamHub } from './relay/stream-hub.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -113,6 +114,7 @@ type HttpNeeds = SystemNeeds &
     timelines: Timelines;
     schedules: ReportSchedules;
     snapshots: SnapshotStore;
+    retention: Retention;
     clips: ClipStore;
     clipDownloads: ClipDownloads;
     events: EventStore;
@@ -141,6 +143,7 @@ export async function openHttp(
       publicUrl: http.publicUrl,
       maxUpdateSockets: webSocket.maxUpdateSockets,
       pictures: mediaStore,
+      removeMedia: (kind, id) => needs.retention.removeOne(kind, id),
       queryTelemetry: (query) => needs.queries.answer(query),
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),

@@ -42,6 +42,7 @@ export async function openRetention(
       snapshots: config.retention.snapshotsDays,
       clips: config.retention.clipsDays,
       events: config.retention.eventsDays,
+      outages: config.retention.outagesDays,
     },
     bounds: { mediaMaxBytes: config.media.maxBytes, clipsMaxBytes: config.clips.maxBytes },
     onRemoved: (kind, items) => {

@@ -76,6 +76,8 @@ import { openTimeline } from './app-timeline.ts';
 import { HttpAnswers } from './plugins/http-answers.ts';
 import { HttpBodies } from './plugins/http-bodies.ts';
 
+/** Where a setting of days is 0. */
+const FOR_EVER_DAYS = 36_500;
 const CLOSE_STEP_MS = 3_000;
 
 /** Everything that the server is made of, from its first connection to PostgreSQL to its HTTP port. */
@@ -341,7 +343,10 @@ async function openReports(
   lifetime.own('report queue', reportQueue);
   const reports = lifetime.own(
     'reports',
-    new Reports({ database, queue: reportQueue, files, pictures, logger }),
+    new Reports({
+      ...{ database, queue: reportQueue, files, pictures, logger },
+      maxKeptDays: config.retention.reportsDays || FOR_EVER_DAYS,
+    }),
   );
   const repeats = new RepeatedJobs(reportQueue);
   const schedules = new ReportSchedules({ database, repeats, reports, logger });

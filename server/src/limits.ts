@@ -29,7 +29,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...retentionRows(config),
     ...telemetryRows(config),
     ...foreignRows(),
-    ...reportRows(),
+    ...reportRows(config),
     ...timelineRows(),
     ...databaseRows(config),
     ...webRows(config),

@@ -1,5 +1,6 @@
 // Reports: how many, how large, how long they are kept.
 
+import type { ServerConfig } from '../config.ts';
 import { REPEATED_JOBS_MAX } from '../queues/repeated-jobs.ts';
 import { REPORT_MAX_MS, REPORT_STREAM_BYTES } from '../reports/report-stream.ts';
 import {
@@ -13,13 +14,12 @@ import { REPORT_ATTEMPTS_MAX } from '../reports/report-worker.ts';
 import {
   REPORT_MAX_BYTES,
   REPORTS_KEPT_BYTES,
-  REPORTS_KEPT_DAYS,
   REPORTS_KEPT_MAX,
   REPORTS_WAITING_MAX,
 } from '../reports/reports.ts';
 import { row, httpErrors, type LimitRow } from './limit-row.ts';
 
-export function reportRows(): LimitRow[] {
+export function reportRows({ retention }: ServerConfig): LimitRow[] {
   return [
     row('reports at once', 1, 'report', 'block', { counter: 'reports_held_up', bytes: REPORT_STREAM_BYTES }),
     row('report schedules', SCHEDULES_MAX, 'schedules', 'reject', {
@@ -31,7 +31,10 @@ export function reportRows(): LimitRow[] {
     row('reports waiting', REPORTS_WAITING_MAX, 'reports', 'reject', { counter: 'reports_refused' }),
     row('reports kept', REPORTS_KEPT_MAX, 'reports', 'drop-oldest', { counter: 'reports_dropped' }),
     row('reports kept, in all', REPORTS_KEPT_BYTES, 'bytes', 'drop-oldest', { counter: 'reports_dropped' }),
-    row('age of a report', REPORTS_KEPT_DAYS, 'days', 'drop-oldest', { counter: 'reports_dropped' }),
+    row('age of a report', retention.reportsDays, 'days', 'drop-oldest', {
+      env: 'RETENTION_REPORTS_DAYS',
+      counter: 'reports_dropped',
+    }),
     row('file of a report', REPORT_MAX_BYTES, 'bytes', 'reject', { counter: 'reports_failed' }),
     row('one report', REPORT_MAX_MS, 'ms', 'reject', { counter: 'reports_failed' }),
     row('attempts of a report', REPORT_ATTEMPTS_MAX, 'attempts', 'reject', { counter: 'reports_failed' }),

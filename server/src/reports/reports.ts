@@ -21,7 +21,7 @@ import { ReportWorker } from './report-worker.ts';
 export const REPORTS_WAITING_MAX = 20;
 /** Finished ones, of all sites (`drop-oldest`), as the two below. */
 export const REPORTS_KEPT_MAX = 200;
-export const REPORTS_KEPT_DAYS = 400;
+const REPORTS_KEPT_DAYS = 400;
 /** Of their files together. */
 export const REPORTS_KEPT_BYTES = 2 * 1024 * 1024 * 1024;
 /** Of one file (`reject`): more than two million readings. */

@@ -10,12 +10,14 @@ import type { Garbage, PendingGarbage } from './garbage.ts';
 import { nextKind, shortfallOf, surplusOf, type ByteBounds } from './marks.ts';
 import { MEDIA_KINDS, type MediaKind } from './media-kinds.ts';
 import type { MediaRemoval, Removal, RemovedItem } from './media-removal.ts';
-import type { ExpiringRows, RowExpiry } from './row-expiry.ts';
+import { EXPIRING_ROWS, type ExpiringRows, type RowExpiry } from './row-expiry.ts';
 import type { StorageFigures } from './storage-figures.ts';
 import type { Turns } from './turns.ts';
 
 const DAY_MS = 86_400_000;
 const PASS_INTERVAL_MS = 60_000;
+/** They free no disk, and not every table has an index of their ages. */
+const ROWS_INTERVAL_MS = 3_600_000;
 /** For room on the disk nothing younger goes: what fills it then is something else, and the newest pictures are what people need. */
 const KEPT_ON_A_FULL_DISK_MS = DAY_MS;
 /** A clip that somebody had sent for stays at least so long, however old it is. */
@@ -50,11 +52,13 @@ export class Retention {
     itemsRemovedByAge: 0,
     itemsRemovedByBytes: 0,
     itemsRemovedByDisk: 0,
+    itemsRemovedByPerson: 0,
     rowsExpired: 0,
     bytesRemoved: 0,
     passes: 0,
     passesFailed: 0,
   };
+  #rowsDueMs = Number.NEGATIVE_INFINITY;
   #report: KeptReport | undefined;
   #removing: Promise<unknown> = Promise.resolve();
   #passing: Promise<void> | undefined;
@@ -91,6 +95,21 @@ export class Retention {
     this.#timer?.cancel();
     await this.#passing;
     await this.#removing;
+  }
+
+  /**
+   * What a person asks for, both phases. @returns whether it was there.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable): its row may be gone, and its files go later.
+   */
+  async removeOne(kind: MediaKind, id: string): Promise<boolean> {
+    const { media, garbage, onRemoved } = this.#options;
+    const removed = await media.removeOne(kind, id, 'person');
+    if (!removed) return false;
+    this.#counters.itemsRemovedByPerson += 1;
+    this.#counters.bytesRemoved += removed.bytes;
+    onRemoved?.(kind, [removed]);
+    await garbage.collect();
+    return true;
   }
 
   /**
@@ -134,7 +153,7 @@ export class Retention {
     const { garbage, turns } = this.#options;
     await turns.work(() => garbage.collect());
     for (const kind of MEDIA_KINDS) await this.#expireMedia(kind);
-    await this.#expireRows('events');
+    await this.#expireAllRows();
     await this.#keepClipsBelowTheirBound();
     await this.#keepMediaBelowItsBound();
     await this.#keepRoomOnTheDisk();
@@ -160,6 +179,13 @@ export class Retention {
     if (!before) return;
     const stay = kind === 'clips' ? this.#ago(CLIPS_STAY_MS) : undefined;
     await this.#options.turns.work(() => this.#remove({ kind, reason: 'age', before, receivedBefore: stay }));
+  }
+
+  async #expireAllRows(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#rowsDueMs) return;
+    for (const rows of EXPIRING_ROWS) await this.#expireRows(rows);
+    this.#rowsDueMs = nowMs + ROWS_INTERVAL_MS;
   }
 
   async #expireRows(rows: ExpiringRows): Promise<void> {

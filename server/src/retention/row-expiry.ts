@@ -9,9 +9,13 @@ const STATEMENTS = {
   events: `delete from events where id in (
     select id from events where at < $1 and coalesce(until, at) < $1 order by at limit $2 for update skip locked
   ) returning id`,
+  outages: `delete from outages where (site, kind, id, began) in (
+    select site, kind, id, began from outages where ended < $1 order by ended limit $2 for update skip locked
+  ) returning id`,
 } as const;
 
-export type ExpiringRows = keyof typeof STATEMENTS;
+export const EXPIRING_ROWS = ['events', 'outages'] as const satisfies readonly (keyof typeof STATEMENTS)[];
+export type ExpiringRows = (typeof EXPIRING_ROWS)[number];
 
 export class RowExpiry {
   readonly #database: Queryable;

@@ -13,7 +13,8 @@ import type { ClipDownloads } from '../ingest/clip-downloads.ts';
 import type { Clip, ClipQuery, ClipStore } from '../ingest/clip-store.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { rangeOf } from './byte-range.ts';
-import { answers, cameraAddress, id, listOf, pageQuery, time, ulid } from './schemas.ts';
+import type { Retention } from '../retention/retention.ts';
+import { answers, cameraAddress, id, listOf, noContent, pageQuery, time, ulid } from './schemas.ts';
 
 const count = z.int().min(0);
 const clipAnswer = z.object({
@@ -36,6 +37,7 @@ export interface ClipRoutesOptions {
   fleet: Fleet;
   clips: Pick<ClipStore, 'list' | 'get'>;
   clipDownloads: Pick<ClipDownloads, 'open'>;
+  removeMedia: Retention['removeOne'];
   /** @throws {AppError} AGENT_OFFLINE, COMMAND_TIMEOUT, and what the agent answers. */
   recordClip: (camera: Address, upload: boolean) => Promise<{ clipId: string }>;
   /** Asks the agent for one that it has. Throws as `recordClip`. */
@@ -53,7 +55,7 @@ const file = { 200: video, 206: video, 304: z.null(), 416: z.null() };
 
 export const clipRoutes: FastifyPluginAsyncZod<ClipRoutesOptions> = async (
   app,
-  { clips, clipDownloads, fleet, recordClip, uploadClip },
+  { clips, clipDownloads, removeMedia, fleet, recordClip, uploadClip },
 ) => {
   app.get(
     '/clips',
@@ -92,6 +94,12 @@ export const clipRoutes: FastifyPluginAsyncZod<ClipRoutesOptions> = async (
     },
   );
 
+  const find = async (request: FastifyRequest, clipId: string): Promise<Clip> => {
+    const found = await clips.get(clipId);
+    if (seesSite(principalOf(request), found.site)) return found;
+    throw new AppError('NOT_FOUND', `clip ${clipId} does not exist`);
+  };
+
   app.get(
     '/clips/:id',
     {
@@ -101,9 +109,26 @@ export const clipRoutes: FastifyPluginAsyncZod<ClipRoutesOptions> = async (
       schema: { tags: ['clips'], params: z.object({ id: ulid }), response: file },
     },
     async (request, reply) => {
-      const clip = await clips.get(request.params.id);
-      if (seesSite(principalOf(request), clip.site)) return send(request, reply, clip, clipDownloads);
-      throw new AppError('NOT_FOUND', `clip ${clip.id} does not exist`);
+      return send(request, reply, await find(request, request.params.id), clipDownloads);
+    },
+  );
+
+  app.delete(
+    '/clips/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags: ['clips'],
+        summary: 'Deletes it here for good; the gateway may still have it',
+        params: z.object({ id: ulid }),
+        response: noContent,
+      },
+    },
+    async (request, reply) => {
+      const { id: clip } = await find(request, request.params.id);
+      await removeMedia('clips', clip);
+      request.log.info({ clip, by: principalOf(request).username }, 'clip deleted');
+      return reply.code(204).send(null);
     },
   );
 

@@ -10,7 +10,8 @@ import { seesSite } from '../auth/principal.ts';
 import type { SnapshotQuery, SnapshotStore, StoredSnapshot } from '../ingest/snapshot-store.ts';
 import type { MediaStore } from '../media-store/media-store.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
-import { answers, cameraAddress, id, listOf, pageQuery, time, ulid } from './schemas.ts';
+import type { Retention } from '../retention/retention.ts';
+import { answers, cameraAddress, id, listOf, noContent, pageQuery, time, ulid } from './schemas.ts';
 
 const size = z.int().min(0);
 const snapshotAnswer = z.object({
@@ -29,6 +30,7 @@ const snapshotAnswer = z.object({
 
 export interface SnapshotRoutesOptions {
   snapshots: Pick<SnapshotStore, 'list' | 'get'>;
+  removeMedia: Retention['removeOne'];
   pictures: Pick<MediaStore, 'open'>;
 }
 
@@ -42,7 +44,7 @@ const picture = { 200: z.custom<Readable>().describe('The picture'), 304: z.null
 
 export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = async (
   app,
-  { snapshots, pictures },
+  { snapshots, pictures, removeMedia },
 ) => {
   app.get(
     '/snapshots',
@@ -106,6 +108,25 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutesOptions> = asyn
     async (request, reply) => {
       const { sha256, type, path } = await find(request, request.params.id);
       return send(request, reply, { etag: `"${sha256}"`, type, path });
+    },
+  );
+
+  app.delete(
+    '/snapshots/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags: ['snapshots'],
+        summary: 'Deletes the picture and its thumbnail for good',
+        params: z.object({ id: ulid }),
+        response: noContent,
+      },
+    },
+    async (request, reply) => {
+      const { id: snapshot } = await find(request, request.params.id);
+      await removeMedia('snapshots', snapshot);
+      request.log.info({ snapshot, by: principalOf(request).username }, 'snapshot deleted');
+      return reply.code(204).send(null);
     },
   );
 

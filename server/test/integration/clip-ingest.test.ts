@@ -237,7 +237,7 @@ describe('clip ingest', () => {
         figures: new StorageFigures(database),
         turns: new Turns({ isBusy: () => false, isUrgent: async () => false }),
         readDisk: () => Promise.reject(new Error('not in this test')),
-        maxAgeDays: { snapshots: 0, clips: 0, events: 0 },
+        maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0 },
         bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes },
         logger: testLogger,
       });

@@ -11,7 +11,7 @@ import { StorageFigures } from '../../src/retention/storage-figures.ts';
 import { Turns } from '../../src/retention/turns.ts';
 
 const DISK = { totalBytes: 1e12, freeBytes: 5e11, minFreeBytes: 1e9, isWritable: true };
-const FOR_EVER = { snapshots: 0, clips: 0, events: 0 };
+const FOR_EVER = { snapshots: 0, clips: 0, events: 0, outages: 0 };
 const UNBOUND = { mediaMaxBytes: 0, clipsMaxBytes: 2 ** 40 };
 const DAY_MS = 86_400_000;
 
@@ -60,6 +60,25 @@ describe('retention', () => {
     await retention.pass();
     expect(await house.ids('events')).toEqual(kept);
     expect(retention.counters).toMatchObject({ rowsExpired: 2 });
+  });
+
+  it('deletes outages by age, but not one that goes on', async () => {
+    const house = await openMediaHouse(postgres);
+    await house.database.query(
+      `insert into outages (site, kind, id, began, ended, reason) values ('home', 'agent', 'a', $1, $2, 'disconnected'),
+         ('home', 'agent', 'a', $3, null, 'disconnected'), ('home', 'camera', 'a', $1, $4, 'disconnected')`,
+      [ago(60), ago(40), ago(39), ago(20)],
+    );
+    const retention = open(house, { maxAgeDays: { ...FOR_EVER, outages: 30 } });
+    await retention.pass();
+    const left = await house.database.query(
+      'select kind, ended is null as "isOpen" from outages order by kind',
+    );
+    expect(left).toEqual([
+      { kind: 'agent', isOpen: true },
+      { kind: 'camera', isOpen: false },
+    ]);
+    expect(retention.counters).toMatchObject({ rowsExpired: 1 });
   });
 
   it('keeps what is stored below its bound: the oldest go, down to the low mark, of both kinds alike', async () => {

@@ -27,6 +27,8 @@ import { SnapshotStore } from '../../src/ingest/snapshot-store.ts';
 import { ClipFiles } from '../../src/media-store/clip-files.ts';
 import { MediaStore } from '../../src/media-store/media-store.ts';
 import { Metrics } from '../../src/plugins/metrics.ts';
+import { Garbage } from '../../src/retention/garbage.ts';
+import { MediaRemoval } from '../../src/retention/media-removal.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { buildHttpApp, type HttpAppOptions, type HttpServices } from '../../src/routes/http-app.ts';
 import { TelemetryExports } from '../../src/telemetry/telemetry-exports.ts';
@@ -52,6 +54,16 @@ export interface HttpHarness extends AsyncDisposable {
   /** Makes a user and logs in. @returns the cookie header. */
   login(role: Role, sites?: string[] | null): Promise<string>;
   request(cookie: string | null, options: InjectOptions): Promise<LightMyRequestResponse>;
+}
+
+/** Both phases, as the server does it. */
+function removerOf(parts: ConstructorParameters<typeof Garbage>[0]): HttpServices['removeMedia'] {
+  const garbage = new Garbage(parts);
+  return async (kind, id) => {
+    const removed = await new MediaRemoval(parts.database).removeOne(kind, id, 'person');
+    await garbage.collect();
+    return removed !== undefined;
+  };
 }
 
 const refuse = (): Promise<never> =>
@@ -107,6 +119,7 @@ export async function openHttpHarness(
     maxUpdateSockets: 4,
     snapshots: new SnapshotStore(database),
     pictures: mediaStore,
+    removeMedia: removerOf({ database, mediaStore, clipFiles }),
     clips: new ClipStore(database),
     clipDownloads: new ClipDownloads(clipFiles),
     recordClip: async () => ({ clipId: '01JZ0000000000000000000000' }),

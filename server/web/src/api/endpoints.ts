@@ -88,6 +88,9 @@ export const api = {
       'GET',
       `${camera === undefined ? 'snapshots' : `cameras/${addressOf(camera)}/snapshots`}${queryOf({ limit, cursor })}`,
     ),
+  /** After a browser could not show it: what the server says. */
+  whyNoPicture: (id: string): Promise<unknown> =>
+    request('GET', `snapshots/${id}`).catch((error: unknown) => error),
   takeSnapshot: (camera: string): Promise<unknown> =>
     request('POST', `cameras/${addressOf(camera)}/snapshot`, { body: {} }),
 

@@ -1,13 +1,13 @@
 // One snapshot in full, with its facts; left and right go to the newer and older one.
 
-import type { KeyboardEvent } from 'react';
-import { pictureUrl } from '../api/endpoints.ts';
+import { useState, type KeyboardEvent } from 'react';
+import { api, pictureUrl } from '../api/endpoints.ts';
 import type { Snapshot } from '../api/types.ts';
 import { formatBytes, formatDateTime } from '../i18n/format.ts';
-import { useCameraName, useLanguage, useSiteName, useText } from '../state/hooks.ts';
+import { useCameraName, useErrorSentence, useLanguage, useSiteName, useText } from '../state/hooks.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { Button } from '../ui/primitives.tsx';
+import { Button, Message } from '../ui/primitives.tsx';
 import { useReasonText } from './snapshot-thumb.tsx';
 
 export interface SnapshotDialogProps {
@@ -41,15 +41,7 @@ export function SnapshotDialog({ snapshots, openId, onOpen, onClose }: SnapshotD
       onKeyDown={turn}
     >
       <div className="viewer__stage">
-        <img
-          key={snapshot.id}
-          className="viewer__picture"
-          src={pictureUrl(snapshot.id)}
-          width={snapshot.width}
-          height={snapshot.height}
-          alt=""
-          data-testid="snapshot-picture"
-        />
+        <Picture key={snapshot.id} snapshot={snapshot} />
         <div className="viewer__turn">
           <Button
             icon="back"
@@ -67,6 +59,29 @@ export function SnapshotDialog({ snapshots, openId, onOpen, onClose }: SnapshotD
       </div>
       <SnapshotFacts snapshot={snapshot} />
     </Dialog>
+  );
+}
+
+/** Lists may be older than the last deletion: a picture that is gone says why. */
+function Picture({ snapshot }: { snapshot: Snapshot }) {
+  const sentence = useErrorSentence();
+  const [failure, setFailure] = useState<unknown>(undefined);
+  if (failure !== undefined)
+    return (
+      <div className="viewer__picture" data-testid="snapshot-gone">
+        <Message tone="warn">{sentence(failure)}</Message>
+      </div>
+    );
+  return (
+    <img
+      className="viewer__picture"
+      src={pictureUrl(snapshot.id)}
+      width={snapshot.width}
+      height={snapshot.height}
+      alt=""
+      data-testid="snapshot-picture"
+      onError={() => void api.whyNoPicture(snapshot.id).then(setFailure)}
+    />
   );
 }
 
