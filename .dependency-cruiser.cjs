@@ -50,7 +50,7 @@ module.exports = {
       name: 'domains-below-plugins-below-routes',
       severity: 'error',
       from: {
-        path: '^server/src/(broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues|timeline)/',
+        path: '^server/src/(alerts|broker|relay|ingest|telemetry|reports|fleet|auth|guard|media-store|postgres|queues|timeline)/',
       },
       to: { path: '^server/src/(plugins|routes|app|main|standalone)' },
     },
@@ -79,6 +79,7 @@ module.exports = {
     only('onvif-in-discovery', 'onvif', '^edge-agent/src/discovery'),
     only('node-rtsp-stream-in-encoder', 'node-rtsp-stream', '^edge-agent/src/camera/encoder'),
     only('bullmq-in-queues', '(bullmq|ioredis)', '^server/src/queues'),
+    only('nodemailer-in-channels', 'nodemailer', '^server/src/alerts/channels'),
     only('pg-in-postgres', 'pg', '^server/src/postgres'),
   ],
   options: {

@@ -14,6 +14,10 @@ import { formatAddress, type Address } from '@sitecast/shared/protocol/ids';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock } from '@sitecast/shared/runtime/clock';
+import type { Alerts } from './alerts/alerts.ts';
+import type { ChannelStore } from './alerts/channels/channel-store.ts';
+import type { Deliveries } from './alerts/channels/deliveries.ts';
+import type { Mail } from './alerts/channels/mail.ts';
 import { LoginLimiter } from './auth/login-limiter.ts';
 import { DeviceBroker } from './broker/device-broker.ts';
 import { AgentCommands } from './fleet/agent-commands.ts';
@@ -113,6 +117,10 @@ type HttpNeeds = SystemNeeds &
     reports: Reports;
     timelines: Timelines;
     schedules: ReportSchedules;
+    alerts: Alerts;
+    channels: ChannelStore;
+    deliveries: Deliveries;
+    mail: Mail;
     snapshots: SnapshotStore;
     retention: Retention;
     clips: ClipStore;
@@ -144,6 +152,10 @@ export async function openHttp(
       maxUpdateSockets: webSocket.maxUpdateSockets,
       pictures: mediaStore,
       removeMedia: (kind, id) => needs.retention.removeOne(kind, id),
+      rules: needs.alerts,
+      testRule: (rule) => needs.deliveries.test(rule),
+      hasMail: () => needs.mail.isConfigured,
+      findDevice: (id) => needs.devices.get(id),
       queryTelemetry: (query) => needs.queries.answer(query),
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
@@ -194,7 +206,12 @@ async function closeHttp(app: FastifyInstance): Promise<void> {
   clearTimeout(timer);
 }
 
-async function takeSnapshot(camera: Address, fleet: Fleet, commands: AgentCommands): Promise<SnapshotResult> {
+/** @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED, and what the agent answers, or that it does not. */
+export async function takeSnapshot(
+  camera: Address,
+  fleet: Fleet,
+  commands: AgentCommands,
+): Promise<SnapshotResult> {
   const agent = agentOf(camera, fleet);
   return snapshotResult.parse(await commands.request(agent, 'snapshot', { camera: camera.id }));
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { Lifetime } from '@sitecast/shared/runtime/lifetime';
+import { AlertFeed } from './alerts/alert-feed.ts';
 import { ensureFirstAdmin } from './auth/first-login.ts';
 import { LoginLimiter } from './auth/login-limiter.ts';
 import { Passwords } from './auth/passwords.ts';
@@ -68,6 +69,7 @@ import { TelemetryQueries } from './telemetry/telemetry-query.ts';
 import { TelemetryStore } from './telemetry/telemetry-store.ts';
 import { OutageStore } from './timeline/outage-store.ts';
 import { TierRetention } from './telemetry/tier-retention.ts';
+import { openAlerts } from './app-alerts.ts';
 import { openGuard } from './app-guard.ts';
 import { openHttp, openSystem } from './app-http.ts';
 import { openRetention } from './app-retention.ts';
@@ -131,7 +133,8 @@ export class App {
     const ingest = await openIngest(opening, database, { ...fleet, notices });
     const kept = await openRetention(opening, database, { ...self, ...fleet, ...ingest });
     const clips = await openClips(opening, database, { ...self, ...kept });
-    const telemetry = await openTelemetry(opening, database, fleet);
+    const feed = new AlertFeed();
+    const telemetry = await openTelemetry(opening, database, { ...fleet, feed });
     const reports = await openReports(opening, database, ingest);
     const outages = new OutageStore(database);
     const evidence = openEvidence(opening, database);
@@ -151,9 +154,11 @@ export class App {
       ...openTimeline(opening, { ...fleet, ...telemetry, outages, database }),
       evidence,
       database,
+      feed,
     };
-    const guarded = { ...parts, ...(await openGuard(opening, parts)) };
+    const watched = { ...parts, ...(await openGuard(opening, parts)) };
     kept.retention.start();
+    const guarded = { ...watched, ...(await openAlerts(opening, watched)) };
     const readiness = new Readiness({ ...guarded, clock: systemClock });
     const system = openSystem(opening, { ...guarded, readiness });
     const http = await openHttp(opening, { ...guarded, readiness, system });
@@ -279,7 +284,7 @@ async function openClips(
 async function openTelemetry(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { updates }: { updates: UpdateHub },
+  { updates, feed }: { updates: UpdateHub; feed: AlertFeed },
 ) {
   const partitions = lifetime.own('partitions', new Partitions({ database, logger }));
   await partitions.start();
@@ -295,8 +300,12 @@ async function openTelemetry(
     catalogue,
     store: new TelemetryStore({ database, partitions }),
     latest,
-    onStored: (values) => updates.publish({ type: 'readings', values }),
     lateMaxDays: kept.rawDays,
+    onRows: (rows) => feed.heard(rows),
+    onStored: (values) => {
+      feed.valuesChanged(values);
+      updates.publish({ type: 'readings', values });
+    },
   });
   lifetime.own('readings', readings);
   const queries = new TelemetryQueries({ database });

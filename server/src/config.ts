@@ -50,6 +50,12 @@ const settings = z
     DATA_DIR: z.string().min(1).default('./data'),
     SESSION_SECRET: z.string().min(32).optional(),
     METRICS_TOKEN: z.string().min(16).optional(),
+    SMTP_URL: z
+      .string()
+      .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
+      .optional(),
+    MAIL_FROM: z.string().min(3).max(320).optional(),
+    WEBHOOK_ALLOW_PRIVATE: z.stringbool().default(false),
     LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
     MAX_STREAMS: integer(1, 64, 5),
     MAX_STILLS_STREAMS: integer(0, 256, 20),
@@ -109,6 +115,8 @@ const settings = z
     if (ofOneStream > viewers) {
       refuse('MAX_VIEWERS_PER_STREAM', `is ${ofOneStream}, above MAX_VIEWERS ${viewers}`);
     }
+    if (given.SMTP_URL !== undefined && given.MAIL_FROM === undefined)
+      refuse('MAIL_FROM', 'is needed with SMTP_URL: who mails are from');
     if (given.WS_PONG_TIMEOUT_MS <= given.WS_PING_INTERVAL_MS) {
       refuse(
         'WS_PONG_TIMEOUT_MS',
@@ -208,6 +216,13 @@ function toConfig(given: Settings) {
       statementTimeoutMs: given.PG_STATEMENT_TIMEOUT_MS,
     },
     redisUrl: given.REDIS_URL,
+    alerts: {
+      mail:
+        given.SMTP_URL === undefined || given.MAIL_FROM === undefined
+          ? undefined
+          : { url: given.SMTP_URL, from: given.MAIL_FROM },
+      allowPrivateWebhooks: given.WEBHOOK_ALLOW_PRIVATE,
+    },
     sessionSecret: given.SESSION_SECRET,
     live: {
       maxStreams: given.MAX_STREAMS,

@@ -45,6 +45,16 @@ const OWN_ERRORS = {
   ],
   UPLOAD_TOO_SLOW: ['The upload took too long.', '업로드 시간이 초과되었습니다.'],
   UPLOAD_ABORTED: ['The upload was broken off.', '업로드가 중단되었습니다.'],
+  DELIVERY_FAILED: ['The message could not be delivered.', '메시지를 전달하지 못했습니다.'],
+  WEBHOOK_ADDRESS: [
+    'Webhooks may not reach this address. It is private, or reserved.',
+    '웹훅으로 접근할 수 없는 주소입니다. 사설 또는 예약된 주소입니다.',
+  ],
+  MAIL_NOT_CONFIGURED: [
+    'The server has no mail server. Set SMTP_URL.',
+    '서버에 메일 서버가 설정되어 있지 않습니다. SMTP_URL을 설정하십시오.',
+  ],
+  CHANNEL_MISSING: ['The rule has no channel that is switched on.', '규칙에 사용 중인 알림 채널이 없습니다.'],
   REPORT_NOT_DONE: ['The report is not ready.', '보고서가 아직 준비되지 않았습니다.'],
   REPORT_TOO_LARGE: [
     'The report would be too large. Choose a shorter period.',
@@ -91,6 +101,10 @@ const STATUS: Partial<Record<ServerErrorCode, number>> = {
   DELETED_BY_RETENTION: 404,
   CONFLICT: 409,
   LIMIT_REACHED: 409,
+  DELIVERY_FAILED: 502,
+  WEBHOOK_ADDRESS: 422,
+  MAIL_NOT_CONFIGURED: 409,
+  CHANNEL_MISSING: 409,
   REPORT_NOT_DONE: 409,
   AGENT_OFFLINE: 409,
   CAMERA_OFFLINE: 409,

@@ -5,6 +5,7 @@ import { MIB } from '@sitecast/shared/protocol/limits';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { ServerConfig } from './config.ts';
 import type { MemoryLimit } from './guard/memory-limit.ts';
+import { alertRows } from './limits/alert-rows.ts';
 import { brokerRows, relayRows, webRows } from './limits/connection-rows.ts';
 import { foreignRows } from './limits/foreign-rows.ts';
 import { identityRows, fleetRows, guardRows } from './limits/fleet-rows.ts';
@@ -31,6 +32,7 @@ export function limitRows(config: ServerConfig): LimitRow[] {
     ...foreignRows(),
     ...reportRows(config),
     ...timelineRows(),
+    ...alertRows(config),
     ...databaseRows(config),
     ...webRows(config),
     ...identityRows(),

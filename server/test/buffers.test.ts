@@ -10,6 +10,11 @@ const SOURCES = { '': sources('../src'), 'shared/': sources('../../shared/src') 
 
 /** Whatever can grow for as long as its owner lives, by file and name, and the row of LIMITS.md that bounds it. */
 const BOUND_BY_ROW: Record<string, string> = {
+  'alerts/alert-engine.ts #rules': 'rules',
+  'alerts/alert-journal.ts #alerts': 'alerts that wait to be stored',
+  'alerts/alert-journal.ts #standings': 'subjects of rules that are watched',
+  'alerts/disk-forecasts.ts #forecasts': 'forecasts of disks',
+  'alerts/watches.ts #byRule': 'subjects of rules that are watched',
   'auth/login-limiter.ts #windows': 'addresses and users that failed to log in',
   'auth/principal-cache.ts #entries': 'cached logins',
   'auth/principal-cache.ts #loading': 'callers waiting for a connection',

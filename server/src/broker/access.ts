@@ -58,11 +58,15 @@ function mayPublish(device: DeviceIdentity, listener: ListenerName, topic: Parse
 /** Exact names only: a filter with a wildcard is never one of them. */
 export function maySubscribe(device: DeviceIdentity, listener: ListenerName, filter: string): boolean {
   if (device.kind === 'sensor') {
-    return listener === 'data' && filter === topics.sensorErrors(device.site, device.id);
+    const { site, id } = device;
+    return (
+      listener === 'data' &&
+      (filter === topics.sensorErrors(site, id) || filter === topics.sensorAlerts(site, id))
+    );
   }
   const agent = { site: device.site, agent: device.id };
   if (listener === 'media') return filter === topics.liveAck(agent);
-  return filter === topics.command(agent) || filter === topics.agentErrors(agent);
+  return [topics.command(agent), topics.agentErrors(agent), topics.agentAlerts(agent)].includes(filter);
 }
 
 /** An agent may use one listener each with the client id that belongs to it; a sensor the data listener, with any. */

@@ -131,7 +131,9 @@ export class DeviceMessages {
       case 'command':
       case 'live-ack':
       case 'agent-errors':
+      case 'agent-alerts':
       case 'sensor-errors':
+      case 'sensor-alerts':
         throw new AppError('FORBIDDEN', `a device does not publish to its ${topic.kind} topic`);
     }
   }

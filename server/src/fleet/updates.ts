@@ -23,6 +23,8 @@ export interface Onlooker {
   userId: string;
   address: string;
   seesSite: (site: string) => boolean;
+  /** What is of the server itself. */
+  seesServer: boolean;
 }
 
 interface Subscriber extends Onlooker {
@@ -139,10 +141,11 @@ export class UpdateHub {
     this.#messages.clear();
     this.#values.clear();
     const allReadings = readingsText(values);
-    for (const { socket, seesSite } of [...this.#subscribers]) {
+    for (const { socket, seesSite, seesServer } of [...this.#subscribers]) {
       const seen = values.filter(({ site }) => seesSite(site));
       const readings = seen.length === values.length ? allReadings : readingsText(seen);
-      for (const { site, text } of texts) if (site === undefined || seesSite(site)) this.#send(socket, text);
+      for (const { site, text } of texts)
+        if (site === undefined || (site === null ? seesServer : seesSite(site))) this.#send(socket, text);
       if (readings !== undefined) this.#send(socket, readings);
       if (socket.queuedBytes() > MAX_SOCKET_QUEUED_BYTES) {
         this.#counters.socketsClosedSlow += 1;
@@ -163,7 +166,8 @@ function readingsText(values: LatestValue[]): string | undefined {
     : JSON.stringify({ type: 'readings', values } satisfies UpdateMessage);
 }
 
-function siteOf(message: UpdateMessage): string | undefined {
+/** Null: for those who see all of them. */
+function siteOf(message: UpdateMessage): string | null | undefined {
   return 'site' in message ? message.site : undefined;
 }
 
@@ -176,6 +180,8 @@ function keyOf(message: Exclude<UpdateMessage, { type: 'readings' }>): string {
       return `${message.kind} ${message.site}/${message.id}`;
     case 'snapshot':
       return `snapshot ${message.site}/${message.camera}`;
+    case 'alert':
+      return `alert ${message.id}`;
     case 'event':
       // Events are facts, not states: each keeps its own key.
       return `event ${message.id}`;

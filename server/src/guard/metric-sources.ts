@@ -1,5 +1,7 @@
 // Which part counts what under which name in /metrics. The counters of LIMITS.md are among them.
 
+import type { Alerts } from '../alerts/alerts.ts';
+import type { Deliveries } from '../alerts/channels/deliveries.ts';
 import type { LoginLimiter } from '../auth/login-limiter.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import type { Sessions } from '../auth/sessions.ts';
@@ -75,6 +77,9 @@ export interface MeteredParts {
   schedules: Pick<ReportSchedules, 'counters'>;
   reportQueue: Pick<JobQueue<object>, 'counters'>;
   retention: Pick<Retention, 'counters' | 'report'>;
+  alerts: Pick<Alerts, 'counters' | 'stats'>;
+  deliveries: Pick<Deliveries, 'counters' | 'counts'>;
+  deliveryQueue: Pick<JobQueue<object>, 'counters'>;
   /** Of HTTP. */
   answers: { readonly counters: Counters };
   latest: Pick<LatestValues, 'seriesLeftOut' | 'size'>;
@@ -112,7 +117,10 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     uploads: parts.uploads.counters,
     queue: {
       ...parts.queue.counters,
-      callsRefused: parts.queue.counters.callsRefused + parts.reportQueue.counters.callsRefused,
+      callsRefused: [parts.queue, parts.reportQueue, parts.deliveryQueue].reduce(
+        (sum, { counters }) => sum + counters.callsRefused,
+        0,
+      ),
     },
     telemetry: {
       ...parts.readings.counters,
@@ -136,6 +144,11 @@ export function countersOf(parts: MeteredParts): Record<string, Counters> {
     retention: parts.retention.counters,
     timeline: parts.timelines.counters,
     outages: { ...parts.outageWatch.counters, ...parts.silence.counters },
+    alerts: {
+      ...parts.alerts.counters,
+      ...parts.deliveries.counters,
+      deliveriesHeldUp: parts.deliveryQueue.counters.jobsHeldUp,
+    },
     postgres: { ...parts.database.counters },
     auth: {
       ...parts.passwords.counters,
@@ -178,6 +191,12 @@ export const GAUGE_HELP = {
   telemetry_exports: 'Exports of readings that are being sent.',
   telemetry_series: 'Series whose newest value is kept in memory.',
   reports_paused: 'Whether the guard has reports paused: 1 or 0.',
+  alerts_firing: 'Alerts that fire.',
+  alerts_deliveries_waiting: 'Messages about alerts that are on their way.',
+  alerts_dead_letters:
+    'Messages about alerts that could not be delivered, and that nobody has sent again or removed.',
+  alerts_watched:
+    'Subjects of rules that are looked at: those that are not well, and sensors that may fall silent.',
   postgres_connections: 'Connections of the pool to PostgreSQL.',
   postgres_connections_idle: 'Connections of the pool that nobody uses.',
   postgres_connections_max: 'Connections that the pool may have (PG_POOL_MAX).',
@@ -258,6 +277,10 @@ export async function gaugesOf(parts: MeteredParts): Promise<Gauges> {
     telemetry_exports: parts.exports.active,
     telemetry_series: parts.latest.size,
     reports_paused: parts.reports.isPaused ? 1 : 0,
+    alerts_firing: parts.alerts.stats.firing,
+    alerts_deliveries_waiting: parts.deliveries.counts.waiting,
+    alerts_dead_letters: parts.deliveries.counts.dead,
+    alerts_watched: parts.alerts.stats.watched,
     postgres_connections: pool.total,
     postgres_connections_idle: pool.idle,
     postgres_connections_max: pool.max,

@@ -71,10 +71,10 @@ export function ingestRows({ images }: ServerConfig): LimitRow[] {
       counter: 'queue_jobs_too_large',
       bytes: QUEUE_ADDS_PENDING_MAX * KIB,
     }),
-    // Of the queue of snapshots and that of reports.
+    // Of the queues of snapshots, of reports and of messages about alerts.
     row('calls not answered by the store of a queue', QUEUE_CALLS_UNANSWERED_MAX, 'calls', 'reject', {
       counter: 'queue_calls_refused',
-      bytes: 2 * QUEUE_CALLS_UNANSWERED_MAX * MAX_JOB_BYTES,
+      bytes: 3 * QUEUE_CALLS_UNANSWERED_MAX * MAX_JOB_BYTES,
     }),
   ];
 }

@@ -15,6 +15,9 @@ import { openApi } from '../plugins/openapi.ts';
 import { requestRateLimit } from '../plugins/rate-limit.ts';
 import { webSockets, type WebSocketOptions } from '../plugins/web-sockets.ts';
 import { agentRoutes, type AgentRoutesOptions } from './agents.ts';
+import { alertChannelRoutes, type AlertChannelRoutesOptions } from './alert-channels.ts';
+import { alertDeliveryRoutes, type AlertDeliveryRoutesOptions } from './alert-deliveries.ts';
+import { alertRoutes, type AlertRoutesOptions } from './alerts.ts';
 import { authRoutes, type AuthRoutesOptions } from './auth.ts';
 import { cameraRoutes, type CameraRoutesOptions } from './cameras.ts';
 import { clipRoutes, type ClipRoutesOptions } from './clips.ts';
@@ -27,6 +30,7 @@ import { metricsRoutes } from './metrics.ts';
 import { openApiRoutes } from './openapi.ts';
 import { reportScheduleRoutes, type ReportScheduleRoutesOptions } from './report-schedules.ts';
 import { reportRoutes, type ReportRoutesOptions } from './reports.ts';
+import { ruleRoutes, type RuleRoutesOptions } from './rules.ts';
 import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
 import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
@@ -58,6 +62,10 @@ export interface HttpServices
     ReportRoutesOptions,
     TimelineRoutesOptions,
     ReportScheduleRoutesOptions,
+    RuleRoutesOptions,
+    AlertRoutesOptions,
+    AlertChannelRoutesOptions,
+    AlertDeliveryRoutesOptions,
     DeviceRoutesOptions,
     SystemRoutesOptions,
     IngestRoutesOptions,
@@ -141,6 +149,10 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(reportRoutes, services);
   await api.register(timelineRoutes, services);
   await api.register(reportScheduleRoutes, services);
+  await api.register(ruleRoutes, services);
+  await api.register(alertRoutes, services);
+  await api.register(alertChannelRoutes, services);
+  await api.register(alertDeliveryRoutes, services);
   await api.register(deviceRoutes, services);
   await api.register(tokenRoutes, services);
   await api.register(systemRoutes, services);

@@ -29,6 +29,7 @@ export const updateRoutes: FastifyPluginAsyncZod<UpdateRoutesOptions> = async (
       userId: principal.userId,
       address: request.ip,
       seesSite: (site) => seesSite(principal, site),
+      seesServer: principal.sites === null,
     };
     if (!updates.hasShareLeft(onlooker)) return socket.close(CloseCode.tryAgainLater, 'OWN_VIEWER_LIMIT');
     const leave = updates.join(

@@ -33,6 +33,8 @@ export interface ReadingBatcherOptions {
   catalogue: SeriesCatalogue;
   store: Pick<TelemetryStore, 'insert'>;
   latest: LatestValues;
+  /** Called after the commit with what was in the batch, new or not. */
+  onRows?: (rows: readonly NewestValue[]) => void;
   /** Called after the commit with what became the newest value of its series. */
   onStored: (values: LatestValue[]) => void;
   maxMessages?: number;
@@ -225,6 +227,7 @@ export class ReadingBatcher {
     const rows = prepared.flatMap((one) => one.rows);
     this.counters.valuesStored += valuesStored;
     this.counters.valuesKnown += rows.length - valuesStored;
+    this.#options.onRows?.(rows);
     const changed = this.#options.latest.accept(rows);
     if (changed.length > 0) this.#options.onStored(changed);
     for (const { message, valuesRefused } of prepared) {

@@ -52,7 +52,7 @@ export class Rollups {
   readonly #clock: Clock;
   readonly #batchMax: number;
   readonly counters = {
-    hoursRolledUp: 0,
+    rolledUp: 0,
     /** More hours were due than one batch takes. */
     rollupsHeldUp: 0,
     rollupsFailed: 0,
@@ -86,7 +86,7 @@ export class Rollups {
   async rollUp(): Promise<number> {
     const dueMs = this.#clock.nowMs() - HOUR_MS - SETTLE_MS;
     const count = await this.#options.database.transaction((client) => this.#batch(client, dueMs));
-    this.counters.hoursRolledUp += count;
+    this.counters.rolledUp += count;
     return count;
   }
 

@@ -132,6 +132,12 @@ const CASES: [string, string, Series, Series][] = [
   ['SitecastHttpConnectionsRefused', '10m', ...counted('sitecast_http_connections_dropped_total', 5, 1)],
   ['SitecastUploadsRefused', '10m', uploadsRefused(3, 3), uploadsRefused(1, 0.5)],
   [
+    'SitecastDeadLetters',
+    '1m',
+    { sitecast_alerts_dead_letters: '1x20' },
+    { sitecast_alerts_dead_letters: '0x20' },
+  ],
+  [
     'SitecastReportsFailed',
     '10m',
     { sitecast_reports_failed_total: '0x4 1x20' },

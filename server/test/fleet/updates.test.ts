@@ -28,7 +28,7 @@ class RecordingSocket implements UpdateSocket {
 }
 
 const SHARE = { maxPerUser: 2, maxPerAddress: 3 };
-const KIM: Onlooker = { userId: 'kim', address: '10.0.0.1', seesSite: () => true };
+const KIM: Onlooker = { userId: 'kim', address: '10.0.0.1', seesSite: () => true, seesServer: true };
 
 describe('UpdateHub', () => {
   it('has places for so many pages of one user and of one address, and one again when a page is left', () => {

@@ -67,7 +67,7 @@ function removerOf(parts: ConstructorParameters<typeof Garbage>[0]): HttpService
 }
 
 const refuse = (): Promise<never> =>
-  Promise.reject(new AppError('NOT_FOUND', 'there are no reports in this harness'));
+  Promise.reject(new AppError('NOT_FOUND', 'there is nothing of this in this harness'));
 const NO_REPORTS: HttpServices['reports'] = {
   create: refuse,
   list: refuse,
@@ -77,6 +77,26 @@ const NO_REPORTS: HttpServices['reports'] = {
 };
 
 const NO_SCHEDULES: HttpServices['schedules'] = { create: refuse, get: refuse, list: refuse, remove: refuse };
+const NO_ALERTS: Pick<
+  HttpServices,
+  'rules' | 'alerts' | 'channels' | 'deliveries' | 'testRule' | 'hasMail' | 'findDevice'
+> = {
+  rules: {
+    rules: async () => [],
+    rule: refuse,
+    standingsOf: () => [],
+    createRule: refuse,
+    replaceRule: refuse,
+    removeRule: refuse,
+    silence: refuse,
+  },
+  alerts: { list: refuse, get: refuse, acknowledge: refuse },
+  channels: { list: async () => [], get: refuse, create: refuse, replace: refuse, remove: refuse },
+  deliveries: { list: refuse, get: refuse, sendAgain: refuse, remove: refuse },
+  testRule: refuse,
+  hasMail: () => false,
+  findDevice: async () => undefined,
+};
 
 /** What services of a test may be made of. */
 export interface HarnessParts {
@@ -138,6 +158,7 @@ export async function openHttpHarness(
     exports: new TelemetryExports({ database }),
     reports: NO_REPORTS,
     schedules: NO_SCHEDULES,
+    ...NO_ALERTS,
     isConnected: () => false,
     onDeviceChanged: (id) => void disconnected.push(id),
     onRevoked: async ({ id }) => void disconnected.push(id),

@@ -2,6 +2,7 @@
 
 import { useEffect } from 'react';
 import { Link, Route, Switch } from 'wouter';
+import { AlertsPage } from './alerts/alerts-page.tsx';
 import { DevicesPage } from './devices/devices-page.tsx';
 import { CameraPage } from './live/camera-page.tsx';
 import { LivePage } from './live/live-page.tsx';
@@ -45,6 +46,9 @@ function SignedIn() {
         <Route path="/sensors" component={SensorsPage} />
         <Route path="/timeline" component={TimelinePage} />
         <Route path="/reports" component={ReportsPage} />
+        <Route path="/alerts">{() => <AlertsPage tab="alerts" />}</Route>
+        <Route path="/alerts/rules">{() => <AlertsPage tab="rules" />}</Route>
+        <Route path="/alerts/channels">{() => <AlertsPage tab="channels" />}</Route>
         <Route path="/system" component={SystemPage} />
         {isAdmin ? <Route path="/devices" component={DevicesPage} /> : null}
         <Route component={NotFound} />

@@ -20,6 +20,7 @@ import './styles/pages.css';
 import './styles/records.css';
 import './styles/tables.css';
 import './styles/timeline.css';
+import './styles/alerts.css';
 
 applyPreferences();
 void refreshSession();

@@ -23,6 +23,8 @@ export const topics = {
   liveAck: (to: AgentAddress): string => `${agentRoot(to)}/live-ack`,
   /** Where the server tells an agent that a message of its was dropped, and why. */
   agentErrors: (to: AgentAddress): string => `${agentRoot(to)}/errors`,
+  /** Where the server tells an agent of alerts. */
+  agentAlerts: (to: AgentAddress): string => `${agentRoot(to)}/alerts`,
   live: (to: AgentAddress, camera: string, profile: Profile): string =>
     `${agentRoot(to)}/cam/${camera}/live/${profile}`,
   snapshot: (to: AgentAddress, camera: string): string => `${agentRoot(to)}/cam/${camera}/snapshot`,
@@ -39,6 +41,8 @@ export const topics = {
     `${ROOT}/${site}/sensors/${sensor}/foreign/${topic}`,
   /** Where the server tells a sensor that a message of its was dropped, and why. */
   sensorErrors: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/errors`,
+  /** Where the server tells a sensor, or whatever else speaks for itself, of alerts. */
+  sensorAlerts: (site: string, sensor: string): string => `${ROOT}/${site}/sensors/${sensor}/alerts`,
 } as const;
 
 /** What a topic means; `site` and, for all but `sensor-*`, `agent` are in each. */
@@ -53,12 +57,13 @@ export type ParsedTopic =
         | 'command'
         | 'reply'
         | 'live-ack'
-        | 'agent-errors';
+        | 'agent-errors'
+        | 'agent-alerts';
     })
   | (AgentAddress & { kind: 'live'; camera: string; profile: Profile })
   | (AgentAddress & { kind: 'snapshot' | 'clip' | 'event'; camera: string })
   | (AgentAddress & { kind: 'agent-telemetry'; sensor: string })
-  | { kind: 'sensor-telemetry' | 'sensor-errors'; site: string; sensor: string }
+  | { kind: 'sensor-telemetry' | 'sensor-errors' | 'sensor-alerts'; site: string; sensor: string }
   | { kind: 'sensor-foreign'; site: string; sensor: string; topic: string };
 
 const PLAIN_KINDS = {
@@ -71,6 +76,7 @@ const PLAIN_KINDS = {
   reply: 'reply',
   'live-ack': 'live-ack',
   errors: 'agent-errors',
+  alerts: 'agent-alerts',
 } as const;
 
 /** @returns undefined for anything that is not one of our topics, wildcards and bad ids included. */
@@ -89,6 +95,7 @@ function parseSensorTopic(site: string, rest: string[]): ParsedTopic | undefined
   if (rest.length !== 2) return undefined;
   if (what === 'telemetry') return { kind: 'sensor-telemetry', site, sensor };
   if (what === 'errors') return { kind: 'sensor-errors', site, sensor };
+  if (what === 'alerts') return { kind: 'sensor-alerts', site, sensor };
   return undefined;
 }
 

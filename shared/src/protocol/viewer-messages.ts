@@ -77,6 +77,8 @@ export type UpdateMessage =
       at: string;
       until: string | null;
     }
+  /** Null: of the server itself, for those who see all sites. */
+  | { type: 'alert'; site: string | null; id: string; state: 'firing' | 'resolved' }
   | { type: 'readings'; values: LatestValue[] }
   | { type: 'system'; system: Record<string, unknown> };
 

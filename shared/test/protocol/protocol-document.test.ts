@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type * as z from 'zod';
 import { describe, expect, it } from 'vitest';
+import { alertMessage } from '../../src/protocol/alert-message.ts';
 import { clipChunkHeader, decodeClipChunk, encodeClipChunk } from '../../src/protocol/clip-chunk.ts';
 import {
   clipResult,
@@ -47,6 +48,7 @@ const json =
 
 const CODECS: Record<string, (bytes: Uint8Array) => void> = {
   'dropped-notice': json(droppedNotice),
+  alert: json(alertMessage),
   status: json(agentStatus),
   inventory: json(cameraInventory),
   health: json(agentHealth),
@@ -161,6 +163,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.command(agent),
       topics.reply(agent),
       topics.agentErrors(agent),
+      topics.agentAlerts(agent),
       topics.live(agent, '{camera}', '{profile}' as 'main'),
       topics.liveAck(agent),
       topics.snapshot(agent, '{camera}'),
@@ -172,6 +175,7 @@ describe('tables of PROTOCOL.md', () => {
       topics.sensorTelemetry('{site}', '{sensor}'),
       topics.sensorForeign('{site}', '{sensor}', '{topic...}'),
       topics.sensorErrors('{site}', '{sensor}'),
+      topics.sensorAlerts('{site}', '{sensor}'),
     ];
     expect(built).toHaveLength(Object.keys(topics).length);
     const rows = tableOf(DOCUMENT, ['Topic', 'Direction', 'Listener', 'QoS', 'Retained', 'Payload']);

@@ -79,6 +79,12 @@ export const updateMessage = z.discriminatedUnion('type', [
     until: isoTime.nullable(),
   }),
   z.strictObject({
+    type: z.literal('alert'),
+    site: z.string().nullable(),
+    id: z.string(),
+    state: z.enum(['firing', 'resolved']),
+  }),
+  z.strictObject({
     type: z.literal('readings'),
     values: z.array(
       z.strictObject({

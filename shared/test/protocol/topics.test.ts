@@ -13,6 +13,8 @@ const built: [topic: string, meaning: ParsedTopic][] = [
   [topics.reply(agent), { ...agent, kind: 'reply' }],
   [topics.liveAck(agent), { ...agent, kind: 'live-ack' }],
   [topics.agentErrors(agent), { ...agent, kind: 'agent-errors' }],
+  [topics.agentAlerts(agent), { ...agent, kind: 'agent-alerts' }],
+  [topics.sensorAlerts('seoul-1', 'climate'), { kind: 'sensor-alerts', site: 'seoul-1', sensor: 'climate' }],
   ...PROFILES.map((profile): [string, ParsedTopic] => [
     topics.live(agent, 'front', profile),
     { ...agent, kind: 'live', camera: 'front', profile },
@@ -129,6 +131,10 @@ function rebuild(parsed: ParsedTopic): string {
       return topics.sensorTelemetry(parsed.site, parsed.sensor);
     case 'sensor-foreign':
       return topics.sensorForeign(parsed.site, parsed.sensor, parsed.topic);
+    case 'sensor-alerts':
+      return topics.sensorAlerts(parsed.site, parsed.sensor);
+    case 'agent-alerts':
+      return topics.agentAlerts(parsed);
     case 'sensor-errors':
       return topics.sensorErrors(parsed.site, parsed.sensor);
     case 'agent-event':

@@ -24,7 +24,7 @@ import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 const PAGE_ITEMS = 200;
 const MAX_PAGES = 10;
 
-async function everyItem<Item>(path: string): Promise<Item[]> {
+export async function everyItem<Item>(path: string): Promise<Item[]> {
   const items: Item[] = [];
   let cursor: string | null = null;
   for (let page = 0; page < MAX_PAGES; page += 1) {

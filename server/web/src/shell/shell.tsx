@@ -5,6 +5,7 @@ import { Link, useLocation } from 'wouter';
 import type { TextKey } from '../i18n/en.ts';
 import { useFleet, useMayAct, useText } from '../state/hooks.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
+import { FiringBadge } from '../alerts/firing-badge.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Brand } from './brand.tsx';
 import { SiteChoice } from './choices.tsx';
@@ -15,6 +16,7 @@ const PAGES: readonly { href: string; text: TextKey; icon: IconName; isForAdmin?
   { href: '/sensors', text: 'nav.sensors', icon: 'sensors' },
   { href: '/timeline', text: 'nav.timeline', icon: 'timeline' },
   { href: '/reports', text: 'nav.reports', icon: 'reports' },
+  { href: '/alerts', text: 'nav.alerts', icon: 'alerts' },
   { href: '/system', text: 'nav.system', icon: 'system' },
   { href: '/devices', text: 'nav.devices', icon: 'devices', isForAdmin: true },
 ];
@@ -68,6 +70,7 @@ function Navigation() {
           >
             <Icon name={icon} />
             <span>{t(text)}</span>
+            {href === '/alerts' ? <FiringBadge /> : null}
           </Link>
         );
       })}

@@ -17,6 +17,8 @@ export interface Fleet {
   /** Newest first, bounded. */
   snapshots: Snapshot[];
   system: SystemReport | undefined;
+  /** Grows whenever an alert fires or ends: whoever shows alerts reads them again. */
+  alertChanges: number;
 }
 
 export const NEWEST_SNAPSHOTS = 60;
@@ -31,6 +33,7 @@ export const EMPTY_FLEET: Fleet = {
   latest: {},
   snapshots: [],
   system: undefined,
+  alertChanges: 0,
 };
 
 export const keyOf = (site: string, ...ids: string[]): string => [site, ...ids].join('/');
@@ -50,6 +53,8 @@ export function applyUpdate(fleet: Fleet, update: UpdateMessage): Fleet {
       return applyReadings(fleet, update.values);
     case 'system':
       return { ...fleet, system: { ...fleet.system, ...update.system } };
+    case 'alert':
+      return { ...fleet, alertChanges: fleet.alertChanges + 1 };
     case 'event':
       return fleet;
     default:

@@ -32,6 +32,7 @@ const SHAPES = {
       <path d="M10 3v3m4-3v3m-4 12v3m4-3v3M3 10h3m-3 4h3m12-4h3m-3 4h3" />
     </>
   ),
+  alerts: <path d="M6 17V11a6 6 0 0 1 12 0v6l1.5 2h-15zM10 21.5h4" />,
   account: (
     <>
       <circle cx="12" cy="8.5" r="3.5" />

@@ -1,0 +1,188 @@
+// Makes a rule, or changes one.
+
+import { useCallback, useState, type FormEvent } from 'react';
+import { alertApi } from '../api/alert-calls.ts';
+import { SEVERITIES, type Rule, type RuleKind } from '../api/alert-types.ts';
+import { useErrorSentence, useFleet, useSite, useText } from '../state/hooks.ts';
+import { session } from '../state/session.ts';
+import { useStore } from '../state/store.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { Button, Message, Segments } from '../ui/primitives.tsx';
+import { toast } from '../ui/toasts.tsx';
+import { Choice, Entry } from './fields.tsx';
+import { RuleConditionFields } from './rule-condition-fields.tsx';
+import { draftOf, emptyForm, formOf, kindsOf, type RuleFieldsProps, type RuleForm } from './rule-form.ts';
+import { useReread } from './use-reread.ts';
+
+export interface RuleDialogProps {
+  /** Left out: a new one. */
+  rule?: Rule;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+export function RuleDialog({ rule, onClose, onDone }: RuleDialogProps) {
+  const t = useText();
+  const sentence = useErrorSentence();
+  const sites = useFleet((state) => state.sites);
+  const chosenSite = useSite();
+  const [form, setForm] = useState<RuleForm>(() =>
+    rule === undefined ? emptyForm(chosenSite ?? sites[0]?.id ?? '') : formOf(rule),
+  );
+  const [problem, setProblem] = useState<string | undefined>(undefined);
+  const [isBusy, setBusy] = useState(false);
+  const change = (changes: Partial<RuleForm>): void => setForm((before) => ({ ...before, ...changes }));
+
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const made = draftOf(form);
+    if ('problem' in made) return setProblem(t(made.problem));
+    setBusy(true);
+    const saving =
+      rule === undefined
+        ? alertApi.createRule({ ...made.draft, enabled: true })
+        : alertApi.changeRule(rule.id, made.draft);
+    saving.then(
+      () => {
+        toast(t('alerts.ruleSaved'));
+        onDone();
+      },
+      (error: unknown) => {
+        setProblem(sentence(error));
+        setBusy(false);
+      },
+    );
+  };
+
+  return (
+    <Dialog
+      title={t(rule === undefined ? 'alerts.addRule' : 'alerts.editRule')}
+      onClose={onClose}
+      testId="rule-dialog"
+      isSticky
+    >
+      <form className="dialog__body" onSubmit={submit} noValidate>
+        <Entry
+          label={t('alerts.field.name')}
+          value={form.name}
+          onChange={(name) => change({ name })}
+          maxLength={120}
+          name="name"
+        />
+        <SubjectFields form={form} change={change} />
+        <RuleConditionFields form={form} change={change} />
+        <DurationFields form={form} change={change} />
+        <div className="field">
+          <span className="field__label">{t('alerts.field.severity')}</span>
+          <Segments
+            label={t('alerts.field.severity')}
+            value={form.severity}
+            options={SEVERITIES.map((value) => ({ value, label: t(`alerts.severity.${value}`) }))}
+            onChoose={(severity) => change({ severity })}
+          />
+        </div>
+        <ChannelChoice form={form} change={change} />
+        <SnapshotChoice form={form} change={change} />
+        {problem === undefined ? null : <Message tone="bad">{problem}</Message>}
+        <div className="dialog__foot">
+          <Button onClick={onClose}>{t('common.cancel')}</Button>
+          <Button type="submit" look="primary" disabled={isBusy} data-testid="rule-save">
+            {t('alerts.save')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function SubjectFields({ form, change }: RuleFieldsProps) {
+  const t = useText();
+  const sites = useFleet((state) => state.sites);
+  const seesAll = useStore(session, (current) => current.kind === 'user' && current.user.sites === null);
+  const toSite = (site: string): void => {
+    const kinds = kindsOf(site);
+    const kind = kinds.includes(form.kind) ? form.kind : (kinds[0] ?? form.kind);
+    change({ site, kind, sensor: '', camera: '', agent: '', snapshotCamera: '', channels: [] });
+  };
+  return (
+    <>
+      <Choice
+        label={t('alerts.field.site')}
+        value={form.site}
+        onChange={toSite}
+        options={[
+          ...sites.map(({ id, name }) => ({ value: id, label: name ?? id })),
+          ...(seesAll ? [{ value: '', label: t('alerts.server') }] : []),
+        ]}
+      />
+      <Choice
+        label={t('alerts.field.kind')}
+        value={form.kind}
+        onChange={(kind) => change({ kind: kind as RuleKind })}
+        options={kindsOf(form.site).map((value) => ({ value, label: t(`alerts.kind.${value}`) }))}
+      />
+    </>
+  );
+}
+
+function DurationFields({ form, change }: RuleFieldsProps) {
+  const t = useText();
+  const isMissing = form.kind === 'missing';
+  return (
+    <div className="field-pair">
+      <Entry
+        label={t(isMissing ? 'alerts.field.silence' : 'alerts.field.for')}
+        value={form.forMinutes}
+        onChange={(forMinutes) => change({ forMinutes })}
+        inputMode="decimal"
+      />
+      <Entry
+        label={t('alerts.field.clear')}
+        value={form.clearMinutes}
+        onChange={(clearMinutes) => change({ clearMinutes })}
+        inputMode="decimal"
+      />
+    </div>
+  );
+}
+
+function ChannelChoice({ form, change }: RuleFieldsProps) {
+  const t = useText();
+  const read = useCallback(() => alertApi.channels(), []);
+  const { value } = useReread(read);
+  const usable = value?.filter(({ site }) => site === null || site === form.site) ?? [];
+  const toggle = (id: string): void => {
+    const others = form.channels.filter((one) => one !== id);
+    change({ channels: others.length === form.channels.length ? [...others, id] : others });
+  };
+  return (
+    <fieldset className="field checks">
+      <legend className="field__label">{t('alerts.field.channels')}</legend>
+      {usable.length === 0 ? <span className="field__hint">{t('alerts.noChannels')}</span> : null}
+      {usable.map(({ id, name, kind }) => (
+        <label key={id} className="checks__one">
+          <input type="checkbox" checked={form.channels.includes(id)} onChange={() => toggle(id)} />
+          {name} <span className="muted">{t(`alerts.channel.${kind}`)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function SnapshotChoice({ form, change }: RuleFieldsProps) {
+  const t = useText();
+  const cameras = useFleet((state) => state.cameras);
+  const ofSite = Object.values(cameras).filter(({ site }) => site === form.site);
+  if (ofSite.length === 0) return null;
+  return (
+    <Choice
+      label={t('alerts.field.snapshot')}
+      value={form.snapshotCamera}
+      onChange={(snapshotCamera) => change({ snapshotCamera })}
+      options={[
+        { value: '', label: t('alerts.noSnapshot') },
+        ...ofSite.map(({ id, name }) => ({ value: id, label: name })),
+      ]}
+    />
+  );
+}
