@@ -10,7 +10,9 @@ import { relay } from './relay/relay.ts';
 import { smoke } from './smoke.ts';
 import { soak } from './soak/soak.ts';
 import { timeline } from './timeline/timeline.ts';
+import { telemetry } from './telemetry/telemetry.ts';
 import { uplink } from './uplink/uplink.ts';
+import { year } from './year/year.ts';
 
 interface Bench {
   says: string;
@@ -42,6 +44,10 @@ const BENCHES: Record<string, Bench> = {
     says: 'the server in 1.5 GiB of memory: a normal day, then five times that with hostile clients; then the old design [--without-old] [--size 1080]; needs root',
     run: box,
   },
+  telemetry: {
+    says: 'rows a second through MQTT into PostgreSQL, rolled up, beside one client that only inserts and one that only copies [--rounds 3]',
+    run: telemetry,
+  },
   uplink: {
     says: 'a camera of 3 Mbit/s behind a line of 1 Mbit/s: status round trip, live latency, the step down, and the way back',
     run: uplink,
@@ -49,6 +55,9 @@ const BENCHES: Record<string, Bench> = {
   timeline: {
     says: 'GET timeline on a generated year of pictures, events and outages of 16 cameras, from a year to ten seconds',
     run: timeline,
+  year: {
+    says: 'curves and timeline at any zoom on a year of 200 series, one value a minute; the drop of a day; PostgreSQL in 512 MiB [--days 365 | --rows N] [--data-dir DIR]',
+    run: year,
   },
 };
 
@@ -66,9 +75,14 @@ const { values, positionals } = parseArgs({
     slopes: { type: 'boolean', default: false },
     size: { type: 'string', default: '720' },
     'without-old': { type: 'boolean', default: false },
+    days: { type: 'string' },
+    rows: { type: 'string' },
+    'data-dir': { type: 'string' },
   },
 });
 const [name] = positionals;
+const numberOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text);
 const bench = name === undefined ? undefined : BENCHES[name];
 
 /** What was started is stopped by the code that started it, once its wait is over. */
@@ -78,12 +92,15 @@ async function runBench(title: string, { run }: Bench): Promise<void> {
   try {
     await run({
       json: values.json,
-      seconds: values.seconds === undefined ? undefined : Number(values.seconds),
+      seconds: numberOf(values.seconds),
       rounds: Number(values.rounds),
       viewers: values.viewers?.split(',').map(Number),
       slopes: values.slopes,
       size: values.size === '1080' ? 1080 : 720,
       withoutOld: values['without-old'],
+      days: numberOf(values.days),
+      rows: numberOf(values.rows),
+      dataDir: values['data-dir'],
       signal: interrupt.signal,
     });
   } catch (error) {

@@ -12,6 +12,11 @@ export interface BenchOptions {
   slopes: boolean;
   /** Height of the pictures of the old design. */
   size: PictureHeight;
+  /** Of a generated year; rows count raw values, and go before days. */
+  rows: number | undefined;
+  days: number | undefined;
+  /** Where a generated year is kept, and found again. */
+  dataDir: string | undefined;
   /** Leaves the old design out of the box. */
   withoutOld: boolean;
   /** Aborted by Ctrl-C: waits end, and what was started is stopped. */

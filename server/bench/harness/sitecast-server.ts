@@ -23,6 +23,12 @@ export interface SitecastServerOptions {
   launch?: (options: ProgramOptions) => ProgramOptions;
   /** Called before the server starts, to put PostgreSQL in a box. */
   onDatabase?: (pids: number[]) => void;
+  /** On top of those of the embedded one. */
+  postgresSettings?: Record<string, string>;
+  /** Where PostgreSQL and the server keep what is theirs; a folder that is gone at the end when left out. */
+  dataDir?: string;
+  /** Called once the database is there, before the server starts. */
+  fill?: (database: EmbeddedDatabase) => Promise<void>;
 }
 
 export class SitecastServer implements AsyncDisposable {
@@ -50,10 +56,12 @@ export class SitecastServer implements AsyncDisposable {
 
   static async start(options: SitecastServerOptions = {}): Promise<SitecastServer> {
     await using resources = new Resources();
-    const { path } = resources.use(new TempDir());
+    const path = options.dataDir ?? resources.use(new TempDir()).path;
     const logger = createLogger({ name: 'bench', level: 'silent' });
-    const database = resources.use(await EmbeddedDatabase.open({ dataDir: path, port: 0, logger }));
+    const { postgresSettings: settings = {} } = options;
+    const database = resources.use(await EmbeddedDatabase.open({ dataDir: path, port: 0, logger, settings }));
     options.onDatabase?.(postgresPids(database));
+    await options.fill?.(database);
     const program = resources.use(new Program(launchOptions(options, path, database.url)));
     const [, json = ''] = await program.printed(/^(\{.*"msg":"serving".*\})$/m, START_TIMEOUT_MS);
     const ports = JSON.parse(json) as { http: number; data: number; media: number };

@@ -1,6 +1,7 @@
 // Every load by its name.
 
 import type { Load } from './load.ts';
+import { startBulkReadings } from './bulk-readings.ts';
 import { startControl } from './control.ts';
 import { startHostile } from './hostile.ts';
 import { startOldSnapshots } from './old-snapshots.ts';
@@ -23,6 +24,7 @@ export const LOADS = {
   viewers: startViewers,
   'sensor-connections': startSensorConnections,
   readings: startReadings,
+  'bulk-readings': startBulkReadings,
   snapshots: startSnapshots,
   'old-snapshots': startOldSnapshots,
   uploads: startUploads,
