@@ -55,6 +55,7 @@ const BENCHES: Record<string, Bench> = {
   timeline: {
     says: 'GET timeline on a generated year of pictures, events and outages of 16 cameras, from a year to ten seconds',
     run: timeline,
+  },
   year: {
     says: 'curves and timeline at any zoom on a year of 200 series, one value a minute; the drop of a day; PostgreSQL in 512 MiB [--days 365 | --rows N] [--data-dir DIR]',
     run: year,
