@@ -14,6 +14,17 @@ import type { ReportWord } from './report-words.ts';
 const GOOD_SHARE = 0.99;
 const FAIR_SHARE = 0.95;
 
+const SEVERITY_LOOKS = { info: '', warning: 'warn', critical: 'bad' };
+const ALERT_COLUMNS: ReportWord[] = [
+  'rule',
+  'severity',
+  'kind',
+  'subject',
+  'value',
+  'begin',
+  'end',
+  'acknowledged',
+];
 const GAP_COLUMNS: ReportWord[] = ['agent', 'lane', 'begin', 'end', 'lost', 'detail'];
 
 interface Cell {
@@ -165,6 +176,19 @@ function figure({ content, text, calendar }: Page, series: SeriesPart): string {
 }
 
 async function* lists({ content, text }: Page): AsyncGenerator<string> {
+  const alerts: Cell[][] = [];
+  for await (const { rule, severity, kind, subject, value, from, to, acknowledgedBy } of content.alerts())
+    alerts.push([
+      { text: rule },
+      { text: text.say(`severity.${severity}`), look: SEVERITY_LOOKS[severity] },
+      { text: text.alertKind(kind) },
+      { text: subject },
+      { text: text.value(value), look: 'number' },
+      { text: text.time(from) },
+      { text: to === null ? text.say('firing') : text.time(to) },
+      { text: acknowledgedBy ?? '' },
+    ]);
+  yield list(text, 'alerts', 'noAlerts', ALERT_COLUMNS, alerts);
   const gaps: Cell[][] = [];
   for await (const { agent, lane, from, to, count, detail } of content.gaps())
     gaps.push([

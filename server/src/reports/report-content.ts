@@ -11,6 +11,7 @@ import {
   REPORT_LIST_MAX,
   REPORT_SENSORS_MAX,
   REPORT_SERIES_MAX,
+  type AlertPart,
   type Availability,
   type CameraPart,
   type GapPart,
@@ -42,6 +43,12 @@ const CAMERA_OUTAGES = `
     and (outages.kind, outages.id) in (('camera', cameras.id::text), ('agent', cameras.agent::text))
   where ${IN_PERIOD} order by cameras.id, began`;
 const SENSOR_OUTAGES = `select id, ${AWAY} from outages where ${IN_PERIOD} and kind = 'sensor' order by id, began`;
+
+const ALERTS = `
+  select rule_name as rule, severity, kind, subject, value, fired_at as "from", resolved_at as "to",
+    acknowledged_by as "acknowledgedBy"
+  from alerts where site = $1 and fired_at < $3 and coalesce(resolved_at, $3) >= $2
+  order by fired_at, id limit ${REPORT_LIST_MAX + 1}`;
 
 const GAPS = `
   select agent, coalesce(gap->>'lane', '') as lane, at as "from", coalesce(until, at) as "to",
@@ -129,7 +136,11 @@ export class ReportContent {
     this.#progress = BEFORE_SERIES + SERIES;
   }
 
-  /** By their begin. */
+  /** By their begin, as the gaps. */
+  alerts(): AsyncGenerator<AlertPart> {
+    return this.#list<AlertPart>(ALERTS);
+  }
+
   gaps(): AsyncGenerator<GapPart> {
     return this.#list<GapPart>(GAPS);
   }

@@ -63,6 +63,18 @@ export interface SeriesPart {
   places: number;
 }
 
+export interface AlertPart {
+  rule: string;
+  severity: 'info' | 'warning' | 'critical';
+  kind: string;
+  subject: string;
+  value: number | null;
+  from: Date;
+  /** Null while it fires. */
+  to: Date | null;
+  acknowledgedBy: string | null;
+}
+
 export interface GapPart {
   agent: string;
   lane: string;

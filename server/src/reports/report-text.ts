@@ -1,7 +1,7 @@
 // Numbers, times and sentences of one report, in its language and by the clock of its place.
 
 import type { ReportLanguage } from './report-kinds.ts';
-import { sentence, type ReportWord } from './report-words.ts';
+import { isReportWord, sentence, type ReportWord } from './report-words.ts';
 
 const UNITS = [
   ['day', 86_400_000],
@@ -107,6 +107,12 @@ export class ReportText {
   metric(metric: string): string {
     const [english, korean] = METRICS[metric] ?? [metric, metric];
     return this.language === 'ko' ? korean : english;
+  }
+
+  /** Of an alert; a newer kind than this program knows is told as it is. */
+  alertKind(kind: string): string {
+    const word = `kind.${kind}`;
+    return isReportWord(word) ? this.say(word) : kind;
   }
 
   /** ISO 8601 by the clock of the place, which says how far that is from UTC. */

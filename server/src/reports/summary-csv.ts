@@ -23,6 +23,7 @@ const COLUMNS = [
   'mean',
   'max',
   'readings',
+  'value',
   'lost',
   'detail',
 ] as const satisfies readonly ReportWord[];
@@ -64,6 +65,17 @@ async function* lines(content: ReportContent, text: ReportText): AsyncGenerator<
       mean,
       max,
       readings: count,
+    };
+  for await (const { rule, severity, kind, subject, value, from: begin, to: end } of content.alerts())
+    yield {
+      section: text.say('alerts'),
+      sensor: subject,
+      name: rule,
+      metric: text.alertKind(kind),
+      from: begin,
+      to: end,
+      value,
+      detail: text.say(`severity.${severity}`),
     };
   for await (const { agent, lane, from: begin, to: end, count, detail } of content.gaps())
     yield { section: text.say('gaps'), sensor: agent, name: lane, from: begin, to: end, lost: count, detail };

@@ -29,10 +29,11 @@ export async function* xlsxReport(content: ReportContent): AsyncGenerator<Uint8A
     book.sensors(),
     book.measurements(),
     book.curves(),
+    book.alerts(),
     book.gaps(),
   ];
   // The numbers of a series are known when its curve was read.
-  yield* xlsxBook({ sheets, writing: [0, 1, 2, 4, 3, 5] }, content.subject.madeAt);
+  yield* xlsxBook({ sheets, writing: [0, 1, 2, 4, 3, 5, 6] }, content.subject.madeAt);
 }
 
 class ReportBook {
@@ -106,6 +107,14 @@ class ReportBook {
     );
   }
 
+  alerts(): Sheet {
+    return this.#sheet(
+      'alerts',
+      ['rule', 'severity', 'kind', 'subject', 'value', 'begin', 'end', 'acknowledged'],
+      this.#alertRows(),
+    );
+  }
+
   gaps(): Sheet {
     return this.#sheet('gaps', ['agent', 'lane', 'begin', 'end', 'lost', 'detail'], this.#gapRows());
   }
@@ -117,6 +126,29 @@ class ReportBook {
       for (const [ms, mean, min, max, count] of points)
         yield [sensor, metric, unit, this.#time(ms), mean, min, max, count];
     }
+  }
+
+  async *#alertRows(): AsyncGenerator<Row> {
+    for await (const {
+      rule,
+      severity,
+      kind,
+      subject,
+      value,
+      from,
+      to,
+      acknowledgedBy,
+    } of this.#content.alerts())
+      yield [
+        rule,
+        this.#text.say(`severity.${severity}`),
+        this.#text.alertKind(kind),
+        subject,
+        value,
+        this.#time(from.getTime()),
+        to === null ? this.#text.say('firing') : this.#time(to.getTime()),
+        acknowledgedBy,
+      ];
   }
 
   async *#gapRows(): AsyncGenerator<Row> {
@@ -136,6 +168,8 @@ class ReportBook {
 
 const COLUMNS: Partial<Record<ReportWord, { look?: CellLook; width?: number }>> = {
   name: { width: NAME_WIDTH },
+  rule: { width: NAME_WIDTH },
+  subject: { width: NAME_WIDTH },
   availability: { look: 'percent' },
   downTime: { look: 'duration' },
   downs: { look: 'whole' },

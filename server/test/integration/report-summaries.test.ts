@@ -93,8 +93,11 @@ describe('the summary of a day', () => {
     expect((await all(content(month).series())).map(numbersOf)).toEqual(before.map(numbersOf));
   });
 
-  it('lists the gaps of the period, and no others', async () => {
+  it('lists the alerts and gaps of the period, and no others', async () => {
     const { content } = await openSite();
+    expect(await all(content().alerts())).toMatchObject([
+      { rule: HOSTILE, severity: 'critical', subject: 'boiler/temperature', value: 81, to: null },
+    ]);
     expect(await all(content().gaps())).toMatchObject([
       { agent: 'gateway', lane: 'telemetry', count: 12, from: at(6) },
     ]);
@@ -133,7 +136,7 @@ describe('the summary of a day', () => {
     const csv = (await all(summaryCsv(content({ language })))).join('');
     expect(csv.startsWith('\ufeff')).toBe(true);
     const lines = csv.trimEnd().split('\r\n');
-    expect(lines).toHaveLength(1 + 1 + 2 + 3 + 2 + 1);
+    expect(lines).toHaveLength(1 + 1 + 2 + 3 + 2 + 1 + 1);
     expect(lines[1]).toContain('2026-03-01T00:00:00+09:00,2026-03-02T00:00:00+09:00');
     expect(csv).toContain(`"'=1+1<script>alert(""x"")</script>`);
     expect(csv).toContain(language === 'en' ? 'Measurements,boiler' : '측정값,boiler');
@@ -146,7 +149,7 @@ describe('the summary of a day', () => {
     const tabs = [...(files.get('xl/workbook.xml') ?? '').matchAll(/<sheet name="([^"]+)"/g)].map(
       ([, name]) => name,
     );
-    expect(tabs).toHaveLength(6);
+    expect(tabs).toHaveLength(7);
     expect(tabs[1]).toBe(language === 'en' ? 'Cameras' : '카메라');
     const cameras = files.get('xl/worksheets/sheet2.xml') ?? '';
     expect(cameras).toContain('<t xml:space="preserve">=1+1&lt;script&gt;');
@@ -266,6 +269,22 @@ async function makeHistory(database: Database): Promise<void> {
       `insert into events (id, site, agent, kind, at, until, detail, gap)
        values ($1, 'yard', 'gateway', 'gap', $2, $3, 'lost', '{"lane": "telemetry", "count": 12}')`,
       [ulid(), at(from), at(to)],
+    );
+  for (const [fired, resolved] of [
+    [20, null],
+    [-20, -10],
+  ] as const)
+    await database.query(
+      `insert into alerts (id, rule_name, site, kind, subject, severity, state, condition, value, pending_at, fired_at, resolved_at, end_reason)
+       values ($1, $2, 'yard', 'threshold', 'boiler/temperature', 'critical', $3, '{}', 81, $4, $4, $5, $6)`,
+      [
+        ulid(),
+        HOSTILE,
+        resolved === null ? 'firing' : 'resolved',
+        at(fired),
+        resolved === null ? null : at(resolved),
+        resolved === null ? null : 'cleared',
+      ],
     );
 }
 
