@@ -110,7 +110,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
   const log = new QuietLog(logger);
   const notices = new DroppedNotices(address, log);
 
-  // Owned in this order, and closed in the opposite one: commands, sensors, rules, clips, live, cameras, spool sender, goodbye, uplink, disk.
+  // Owned in this order, and closed in the opposite one: commands, sensors, rules, clips, live, cameras, open events, spool sender, goodbye, uplink, disk.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   lifetime.own('data directory lock', await DataDirLock.open(config.dataDir));
   const spool = lifetime.own('spool', await openSpool(options));
@@ -138,7 +138,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
     }),
   );
   const gaps = lifetime.own('gaps', createGapTeller(spool, outbox, sender, data, log));
-  const openEvents = createOpenEvents(options, outbox, log);
+  const openEvents = lifetime.own('open events', createOpenEvents(options, outbox, log));
   const tell = openEvents.tell.bind(openEvents);
   const ffmpeg = await prepareFfmpeg(options);
   const encoders = ffmpeg && lifetime.own('encoders', createEncoders(options, ffmpeg));

@@ -42,6 +42,7 @@ import {
 import { MAX_TRACKS } from '../src/probe/stream-log.ts';
 import { ALL_RINGS_MAX_BYTES } from '../src/rack/camera-rack.ts';
 import { SUB_STREAM_RING_MAX_BYTES } from '../src/rack/camera-unit.ts';
+import { MAX_NOTED_EVENTS } from '../src/reporting/open-events.ts';
 import { MAX_ACTIONS, MAX_RULES } from '../src/rules/rule.ts';
 import { MAX_WAITING } from '../src/rules/rule-engine.ts';
 import { WINDOW_MAX_BYTES, WINDOW_MIN_BYTES } from '../src/live/flow-window.ts';
@@ -101,6 +102,7 @@ const EXPECTED = {
   'fMP4 box of a capture or an encoder': `${mib(MAX_BOX_BYTES)}, 2 at a time`,
   'keyframe picture of a capture': mib(MAX_PICTURE_BYTES),
   'keyframe pictures of which the JPEG or the luma is not there yet, a capture': count(MAX_UNPAIRED_PICTURES),
+  'events noted for the next start, and ends that the spool refused': count(MAX_NOTED_EVENTS),
   'rules; actions of one; actions that wait': `${MAX_RULES}; ${MAX_ACTIONS}; ${MAX_WAITING}`,
   'fragments waiting for an encoder': `${mib(WRITER_MAX_BYTES)}, ${WRITER_MAX_MS / 1000} s`,
   'MPEG-1 picture of an encoder': mib(MAX_TS_UNIT_BYTES),

@@ -39,10 +39,11 @@ export async function waitFor<T>(check: () => T | Promise<T>, what: string): Pro
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
   #nowMs = 1_800_000_000_000;
+  #setByMs = 0;
   #timers: { dueMs: number; callback: () => void }[] = [];
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setByMs;
   }
 
   monotonicMs(): number {
@@ -53,6 +54,11 @@ export class ManualClock implements Clock {
     const timer = { dueMs: this.#nowMs + delayMs, callback };
     this.#timers.push(timer);
     return { cancel: () => void (this.#timers = this.#timers.filter((other) => other !== timer)) };
+  }
+
+  /** Somebody sets the wall clock forth or back. */
+  setBy(byMs: number): void {
+    this.#setByMs += byMs;
   }
 
   /** Runs what becomes due, in order. */

@@ -98,8 +98,9 @@ export class CameraSense {
 
   async #tellAll(changes: SenseChange[]): Promise<void> {
     for (const change of changes) {
-      if (change.isOpen) await this.#begin(change);
-      else await this.#finish(change);
+      const told = change.isOpen ? this.#begin(change) : this.#finish(change);
+      // One that is refused must not keep the end of another back.
+      await told.catch((error: unknown) => this.#warn(error, 'an event was not told'));
     }
   }
 
@@ -133,7 +134,7 @@ export class CameraSense {
   #inTurn(work: () => Promise<void>): void {
     this.#turn = this.#turn
       .then(work)
-      .catch((error: unknown) => this.#warn(error, 'a picture was not looked at, or an event not told'));
+      .catch((error: unknown) => this.#warn(error, 'a picture was not looked at'));
   }
 
   #warn(error: unknown, message: string): void {

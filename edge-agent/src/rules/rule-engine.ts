@@ -11,6 +11,7 @@ import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
+import { endMsOf, type Moment } from '../reporting/event-end.ts';
 import {
   isReadingCondition,
   type Action,
@@ -49,7 +50,7 @@ interface RuleState {
   /** Fires for what was held back while it rested, if that still lasts. */
   afterRest: Timer | undefined;
   /** Events that it began and that go on, with their cameras. */
-  open: { camera: string; event: CameraEvent }[];
+  open: { camera: string; event: CameraEvent; began: Moment }[];
 }
 
 /** Owns the timers of its thresholds. Bound: the rules of the configuration; what a rule does goes one after the other. */
@@ -160,34 +161,34 @@ export class RuleEngine {
    * @returns false when it was held back.
    */
   #fire(state: RuleState, why: string, lasts: boolean): boolean {
-    const [nowMs, monotonicMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
-    if ((state.fired > 0 && monotonicMs < state.restUntilMs) || this.#waiting >= MAX_WAITING) {
+    const now = this.#now();
+    if ((state.fired > 0 && now.monotonicMs < state.restUntilMs) || this.#waiting >= MAX_WAITING) {
       state.heldBack += 1;
       return false;
     }
     state.fired += 1;
-    state.firedAtMs = nowMs;
-    state.restUntilMs = monotonicMs + state.rule.restSeconds * 1_000;
+    state.firedAtMs = now.wallMs;
+    state.restUntilMs = now.monotonicMs + state.rule.restSeconds * 1_000;
     for (const action of state.rule.then)
-      this.#inTurn(state, () => this.#act(state, action, why, lasts, nowMs));
+      this.#inTurn(state, () => this.#act(state, action, why, lasts, now));
     return true;
   }
 
-  async #act(state: RuleState, action: Action, why: string, lasts: boolean, nowMs: number): Promise<void> {
+  async #act(state: RuleState, action: Action, why: string, lasts: boolean, began: Moment): Promise<void> {
     const { takeSnapshot, tell } = this.#options;
     if ('snapshot' in action) return void (await takeSnapshot(action.snapshot));
     if ('clip' in action) return this.#recordClip(state.rule, action.clip);
     const { kind, camera, detail = why } = action.event;
-    const at = new Date(nowMs).toISOString();
+    const at = new Date(began.wallMs).toISOString();
     const event: CameraEvent = {
-      id: ulid(nowMs),
+      id: ulid(began.wallMs),
       kind,
       at,
       until: lasts ? null : at,
       detail,
       snapshotId: null,
     };
-    if (lasts) state.open.push({ camera, event });
+    if (lasts) state.open.push({ camera, event, began });
     await tell(camera, event);
   }
 
@@ -197,11 +198,17 @@ export class RuleEngine {
   }
 
   #endEvents(state: RuleState): void {
-    const until = new Date(this.#clock.nowMs()).toISOString();
+    const now = this.#now();
     this.#inTurn(state, async () => {
-      for (const { camera, event } of state.open.splice(0))
+      for (const { camera, event, began } of state.open.splice(0)) {
+        const until = new Date(endMsOf(began, now)).toISOString();
         await this.#options.tell(camera, { ...event, until });
+      }
     });
+  }
+
+  #now(): Moment {
+    return { wallMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() };
   }
 
   #inTurn({ rule }: RuleState, work: () => Promise<void>): void {

@@ -79,9 +79,9 @@ export class Outbox {
     if (event.gap) this.#sealer?.noteGap(event.gap);
   }
 
-  event(camera: string, event: CameraEvent): Promise<void> {
+  event(camera: string, event: CameraEvent, options: PutOptions = {}): Promise<void> {
     const lane = ALARM_KINDS.has(event.kind) ? 'alarms' : 'events';
-    return this.#put(lane, topics.event(this.#options.address, camera), encodeJson(event));
+    return this.#put(lane, topics.event(this.#options.address, camera), encodeJson(event), options);
   }
 
   snapshot(envelope: SnapshotEnvelope): Promise<void> {

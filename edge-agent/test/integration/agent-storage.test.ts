@@ -1,17 +1,45 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { describe, expect, test } from 'vitest';
-import { agentEvent } from '@sitecast/shared/protocol/events';
+import { agentEvent, cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { agentHealth, cameraInventory } from '@sitecast/shared/protocol/status';
 import { parseReadings } from '@sitecast/shared/protocol/telemetry';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { requireTool } from '../../../shared/test/require-tool.ts';
-import { temporaryFolder, waitFor } from '../support.ts';
+import { QuietLog } from '../../src/health/quiet-log.ts';
+import { laneLimits } from '../../src/uplink/lanes.ts';
+import { Outbox } from '../../src/uplink/outbox.ts';
+import { Spool } from '../../src/uplink/spool.ts';
+import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { startMosquitto } from './brokers.ts';
 import { mayMount, mountDisk, remount } from './disks.ts';
 import { address, childrenOf, FakeServer, launch, writeConfig } from './running-agent.ts';
+
+const MIB = 1024 * 1024;
+
+function newEvent(kind: string): CameraEvent {
+  const at = new Date(Date.now() - 60_000).toISOString();
+  return { id: ulid(), kind, at, until: null, detail: null, snapshotId: null };
+}
+
+/** As a run does that is killed while a rule fires. */
+async function leaveOpen(dataDir: string): Promise<CameraEvent> {
+  const event = newEvent('too-warm');
+  const left = { writtenAt: new Date().toISOString(), open: [{ camera: 'front', event }] };
+  await writeFile(join(dataDir, 'open-events.json'), JSON.stringify(left));
+  return event;
+}
+
+const endOf = (server: FakeServer, { id }: CameraEvent): Promise<unknown> =>
+  waitFor(() => {
+    const events = server
+      .of(topics.event(address, 'front'))
+      .map((payload) => decodeMessage(cameraEvent, payload));
+    return events.some((event) => event.id === id && event.until !== null);
+  }, 'the end of what was left open');
 
 const hasBroker = requireTool('mosquitto', 'the agent is tested against a real broker');
 
@@ -54,6 +82,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
       await server.first(topics.snapshot(address, 'front'));
       first.child.kill('SIGTERM');
       await first.exit;
+      const alarm = await leaveOpen(disk);
       remount(disk, 'ro');
       server.messages.length = 0;
       const second = launch(['run', '--config', path], env);
@@ -71,6 +100,7 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
       remount(disk, 'rw');
       await server.first(topics.snapshot(address, 'front'));
       await waitFor(() => diskStates().at(-1) === 'ok', 'health that says so');
+      await endOf(server, alarm);
       expect(second.child.exitCode).toBeNull();
       // What was lost is told by the next one, too; while the server is there, once a minute.
       second.child.kill('SIGTERM');
@@ -80,6 +110,32 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
       expect(gap).toMatchObject({ kind: 'gap', gap: { count: expect.any(Number) as number } });
     },
   );
+
+  test('starts with a full lane that refuses what is new, and ends what a kill left open once there is room', async () => {
+    const mosquitto = await startMosquitto();
+    const folder = await temporaryFolder();
+    const dataDir = join(folder, 'data');
+    await mkdir(dataDir);
+    const lanes = laneLimits(64 * MIB, { events: { maxBytes: MIB, whenFull: 'reject-new' } });
+    const spool = await Spool.open({ folder: join(dataDir, 'spool'), lanes, logger: silentLogger });
+    const outbox = new Outbox({ address, spool, log: new QuietLog(silentLogger) });
+    const detail = 'x'.repeat(500);
+    const fill = (): Promise<unknown> =>
+      Promise.all(Array.from({ length: 500 }, () => outbox.event('front', { ...newEvent('look'), detail })));
+    const isFull = (): Promise<boolean> =>
+      fill().then(
+        () => false,
+        () => true,
+      );
+    while (!(await isFull()));
+    await spool.close();
+    const alarm = await leaveOpen(dataDir);
+    const server = new FakeServer(mosquitto);
+    const config = `spool: { lanes: { events: { maxBytes: ${MIB}, whenFull: reject-new } } }`;
+    const path = await writeConfig(folder, mosquitto.url, config);
+    launch(['run', '--config', path], { SITECAST_AGENT_SECRET: 'x' });
+    await endOf(server, alarm);
+  });
 
   test('with a monthly volume that earlier runs used up sends events and readings and no picture, and says so', async () => {
     const mosquitto = await startMosquitto();

@@ -11,6 +11,7 @@ const PICTURE = { jpeg: Buffer.alloc(1), luma: Buffer.alloc(1), width: 1, height
 
 let clock: ManualClock;
 let told: CameraEvent[];
+let tell: (event: CameraEvent) => Promise<void>;
 let snapshots: string[];
 let next: SenseChange[];
 let show: (picture: KeyframePicture) => void;
@@ -20,6 +21,7 @@ let lookAt: (luma: Uint8Array) => void;
 beforeEach(() => {
   clock = new ManualClock();
   told = [];
+  tell = async (event) => void told.push(event);
   snapshots = [];
   next = [];
   lookAt = () => undefined;
@@ -43,7 +45,7 @@ function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraS
       snapshots.push(reason);
       return takeSnapshot(reason);
     },
-    tell: async (_camera, event) => void told.push(event),
+    tell: (_camera, event) => tell(event),
     log: new QuietLog(silentLogger, clock),
     clock,
   });
@@ -131,6 +133,20 @@ describe('CameraSense', () => {
     await look(['dark', true]);
     expect(sense.counters).toEqual({ picturesLooked: 3, picturesSkipped: 2 });
     expect(told.map(({ kind }) => kind)).toEqual(['motion', 'dark']);
+  });
+
+  test('ends one event also when the begin of another, of the same picture, is refused', async () => {
+    watch();
+    await look(['motion', true]);
+    tell = (event) =>
+      event.kind === 'dark'
+        ? Promise.reject(new Error('the spool is full'))
+        : Promise.resolve(void told.push(event));
+    await look(['dark', true], ['motion', false]);
+    expect(told).toMatchObject([
+      { kind: 'motion', until: null },
+      { kind: 'motion', until: iso() },
+    ]);
   });
 
   test('never ends an event before it began, whatever the clock does', async () => {

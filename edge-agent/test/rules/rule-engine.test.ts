@@ -140,6 +140,18 @@ describe('a rule on a reading', () => {
     expect(told).toHaveLength(4);
   });
 
+  test('ends its event as long after the begin as it lasted when the clock was set back meanwhile', async () => {
+    const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 } });
+    read(rules, -10);
+    await settle();
+    clock.setBy(-3_600_000);
+    clock.advance(90_000);
+    read(rules, -20);
+    await settle();
+    const [began, over] = told.map(({ event }) => event);
+    expect(Date.parse(over?.until ?? '') - Date.parse(began?.at ?? '')).toBe(90_000);
+  });
+
   test('ends its events when the agent stops, and lets a timer fire no more', async () => {
     const rules = engine({ ...warm, when: { ...warm.when, forSeconds: 0 } }, warm);
     read(rules, -10);
