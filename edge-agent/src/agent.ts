@@ -187,7 +187,8 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
 
   const publish = data.publish.bind(data);
   const operations = operationsOf({ cameras: rack, clips, clock: clockWatch, live });
-  const desk = new CommandDesk({ address, publish, operations, onRestart, logger });
+  const serverNowMs = (): number => clockWatch.serverNowMs();
+  const desk = new CommandDesk({ address, publish, operations, serverNowMs, onRestart, logger });
   const unsubscribe = data.onMessage(({ topic, payload }) => {
     if (topic === desk.topic) desk.receive(payload);
     else if (topic === notices.topic) notices.receive(payload);

@@ -15,7 +15,7 @@ export const AGENT_ERRORS = {
   SOURCE_UNSUPPORTED: 'The camera sends what the gateway cannot read; checked again every 30 minutes.',
   ENCODER_FAILED: 'ffmpeg ended by itself; its last lines are in the detail.',
   ENCODER_LIMIT:
-    'As many streams are encoded as `encoders.maxProcesses` allows; close one, or set the camera to H.264.',
+    'As many streams are encoded as `encoders.maxProcesses` allows; close one, or allow more. Only H.264 without privacy masks is shown as `main` without being encoded.',
   FRAME_MALFORMED: 'Bytes could not be read; they are dropped and counted.',
   PAYLOAD_TOO_LARGE: 'A message is above the limit of the wire; it is refused before it is spooled.',
   UPLINK_OFFLINE: 'The server is not connected; what matters waits in the spool.',
@@ -31,6 +31,7 @@ export const AGENT_ERRORS = {
   CLIP_FAILED: 'A clip could not be recorded: no picture came, or the disk took nothing.',
   CLIP_MASKS: 'The clip shows what the privacy masks of its camera hide now; it stays on the gateway.',
   COMMAND_EXPIRED: 'The command came after its expiry; check the clock of the gateway.',
+  LEASE_ENDED: 'The stream was released before its first picture came.',
   NOT_SUPPORTED: 'This agent does not know the command, or its configuration does not want it.',
   BAD_REQUEST: 'The arguments of the command are not valid.',
   INTERNAL: 'A failure that nobody foresaw; the log has the details.',

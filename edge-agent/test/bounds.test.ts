@@ -59,7 +59,7 @@ import {
   SAVE_EVERY_MS,
   SAVE_MIN_INTERVAL_MS,
 } from '../src/uplink/traffic-ledger.ts';
-import { FORECAST_MAX_DAYS } from '../src/uplink/traffic-month.ts';
+import { FORECAST_MAX_DAYS, PERIODS_MAX } from '../src/uplink/traffic-month.ts';
 import { FIRST_WAIT_MS, MAX_WAIT_MS, REMEMBERED_MAX_LOOKS } from '../src/uplink/uplink-ladder.ts';
 import { MAX_ACKED_RANGES } from '../src/uplink/spool-log.ts';
 import { SET_ASIDE_MAX_BYTES, SET_ASIDE_MAX_FILES } from '../src/uplink/spool-segment.ts';
@@ -89,6 +89,7 @@ const EXPECTED = {
   'wait before more is offered again': `${FIRST_WAIT_MS / 1_000} s to ${MAX_WAIT_MS / 60_000} min`,
   'throughputs, and shortest round trips, of the uplink that are remembered': `${REMEMBERED_MAX_LOOKS} of a second; ${BASE_MAX_MINUTES} of a minute`,
   'days of traffic for the forecast': `${FORECAST_MAX_DAYS}`,
+  'billing periods whose traffic is known': `${PERIODS_MAX}`,
   'writes of the count of traffic': `one in ${SAVE_EVERY_MS / 1_000} s; after ${mib(SAVE_AT_LEAST_EVERY_BYTES)} one in ${SAVE_MIN_INTERVAL_MS / 1_000} s`,
   'GOP rings: the newest GOP, and `clips.preRollSeconds`': `${mib(GOP_RING_MAX_BYTES)} a camera, ${mib(ALL_RINGS_MAX_BYTES)} in all`,
   'GOP ring of a second stream': `${mib(SUB_STREAM_RING_MAX_BYTES)}, while \`low\` is leased`,

@@ -74,3 +74,20 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 }
+
+/** Its wall clock can be set. */
+export class WrongClock extends ManualClock {
+  #setByMs = 0;
+
+  override nowMs(): number {
+    return super.nowMs() + this.#setByMs;
+  }
+
+  trueMs(): number {
+    return super.nowMs();
+  }
+
+  set(byMs: number): void {
+    this.#setByMs += byMs;
+  }
+}

@@ -102,7 +102,9 @@ export class CameraVideo implements LiveVideo {
     void this.#encoder?.close();
     for (const waiter of this.#waiters) {
       waiter.timer.cancel();
-      waiter.reject(new AppError('SHUTTING_DOWN', 'the stream was closed', { retryable: true }));
+      waiter.reject(
+        new AppError('LEASE_ENDED', 'the stream was released before its first picture', { retryable: true }),
+      );
     }
     this.#waiters.clear();
   }

@@ -24,7 +24,7 @@ const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
 const SILENT_TIMEOUT_MS = 8_000;
 /** Without an access unit, whatever else comes. Later than the one above, so that each has a reason of its own. */
 const STALLED_TIMEOUT_MS = 10_000;
-/** How far the time of ffmpeg's end may be from its time-out. */
+/** How far what ffmpeg does at its time-out may be from it: the video may be read in batches. */
 const SILENT_SLACK_MS = 500;
 
 export interface CaptureOptions {
@@ -68,7 +68,9 @@ export class Capture implements CaptureRun {
   #tellStopped: () => void = () => {};
   #isLive = false;
   #lastUnitMs = 0;
-  #lastIntervalMs = 0;
+  #lastIntervalMs = Infinity;
+  /** When ffmpeg, at its time-out, gave what it had kept back; undefined since pictures came again. */
+  #flushedAtMs: number | undefined;
   #changes: StreamChanges | undefined;
 
   constructor(options: CaptureOptions) {
@@ -168,27 +170,41 @@ export class Capture implements CaptureRun {
     const change = this.#changes?.look(fragment);
     if (change !== undefined)
       return this.#stop(new AppError('SOURCE_CHANGED', `${change}; it is opened anew`, { retryable: true }));
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#lastIntervalMs = nowMs - this.#lastUnitMs;
-    this.#lastUnitMs = nowMs;
-    if (this.#isLive) this.#watchdog.feed(STALLED_TIMEOUT_MS);
-    else {
-      this.#isLive = true;
-      this.#watchdog.expect(STALLED_TIMEOUT_MS, () =>
-        this.#stop(stalled(`the camera sent no picture for ${STALLED_TIMEOUT_MS / 1000} s`)),
-      );
-    }
+    if (this.#hasComeFromCamera()) this.#feed();
     this.#options.onFragment(fragment);
+  }
+
+  /**
+   * At its time-out ffmpeg gives the access units that it had kept back, and waits for as long again. So what comes that long after the
+   * one before, and at that moment alone, says that the camera is silent; unless it is a camera with so few pictures.
+   */
+  #hasComeFromCamera(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    const intervalMs = nowMs - this.#lastUnitMs;
+    const wasFlushed = isTimeOut(intervalMs) && !isTimeOut(this.#lastIntervalMs);
+    this.#lastUnitMs = nowMs;
+    this.#lastIntervalMs = intervalMs;
+    if (wasFlushed) this.#flushedAtMs = nowMs;
+    else if (nowMs - (this.#flushedAtMs ?? 0) > SILENT_SLACK_MS) this.#flushedAtMs = undefined;
+    return this.#flushedAtMs === undefined;
+  }
+
+  #feed(): void {
+    if (this.#isLive) return this.#watchdog.feed(STALLED_TIMEOUT_MS);
+    this.#isLive = true;
+    this.#watchdog.expect(STALLED_TIMEOUT_MS, () => this.#stop(this.#whyNoPicture()));
+  }
+
+  #whyNoPicture(): AppError {
+    if (this.#flushedAtMs !== undefined) return silent();
+    return stalled(`the camera sent no picture for ${STALLED_TIMEOUT_MS / 1000} s`);
   }
 
   /** ffmpeg says of its time-out only that the stream ended; it keeps the last access unit back until then. */
   #explain(exit: ChildExit): AppError {
     const sinceUnitMs = this.#options.clock.monotonicMs() - this.#lastUnitMs;
-    const unitlessMs = Math.max(sinceUnitMs, this.#lastIntervalMs);
-    if (!this.#isLive || unitlessMs < SILENT_TIMEOUT_MS - SILENT_SLACK_MS)
-      return explainExit(exit, this.#isLive);
-    const message = `nothing came from the camera for ${SILENT_TIMEOUT_MS / 1000} s`;
-    return new AppError('SOURCE_SILENT', message, { retryable: true });
+    const isSilent = this.#flushedAtMs !== undefined || isTimeOut(sinceUnitMs);
+    return this.#isLive && isSilent ? silent() : explainExit(exit, this.#isLive);
   }
 
   #stop(reason: AppError): void {
@@ -200,6 +216,15 @@ export class Capture implements CaptureRun {
 
 function unreachable(message: string): AppError {
   return new AppError('SOURCE_UNREACHABLE', message, { retryable: true });
+}
+
+function isTimeOut(withoutUnitMs: number): boolean {
+  return withoutUnitMs >= SILENT_TIMEOUT_MS - SILENT_SLACK_MS;
+}
+
+function silent(): AppError {
+  const message = `nothing came from the camera for ${SILENT_TIMEOUT_MS / 1000} s`;
+  return new AppError('SOURCE_SILENT', message, { retryable: true });
 }
 
 function stalled(message: string): AppError {

@@ -69,7 +69,7 @@ export class SubStreamVideo implements LiveVideo {
       return await asked.untilInit();
     } catch (error) {
       if (this.#isGivenUp && this.#video !== asked) return this.#video.untilInit();
-      if (!isAppError(error, 'SHUTTING_DOWN')) this.#giveUp(messageOf(error));
+      if (!isAppError(error, 'LEASE_ENDED')) this.#giveUp(messageOf(error));
       throw this.#refusal ?? error;
     }
   }

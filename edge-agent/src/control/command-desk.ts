@@ -11,7 +11,6 @@ import { isUlid } from '@sitecast/shared/protocol/ids';
 import { decodeMessage, encodeJson, parseJson } from '@sitecast/shared/protocol/json-message';
 import { topics, type AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
-import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { AgentErrorCode } from '../errors.ts';
 
@@ -29,17 +28,17 @@ export interface CommandDeskOptions {
   address: AgentAddress;
   publish: (topic: string, payload: Uint8Array) => Promise<void>;
   operations: Operations;
+  /** By the clock of the server, which stamps `expiresAt`, as far as it is known. */
+  serverNowMs: () => number;
   /** After the reply to `restart` was delivered, or could not be. */
   onRestart: () => void;
   logger: Logger;
-  clock?: Clock;
 }
 
 /** Owns the memory of commands. */
 export class CommandDesk {
   readonly topic: string;
   readonly #options: CommandDeskOptions;
-  readonly #clock: Clock;
   /** The reply of each known command; undefined while it is under way. */
   readonly #known = new Map<string, Reply | undefined>();
   #running = 0;
@@ -47,7 +46,6 @@ export class CommandDesk {
   constructor(options: CommandDeskOptions) {
     this.topic = topics.command(options.address);
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   /** Never throws: whatever is wrong is answered, or logged when there is nobody to answer to. */
@@ -73,11 +71,9 @@ export class CommandDesk {
   }
 
   async #execute(received: Command): Promise<Reply> {
-    const { id, op, expiresAt } = received;
+    const { id, op } = received;
     try {
-      if (this.#clock.nowMs() > Date.parse(expiresAt)) {
-        throw new AppError('COMMAND_EXPIRED', `${op} expired at ${expiresAt} by the clock of the gateway`);
-      }
+      this.#expectInTime(received);
       if (this.#running > RUNNING_MAX_COMMANDS) {
         throw new AppError('QUEUE_FULL', `${RUNNING_MAX_COMMANDS} commands are under way`, {
           retryable: true,
@@ -88,6 +84,14 @@ export class CommandDesk {
       if (!isAppError(error)) this.#options.logger.error({ err: error, op }, 'a command failed');
       return failure(id, error);
     }
+  }
+
+  /** `clock` tells by how much the clock is wrong, and is judged by its round trip. */
+  #expectInTime({ op, expiresAt }: Command): void {
+    const nowMs = this.#options.serverNowMs();
+    if (op === 'clock' || nowMs <= Date.parse(expiresAt)) return;
+    const now = new Date(nowMs).toISOString();
+    throw new AppError('COMMAND_EXPIRED', `${op} expired at ${expiresAt}; the gateway takes it for ${now}`);
   }
 
   #dispatch({ op, args }: Command): Promise<unknown> {

@@ -1,4 +1,4 @@
-// What is wrong with the clock of the gateway: how far it is from the server's, and when somebody set it. It corrects nothing.
+// What is wrong with the clock of the gateway: how far it is from the server's, and when somebody set it. It corrects no clock.
 //
 // The server answers each health message with its own time; half of the round trip is the doubt.
 
@@ -12,6 +12,10 @@ import { readClocks, stepSince, type ClockReading } from '../uplink/clock-readin
 const LOOK_EVERY_MS = 5_000;
 /** A server that answers later tells little. */
 const ROUND_TRIP_MAX_MS = 10_000;
+/** By then some health messages were not answered: clocks drift, and servers are exchanged. */
+export const SKEW_MAX_AGE_MS = 10 * 60_000;
+/** A clock that is further off is for a person to look at. */
+export const SKEW_MAX_MS = 366 * 24 * 60 * 60_000;
 
 type ClockHealth = Omit<AgentHealth['clock'], 'messagesAcrossStep'>;
 
@@ -27,6 +31,7 @@ export class ClockWatch {
   readonly #options: ClockWatchOptions;
   readonly #clock: Clock;
   #health: ClockHealth = { skewMs: null, roundTripMs: null, steps: 0, lastStep: null };
+  #measuredAtMs = 0;
   #asked: { at: string; monotonicMs: number } | undefined;
   #before: ClockReading;
   #timer: Timer | undefined;
@@ -39,6 +44,16 @@ export class ClockWatch {
 
   get health(): ClockHealth {
     return this.#health;
+  }
+
+  /** The time by the clock of the server as far as it is known; else the gateway's own. */
+  serverNowMs(): number {
+    // A step since the last look makes what was measured before worthless.
+    this.#look();
+    const { skewMs } = this.#health;
+    const nowMs = this.#clock.nowMs();
+    const isOld = this.#clock.monotonicMs() - this.#measuredAtMs > SKEW_MAX_AGE_MS;
+    return skewMs === null || isOld || Math.abs(skewMs) > SKEW_MAX_MS ? nowMs : nowMs - skewMs;
   }
 
   /** @param spooledAtMs the newest wall clock time that an earlier run left on the disk. */
@@ -65,6 +80,7 @@ export class ClockWatch {
     const roundTripMs = this.#clock.monotonicMs() - asked.monotonicMs;
     if (roundTripMs > ROUND_TRIP_MAX_MS) return;
     const skewMs = Math.round(this.#clock.nowMs() - Date.parse(serverAt) - roundTripMs / 2);
+    this.#measuredAtMs = this.#clock.monotonicMs();
     this.#health = { ...this.#health, skewMs, roundTripMs: Math.round(roundTripMs) };
   }
 

@@ -126,7 +126,7 @@ export class LivePublisher {
    * Starts the stream, or prolongs its lease.
    * @returns when there is a picture: what is encoded takes a moment.
    * @throws {AppError} NOT_FOUND, PROFILE_UNSUPPORTED, UPLINK_LIMITED; for a stream that does not run yet CAMERA_OFFLINE, AGENT_OFFLINE,
-   * ENCODER_LIMIT; ENCODER_FAILED.
+   * ENCODER_LIMIT; ENCODER_FAILED, LEASE_ENDED.
    */
   async lease(key: LeaseKey, ttlMs: number): Promise<LeaseResult> {
     const source = this.#options.sources.get(key.camera);

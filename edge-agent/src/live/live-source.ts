@@ -24,7 +24,7 @@ export interface LiveVideo extends FragmentSource {
   readonly init: InitSegment | undefined;
   /** Why nothing comes, although it was tried more than once. */
   readonly failure: AppError | undefined;
-  /** @throws {AppError} ENCODER_FAILED when nothing comes in time; SHUTTING_DOWN. */
+  /** @throws {AppError} ENCODER_FAILED when nothing comes in time; LEASE_ENDED when it is closed before. */
   untilInit(): Promise<InitSegment>;
   close(): void;
 }

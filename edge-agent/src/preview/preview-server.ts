@@ -17,6 +17,7 @@ const MAX_CONNECTIONS = 64;
 const MAX_BODY_BYTES = 1_024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const COOKIE = 'sitecast_preview';
+const BASE = 'http://preview.invalid';
 
 const PAGE = new URL('../../page/', import.meta.url);
 const FILES: Record<string, [file: string, type: string]> = {
@@ -107,8 +108,7 @@ export class PreviewServer {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     response.on('error', () => {});
     try {
-      const url = new URL(request.url ?? '/', 'http://preview.invalid');
-      await this.#route({ request, response, url, token: tokenOf(request) });
+      await this.#route({ request, response, url: urlOf(request), token: tokenOf(request) });
     } catch (error) {
       this.#fail(response, error);
     }
@@ -201,6 +201,12 @@ export class PreviewServer {
     response.setHeader('connection', 'close');
     sendJson(response, STATUS[code] ?? 500, { error: { code, retryAfterMs } });
   }
+}
+
+/** @throws {AppError} BAD_REQUEST: HTTP lets through what is no URL, such as two slashes. */
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  if (!URL.canParse(url, BASE)) throw new AppError('BAD_REQUEST', 'the path is none');
+  return new URL(url, BASE);
 }
 
 function tokenOf({ headers }: IncomingMessage): string | undefined {

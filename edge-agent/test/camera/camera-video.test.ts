@@ -152,7 +152,7 @@ describe('CameraVideo', () => {
     await expect(never).rejects.toMatchObject({ code: 'ENCODER_FAILED', retryable: true });
     const closed = late.video.untilInit();
     late.video.close();
-    await expect(closed).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await expect(closed).rejects.toMatchObject({ code: 'LEASE_ENDED', retryable: true });
     expect(camera.isWatched).toBe(false);
   });
 });

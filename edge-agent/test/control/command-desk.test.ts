@@ -10,11 +10,13 @@ import {
   RUNNING_MAX_COMMANDS,
 } from '../../src/control/command-desk.ts';
 import { operationsOf } from '../../src/control/operations.ts';
-import { ManualClock, silentLogger, waitFor } from '../support.ts';
+import { ClockWatch, SKEW_MAX_AGE_MS, SKEW_MAX_MS } from '../../src/health/clock-watch.ts';
+import { silentLogger, waitFor, WrongClock } from '../support.ts';
 
 const CLIP = '01K6ZK3W5T8Q2V7N4J9XGH0RCP';
 
-let clock: ManualClock;
+let clock: WrongClock;
+let clockWatch: ClockWatch;
 let replies: Reply[];
 let snapshotsTaken: number;
 let takeSnapshot: () => Promise<string>;
@@ -25,7 +27,8 @@ let hurries: number;
 let clips: Parameters<typeof operationsOf>[0]['clips'];
 
 beforeEach(() => {
-  clock = new ManualClock();
+  clock = new WrongClock();
+  clockWatch = new ClockWatch({ onStep: () => {}, logger: silentLogger, clock });
   replies = [];
   snapshotsTaken = 0;
   takeSnapshot = async () => ulid();
@@ -62,7 +65,7 @@ function openDesk(): void {
       replies.push(decodeMessage(reply, payload));
     },
     operations: operationsOf({
-      clock: { answered: () => {} },
+      clock: clockWatch,
       cameras: new Map([['front', { camera, live: { report }, snapshots: { take } }]]),
       clips,
       live: {
@@ -74,13 +77,31 @@ function openDesk(): void {
     }),
     onRestart,
     logger: silentLogger,
-    clock,
+    serverNowMs: () => clockWatch.serverNowMs(),
   });
 }
 
 function send(op: string, args: unknown = {}, { id = ulid(), inMs = 5_000 } = {}): string {
-  desk.receive(encodeJson({ id, op, args, expiresAt: new Date(clock.nowMs() + inMs).toISOString() }));
+  return sendAs(op, args, new Date(clock.nowMs() + inMs).toISOString(), id);
+}
+
+function sendAs(op: string, args: unknown, expiresAt: string, id = ulid()): string {
+  desk.receive(encodeJson({ id, op, args, expiresAt }));
   return id;
+}
+
+/** Stamped by a server whose clock is right. */
+function sendFromServer(inMs = 5_000): Promise<Reply> {
+  const expiresAt = new Date(clock.trueMs() + inMs).toISOString();
+  return replyTo(sendAs('snapshot', { camera: 'front' }, expiresAt));
+}
+
+/** As the server does after a health message: its command expires by its own clock, too. */
+function tellClock(): Promise<Reply> {
+  const healthAt = new Date(clock.nowMs()).toISOString();
+  clockWatch.asked(healthAt);
+  const serverAt = new Date(clock.trueMs()).toISOString();
+  return replyTo(sendAs('clock', { healthAt, serverAt }, new Date(clock.trueMs() + 5_000).toISOString()));
 }
 
 const replyTo = (id: string): Promise<Reply> =>
@@ -166,6 +187,35 @@ describe('CommandDesk', () => {
     const id = send(op, args, { inMs });
     expect(await replyTo(id)).toMatchObject({ ok: false, error: { code } });
     expect(snapshotsTaken).toBe(0);
+  });
+
+  test('judges the expiry by the clock of the server once that told it, however wrong the own one is', async () => {
+    clock.set(3 * 3_600_000);
+    expect(await sendFromServer()).toMatchObject({ ok: false, error: { code: 'COMMAND_EXPIRED' } });
+    expect(await tellClock()).toMatchObject({ ok: true });
+    expect(await sendFromServer()).toMatchObject({ ok: true });
+    expect(await sendFromServer(-1)).toMatchObject({ ok: false, error: { code: 'COMMAND_EXPIRED' } });
+    clock.set(-4 * 3_600_000);
+    await tellClock();
+    expect(await sendFromServer()).toMatchObject({ ok: true });
+    expect(await sendFromServer(-1)).toMatchObject({ ok: false, error: { code: 'COMMAND_EXPIRED' } });
+  });
+
+  test('forgets how wrong the clock is when that was told long ago, or the clock was set since', async () => {
+    clock.set(3_600_000);
+    await tellClock();
+    clock.advance(SKEW_MAX_AGE_MS + 1);
+    expect(await sendFromServer()).toMatchObject({ error: { code: 'COMMAND_EXPIRED' } });
+    await tellClock();
+    clock.set(-3_600_000);
+    expect(await sendFromServer()).toMatchObject({ ok: true });
+    expect(await sendFromServer(-1)).toMatchObject({ error: { code: 'COMMAND_EXPIRED' } });
+  });
+
+  test('believes in no clock that is more than a year off', async () => {
+    clock.set(SKEW_MAX_MS + 1_000);
+    await tellClock();
+    expect(await sendFromServer()).toMatchObject({ error: { code: 'COMMAND_EXPIRED' } });
   });
 
   test('says no more than INTERNAL about a failure that nobody foresaw', async () => {

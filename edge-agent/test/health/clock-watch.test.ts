@@ -2,20 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AgentEvent } from '@sitecast/shared/protocol/events';
 import { ClockWatch } from '../../src/health/clock-watch.ts';
 import { readClocks, stepSince } from '../../src/uplink/clock-reading.ts';
-import { ManualClock, silentLogger } from '../support.ts';
-
-/** Its wall clock can be set. */
-class WrongClock extends ManualClock {
-  #setByMs = 0;
-
-  override nowMs(): number {
-    return super.nowMs() + this.#setByMs;
-  }
-
-  set(byMs: number): void {
-    this.#setByMs += byMs;
-  }
-}
+import { silentLogger, WrongClock } from '../support.ts';
 
 function watch(spooledAtMs?: (clock: WrongClock) => number): {
   clock: WrongClock;

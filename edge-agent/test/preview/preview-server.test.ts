@@ -1,4 +1,6 @@
+import { get } from 'node:http';
 import { connect } from 'node:net';
+import { pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { GUESSES, PreviewLogin } from '../../src/preview/preview-login.ts';
@@ -13,16 +15,18 @@ let camera: ScriptedCamera;
 let server: PreviewServer;
 let base: string;
 let watched: number;
+let errors: number;
 
 beforeEach(async () => {
   camera = new ScriptedCamera();
   camera.emit('I0');
   watched = 0;
+  errors = 0;
   server = await PreviewServer.open({
     host: '127.0.0.1',
     port: 0,
     login: new PreviewLogin(PASSWORD, systemClock),
-    logger: silentLogger,
+    logger: pino({ level: 'error' }, { write: () => void (errors += 1) }),
     clock: systemClock,
     cameras: {
       list: () => [{ id: 'front', name: 'Front', state: 'live', width: 960, height: 540, isMasked: false }],
@@ -63,6 +67,20 @@ describe('PreviewServer', () => {
     for (const path of ['/../package.json', '/..%2fpackage.json', '//etc/passwd']) {
       expect([401, 404]).toContain((await fetch(base + path)).status);
     }
+  });
+
+  it('answers a path that is no URL as a bad request, and logs nothing', async () => {
+    for (const path of ['//', '//:1', 'http://']) {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const asked = get({ host: '127.0.0.1', port: server.port, path }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asked.on('error', reject);
+      });
+      expect(status).toBe(400);
+    }
+    expect(errors).toBe(0);
   });
 
   it('lets in with the password, by a cookie that no script and no other site can use', async () => {

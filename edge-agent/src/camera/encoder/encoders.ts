@@ -90,7 +90,7 @@ export class Encoders {
     const { maxRssBytes, logger } = this.#options;
     if (!this.hasRoom) {
       this.#leasesRefused += 1;
-      throw new AppError('ENCODER_LIMIT', this.#refusal(), { retryable: true });
+      throw new AppError('ENCODER_LIMIT', this.#refusal(job), { retryable: true });
     }
     const encoder: Encoder = new Encoder({
       ...job,
@@ -131,11 +131,12 @@ export class Encoders {
     this.#closing.add(closed);
   }
 
-  #refusal(): string {
+  #refusal(refused: EncoderJob): string {
     const streams = [...this.#active].map(({ camera, profile }) => `${camera}/${profile}`).join(', ');
+    const ways = ['close one of them', ...waysAround(refused)].join(', ');
     return (
       `this gateway encodes ${this.#active.size} streams already, as many as encoders.maxProcesses allows (${streams}); ` +
-      'close one of them, set the camera to H.264 or give it a subStream, or raise the number where the gateway has cores to spare'
+      `${ways}, or raise the number where the gateway has cores to spare`
     );
   }
 
@@ -147,4 +148,10 @@ export class Encoders {
     const target = profile === 'main' ? mainTarget(input, masks) : lowTarget(input, masks, pace);
     return new EncoderRun({ ...shared, target });
   };
+}
+
+/** What spares the encoder of this stream. Masks are painted by encoding, whatever the camera sends. */
+function waysAround({ profile, masks }: EncoderJob): string[] {
+  if (masks.areas.length > 0 || profile === 'mpeg1') return [];
+  return profile === 'main' ? ['set the camera to H.264'] : ['give the camera a subStream'];
 }

@@ -3,7 +3,7 @@ import { Encoder, type EncoderJob } from '../../../src/camera/encoder/encoder.ts
 import { FULL_PACE, type Pace } from '../../../src/camera/encoder/pace.ts';
 import { Epochs } from '../../../src/camera/epochs.ts';
 import type { Fragment } from '../../../src/camera/fragment.ts';
-import { NO_MASKS } from '../../../src/camera/privacy-masks.ts';
+import { NO_MASKS, privacyMasks } from '../../../src/camera/privacy-masks.ts';
 import { GopRing } from '../../../src/camera/gop-ring.ts';
 import { ManualClock, silentLogger } from '../../support.ts';
 import { fragmentsOf, initOf, ScriptedRun, scriptedEncoders, settled } from './samples.ts';
@@ -199,6 +199,27 @@ describe('Encoders', () => {
     expect(encoders.leasesRefused).toBe(1);
     await first.close();
     expect(refused).not.toThrow();
+  });
+
+  it('advise what spares the encoder of the stream that is refused: with masks, nothing of the camera does', () => {
+    const { encoders } = scriptedEncoders(clock, { maxProcesses: 1 });
+    encoders.open(job);
+    const masks = privacyMasks([{ x: 0, y: 0, width: 0.5, height: 0.5 }]);
+    const adviceFor = (refused: Partial<typeof job>): string => {
+      try {
+        encoders.open({ ...job, ...refused });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'not refused';
+    };
+    expect(adviceFor({ profile: 'main' })).toContain('set the camera to H.264');
+    expect(adviceFor({ profile: 'low' })).toContain('a subStream');
+    for (const profile of ['main', 'low', 'mpeg1'] as const) {
+      const advice = adviceFor({ profile, masks });
+      expect(advice).toContain('close one of them, or raise the number');
+      expect(advice).not.toMatch(/H\.264|subStream/);
+    }
   });
 
   it('end with the agent', async () => {
