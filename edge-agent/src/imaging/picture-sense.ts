@@ -14,7 +14,7 @@ export type SenseKind = (typeof SENSE_KINDS)[number];
 export interface SenseChange {
   kind: SenseKind;
   isOpen: boolean;
-  /** Of the picture with which it began or ended. */
+  /** As `look` was told of the picture with which it began or ended. */
   atMs: number;
 }
 

@@ -7,8 +7,10 @@ import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { KeyframePicture } from '../camera/fragment.ts';
+import type { Luma } from '../camera/luma.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
 import type { PictureSense, SenseChange, SenseKind } from '../imaging/picture-sense.ts';
+import { endMsOf, type Moment } from './event-end.ts';
 
 /** Cameras whose every picture is a keyframe are looked at no more often. */
 const MIN_INTERVAL_MS = 450;
@@ -21,6 +23,7 @@ export interface CameraSenseOptions {
     onPicture(listener: (picture: KeyframePicture) => void): () => void;
     onReport(listener: (report: CameraReport) => void): () => void;
   };
+  /** Is told the monotonic time of each picture: what goes on ends by itself also after the clock was set back. */
   sense: Pick<PictureSense, 'look' | 'end'>;
   /** @returns the id of a snapshot of now, once it is durable. */
   takeSnapshot: (reason: SnapshotReason) => Promise<string>;
@@ -30,17 +33,22 @@ export interface CameraSenseOptions {
   clock?: Clock;
 }
 
+interface OpenEvent {
+  event: CameraEvent;
+  began: Moment;
+}
+
 /** Borrows the camera; owns its subscriptions. One picture at a time; those that come meanwhile are left out and counted. */
 export class CameraSense {
   readonly counters = { picturesLooked: 0, picturesSkipped: 0 };
   readonly #options: CameraSenseOptions;
   readonly #clock: Clock;
-  readonly #open = new Map<SenseKind, CameraEvent>();
+  readonly #open = new Map<SenseKind, OpenEvent>();
   #unsubscribe: (() => void)[] = [];
   #isBusy = false;
   #turn: Promise<void> = Promise.resolve();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #lastPictureAtMs = 0;
+  #lastPicture: Moment | undefined;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CameraSenseOptions) {
@@ -82,41 +90,47 @@ export class CameraSense {
     }
     this.#lookedAtMs = nowMs;
     this.#isBusy = true;
-    this.#inTurn(() => this.#look(picture).finally(() => (this.#isBusy = false)));
+    const at = { wallMs: picture.capturedAtMs, monotonicMs: nowMs };
+    this.#inTurn(() => this.#look(picture.luma, at).finally(() => (this.#isBusy = false)));
   }
 
-  async #look({ luma, capturedAtMs }: KeyframePicture): Promise<void> {
+  async #look(luma: Luma, at: Moment): Promise<void> {
     this.counters.picturesLooked += 1;
-    // A clock that is set back must not make an event end before it began.
-    this.#lastPictureAtMs = Math.max(this.#lastPictureAtMs, capturedAtMs);
-    await this.#tellAll(this.#options.sense.look(luma, this.#lastPictureAtMs));
+    this.#lastPicture = at;
+    await this.#tellAll(this.#options.sense.look(luma, at.monotonicMs), at);
   }
 
   async #end(): Promise<void> {
-    if (this.#lastPictureAtMs > 0) await this.#tellAll(this.#options.sense.end(this.#lastPictureAtMs));
+    const last = this.#lastPicture;
+    if (last) await this.#tellAll(this.#options.sense.end(last.monotonicMs), last);
   }
 
-  async #tellAll(changes: SenseChange[]): Promise<void> {
+  /** @param now of the picture that the changes were seen in; they may have begun some pictures before. */
+  async #tellAll(changes: SenseChange[], now: Moment): Promise<void> {
     for (const change of changes) {
-      const told = change.isOpen ? this.#begin(change) : this.#finish(change);
+      const { atMs: monotonicMs } = change;
+      const agoMs = now.monotonicMs - monotonicMs;
+      const at = { wallMs: Math.max(0, Math.round(now.wallMs - agoMs)), monotonicMs };
+      const told = change.isOpen ? this.#begin(change.kind, at) : this.#finish(change.kind, at);
       // One that is refused must not keep the end of another back.
       await told.catch((error: unknown) => this.#warn(error, 'an event was not told'));
     }
   }
 
-  async #begin({ kind, atMs }: SenseChange): Promise<void> {
+  async #begin(kind: SenseKind, began: Moment): Promise<void> {
     const snapshotId = await this.#snapshotOf(kind);
-    const at = new Date(atMs).toISOString();
-    const event: CameraEvent = { id: ulid(atMs), kind, at, until: null, detail: null, snapshotId };
-    this.#open.set(kind, event);
+    const at = new Date(began.wallMs).toISOString();
+    const event: CameraEvent = { id: ulid(began.wallMs), kind, at, until: null, detail: null, snapshotId };
+    this.#open.set(kind, { event, began });
     await this.#options.tell(this.cameraId, event);
   }
 
-  async #finish({ kind, atMs }: SenseChange): Promise<void> {
-    const event = this.#open.get(kind);
-    if (!event) return;
+  async #finish(kind: SenseKind, now: Moment): Promise<void> {
+    const open = this.#open.get(kind);
+    if (!open) return;
     this.#open.delete(kind);
-    await this.#options.tell(this.cameraId, { ...event, until: new Date(atMs).toISOString() });
+    const until = new Date(endMsOf(open.began, now)).toISOString();
+    await this.#options.tell(this.cameraId, { ...open.event, until });
   }
 
   async #snapshotOf(kind: SenseKind): Promise<string | null> {

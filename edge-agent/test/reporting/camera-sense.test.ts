@@ -16,7 +16,7 @@ let snapshots: string[];
 let next: SenseChange[];
 let show: (picture: KeyframePicture) => void;
 let report: (report: CameraReport) => void;
-let lookAt: (luma: Uint8Array) => void;
+let lookAt: (luma: Uint8Array, atMs: number) => void;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -35,8 +35,8 @@ function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraS
       onReport: (listener) => ((report = listener), () => (report = () => undefined)),
     },
     sense: {
-      look: (luma) => {
-        lookAt(luma);
+      look: (luma, atMs) => {
+        lookAt(luma, atMs);
         return next.splice(0);
       },
       end: (atMs) => [{ kind: 'motion', isOpen: false, atMs }],
@@ -55,7 +55,7 @@ function watch(takeSnapshot = async (reason: string) => `of ${reason}`): CameraS
 
 async function look(...changes: [SenseChange['kind'], boolean][]): Promise<void> {
   clock.advance(1_000);
-  next = changes.map(([kind, isOpen]) => ({ kind, isOpen, atMs: clock.nowMs() }));
+  next = changes.map(([kind, isOpen]) => ({ kind, isOpen, atMs: clock.monotonicMs() }));
   show({ ...PICTURE, capturedAtMs: clock.nowMs() });
   await settle();
 }
@@ -149,15 +149,25 @@ describe('CameraSense', () => {
     ]);
   });
 
-  test('never ends an event before it began, whatever the clock does', async () => {
+  test('goes by time that nobody sets: an event of two seconds has two, with the clock an hour back meanwhile', async () => {
     watch();
+    const times: number[] = [];
+    lookAt = (_luma, atMs) => times.push(atMs);
     await look(['motion', true]);
-    const at = iso();
-    clock.advance(1_000);
-    show({ ...PICTURE, capturedAtMs: 0 });
+    const beganMs = clock.nowMs();
+    clock.setBy(-3_600_000);
+    await look();
+    await look(['motion', false]);
+    expect(told[1]).toMatchObject({ at: told[0]!.at, until: new Date(beganMs + 2_000).toISOString() });
+    expect(times.map((time) => time - times[0]!)).toEqual([0, 1_000, 2_000]);
+  });
+
+  test('tells when something began some pictures ago', async () => {
+    watch();
+    clock.advance(5_000);
+    next = [{ kind: 'frozen', isOpen: true, atMs: clock.monotonicMs() - 4_000 }];
+    show({ ...PICTURE, capturedAtMs: clock.nowMs() });
     await settle();
-    report({ state: 'failed' } as CameraReport);
-    await settle();
-    expect(told[1]?.until).toBe(at);
+    expect(told[0]?.at).toBe(new Date(clock.nowMs() - 4_000).toISOString());
   });
 });
