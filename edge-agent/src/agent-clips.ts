@@ -33,7 +33,11 @@ export interface ClipParts {
 export async function openClips(parts: ClipParts): Promise<Clips | undefined> {
   const { config, rack, encoders, tell, logger, log } = parts;
   const settings = config.clips;
-  if (!settings || !encoders) return undefined;
+  if (!settings || !encoders) {
+    // Pieces of an upload that nobody goes on with are of no use, and nobody knows any more what may leave.
+    parts.spool.forget('clips');
+    return undefined;
+  }
   const { quotaBytes, maxBytes: maxClipBytes } = settings;
   const store = await ClipStore.open({
     folder: join(config.dataDir, 'clips'),

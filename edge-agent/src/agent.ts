@@ -41,6 +41,7 @@ import {
 import type { AdaptiveUplink } from './uplink/adaptive-uplink.ts';
 import type { MqttConnection } from './uplink/connection.ts';
 import { GapTeller } from './uplink/gap-teller.ts';
+import { maskGate } from './uplink/mask-gate.ts';
 import { Outbox } from './uplink/outbox.ts';
 import { SpoolSender } from './uplink/spool-sender.ts';
 import { Spool } from './uplink/spool.ts';
@@ -134,6 +135,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
       connection: data,
       replayPercent,
       mayPass: (lane) => uplink.mayPass(lane),
+      mayLeave: maskGate((camera) => rack.get(camera)?.camera.masks),
       logger,
     }),
   );

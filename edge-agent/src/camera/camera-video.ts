@@ -26,7 +26,7 @@ export interface CameraVideoOptions {
   camera: VideoCamera;
   profile: EncoderJob['profile'];
   /** Whether it may be shown as the camera sends it; asked at keyframes. */
-  isPassedThrough: (init: InitSegment) => boolean;
+  isPassedThrough: (init: InitSegment, keyframe: Fragment) => boolean;
   encoders: { open(job: EncoderJob): Encoder };
   clock: Clock;
   logger: Logger;
@@ -64,8 +64,8 @@ export class CameraVideo implements LiveVideo {
 
   get init(): InitSegment | undefined {
     if (this.#encoder) return this.#encoder.init;
-    const init = this.#options.camera.ring.fromLastKeyframe()[0]?.init;
-    return init && this.#options.isPassedThrough(init) ? init : undefined;
+    const [keyframe] = this.#options.camera.ring.fromLastKeyframe();
+    return keyframe && this.#options.isPassedThrough(keyframe.init, keyframe) ? keyframe.init : undefined;
   }
 
   get failure(): AppError | undefined {
@@ -75,8 +75,8 @@ export class CameraVideo implements LiveVideo {
   /** @throws {AppError} ENCODER_LIMIT; nothing is started then. */
   start(): void {
     const { camera, isPassedThrough } = this.#options;
-    const init = camera.ring.fromLastKeyframe()[0]?.init;
-    if (init && !isPassedThrough(init)) this.#openEncoder();
+    const [keyframe] = camera.ring.fromLastKeyframe();
+    if (keyframe && !isPassedThrough(keyframe.init, keyframe)) this.#openEncoder();
     this.#unsubscribe = camera.onFragment((fragment) => this.#take(fragment));
   }
 
@@ -113,7 +113,7 @@ export class CameraVideo implements LiveVideo {
     const { init, isKeyframe } = fragment;
     // Between two keyframes a decoder of the other kind would have nothing to start with.
     if (isKeyframe || this.#passed?.init !== init) {
-      this.#passed = { init, isPassed: this.#options.isPassedThrough(init) };
+      this.#passed = { init, isPassed: this.#options.isPassedThrough(init, fragment) };
     }
     if (this.#passed.isPassed) this.#passThrough(fragment);
     else this.#encode(fragment);

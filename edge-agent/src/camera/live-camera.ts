@@ -2,20 +2,25 @@
 
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
+import { MAX_FRAME_BYTES } from '@sitecast/shared/protocol/limits';
 import type { CameraReport } from '@sitecast/shared/protocol/status';
+import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { fitsIntoFrame } from '../live/frame-sender.ts';
 import { cameraOffline, type LiveSource, type LiveVideo } from '../live/live-source.ts';
 import { FULL_OFFER, type Offer } from '../uplink/offer.ts';
 import { isBrowserCodec } from './browser-codec.ts';
 import { CameraVideo, type CameraVideoOptions } from './camera-video.ts';
 import type { Camera } from './camera.ts';
 import { LOW_MAX_WIDTH } from './encoder/encoder-arguments.ts';
-import type { EncoderJob } from './encoder/encoder.ts';
+import type { Encoder, EncoderJob } from './encoder/encoder.ts';
 import { FULL_PACE } from './encoder/pace.ts';
-import type { InitSegment, KeyframePicture } from './fragment.ts';
+import type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
 import { SubStreamVideo } from './sub-stream-video.ts';
 
 const LIVE_PROFILES = ['main', 'low', 'mpeg1', 'stills'] as const satisfies readonly Profile[];
+const TOO_LARGE =
+  'a keyframe is larger than a message may be (1 MiB); lower bit rate, quality or size on the camera';
 /** A second stream that failed is not asked for again for so long: each try delays the picture by seconds. */
 const SUB_STREAM_REST_MS = 5 * 60_000;
 
@@ -41,6 +46,8 @@ export class LiveCamera implements LiveSource {
   #subStreamRestsUntilMs = -Infinity;
   /** Whether the second stream had to be encoded, as far as it was ever seen. */
   #isSubStreamEncoded = false;
+  /** Runs of the camera with keyframes that no message holds; forgotten with their fragments. */
+  readonly #tooLarge = new WeakSet<InitSegment>();
 
   constructor(options: LiveCameraOptions) {
     this.#options = options;
@@ -81,7 +88,9 @@ export class LiveCamera implements LiveSource {
     if (profile === 'low' && createSubStream && !this.#subStream && isRested) {
       return this.#openSubStream(createSubStream());
     }
-    return this.#openVideo(camera, profile, (init) => profile === 'main' && this.#isPlayable(init));
+    return this.#openVideo(camera, profile, (init, keyframe) => {
+      return profile === 'main' && this.#isPlayable(init, keyframe);
+    });
   }
 
   /** Resolves when nothing of the second stream runs any more. Idempotent; what is leased is closed before. */
@@ -91,7 +100,7 @@ export class LiveCamera implements LiveSource {
   }
 
   #encoded({ codec }: CameraReport): Profile[] {
-    const isMainEncoded = this.#isMasked || (codec !== null && !isBrowserCodec(codec));
+    const isMainEncoded = this.#isMasked || (codec !== null && !isBrowserCodec(codec)) || this.#isTooLargeNow;
     const isSubStreamPassed = !this.#isMasked && !this.#isSubStreamEncoded && !this.#isSlowed;
     const isLowPassed = this.#options.createSubStream !== undefined && isSubStreamPassed;
     const isEncoded = { main: isMainEncoded, low: !isLowPassed, mpeg1: true, stills: false };
@@ -101,9 +110,10 @@ export class LiveCamera implements LiveSource {
   #openVideo(
     camera: Camera,
     profile: EncoderJob['profile'],
-    isPassedThrough: (init: InitSegment) => boolean,
+    isPassedThrough: CameraVideoOptions['isPassedThrough'],
   ): CameraVideo {
-    const { encoders, logger } = this.#options;
+    const { logger } = this.#options;
+    const encoders: CameraVideoOptions['encoders'] = { open: (job) => this.#openEncoder(camera, job) };
     const video = new CameraVideo({ camera, profile, isPassedThrough, encoders, clock: this.#clock, logger });
     video.start();
     return video;
@@ -113,9 +123,9 @@ export class LiveCamera implements LiveSource {
     const { camera, encoders, logger } = this.#options;
     let isSlowed = false;
     // Once for as long as it is watched: with an encoder, `low` can get smaller and larger.
-    const isPassedThrough = (init: InitSegment): boolean => {
+    const isPassedThrough = (init: InitSegment, keyframe: Fragment): boolean => {
       isSlowed ||= this.#isSlowed && encoders.hasRoom;
-      return this.#isSmallEnough(init) && !isSlowed;
+      return this.#isSmallEnough(init, keyframe) && !isSlowed;
     };
     const video = new SubStreamVideo({
       camera: subStream,
@@ -142,12 +152,40 @@ export class LiveCamera implements LiveSource {
   }
 
   /** As the camera sends it: only an encoder can paint over what nobody may see. */
-  #isPlayable({ codec }: InitSegment): boolean {
-    return !this.#isMasked && isBrowserCodec(codec);
+  #isPlayable(init: InitSegment, keyframe: Fragment): boolean {
+    return !this.#isMasked && isBrowserCodec(init.codec) && this.#isSendable(init, keyframe);
   }
 
-  #isSmallEnough(init: InitSegment): boolean {
-    const isSmallEnough = this.#isPlayable(init) && init.width <= LOW_MAX_WIDTH;
+  /** After one keyframe that no message holds, nothing of this run is: there will be others, and each would be a hole. */
+  #isSendable(init: InitSegment, { bytes, isKeyframe }: Fragment): boolean {
+    if (this.#tooLarge.has(init)) return false;
+    if (!isKeyframe || fitsIntoFrame(bytes)) return true;
+    this.#tooLarge.add(init);
+    const fields = { camera: this.id, keyframeBytes: bytes.length, maxBytes: MAX_FRAME_BYTES };
+    this.#options.logger.warn(fields, `what is passed through has to be encoded: ${TOO_LARGE}`);
+    return false;
+  }
+
+  get #isTooLargeNow(): boolean {
+    const [keyframe] = this.#options.camera.ring.fromLastKeyframe();
+    return keyframe !== undefined && (this.#tooLarge.has(keyframe.init) || !fitsIntoFrame(keyframe.bytes));
+  }
+
+  /** @throws {AppError} ENCODER_LIMIT, with what would do without one. */
+  #openEncoder(camera: Camera, job: EncoderJob): Encoder {
+    try {
+      return this.#options.encoders.open(job);
+    } catch (error) {
+      const [keyframe] = camera.ring.fromLastKeyframe();
+      const isAvoidable = job.profile !== 'mpeg1' && keyframe && this.#tooLarge.has(keyframe.init);
+      if (!isAvoidable || !isAppError(error, 'ENCODER_LIMIT')) throw error;
+      const message = `${error.message}; "${this.id}" needs one, because ${TOO_LARGE}`;
+      throw new AppError('ENCODER_LIMIT', message, { cause: error, retryable: true });
+    }
+  }
+
+  #isSmallEnough(init: InitSegment, keyframe: Fragment): boolean {
+    const isSmallEnough = this.#isPlayable(init, keyframe) && init.width <= LOW_MAX_WIDTH;
     this.#isSubStreamEncoded = !isSmallEnough;
     return isSmallEnough;
   }

@@ -19,6 +19,11 @@ export function privacyMasks(areas: readonly Area[]): PrivacyMasks {
   return { areas, version: Math.max(1, digest.readUInt32BE() >>> 1) };
 }
 
+/** Whether a picture that was made with masks of this version hides all that is hidden now. */
+export function isMaskedAsNow({ areas, version }: PrivacyMasks, madeWithVersion: number): boolean {
+  return areas.length === 0 || version === madeWithVersion;
+}
+
 /** Filters of ffmpeg, to stand behind others. */
 export function maskFilters({ areas }: PrivacyMasks): string[] {
   // A pixel more on each side: chroma is shared by two, and edges are rounded.

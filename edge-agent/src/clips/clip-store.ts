@@ -15,6 +15,7 @@ import { ID_PATTERN, ULID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { ClipFile } from './clip-file.ts';
 import { clipFailed } from './clip-recorder.ts';
+import { diskRoom, leastFreeBytes, type DiskRoom } from './disk-room.ts';
 
 /** Policy: drop-oldest. Bounds in edge-agent/README.md. */
 export const MAX_CLIPS = 1_000;
@@ -53,6 +54,8 @@ export interface ClipStoreOptions {
   /** What one that is recorded may come to. */
   maxClipBytes: number;
   logger: Logger;
+  /** Of the disk; tests put their own in its place. */
+  roomOf?: (folder: string) => Promise<DiskRoom>;
 }
 
 /** Owns its folder. */
@@ -61,6 +64,8 @@ export class ClipStore {
   readonly #options: ClipStoreOptions;
   /** By id, oldest first. Bound: MAX_CLIPS. */
   readonly #clips = new Map<string, StoredClip>();
+  /** Being uploaded now: the last to go. */
+  #uploading: string | undefined;
   #isOpen = false;
   /** Changes of files, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -104,6 +109,20 @@ export class ClipStore {
   /** The oldest finished one that shall be uploaded. */
   get nextToUpload(): FinishedClip | undefined {
     return this.wanted.find(isFinished);
+  }
+
+  /** The upload of this one is under way; undefined: of none. */
+  uploads(id: string | undefined): void {
+    this.#uploading = id;
+  }
+
+  /** Gives back to the disk what others need of it, as far as there are clips that may go. Never rejects. */
+  async makeRoom(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#isOpen) await this.#keepDiskFree(0);
+    }).catch((error: unknown) => {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'the room on the disk is not known');
+    });
   }
 
   /** Where it grows. */
@@ -196,17 +215,45 @@ export class ClipStore {
     return join(this.#options.folder, `${id}.json`);
   }
 
-  /** Those that the server has go first, then the oldest; what is recorded or uploaded now stays. */
+  /** For one more, within the quota and on the disk. */
   async #makeRoom(): Promise<void> {
     const { quotaBytes, maxClipBytes } = this.#options;
     while (this.bytes + maxClipBytes > quotaBytes || this.#clips.size >= MAX_CLIPS) {
-      const finished = this.#list.filter(isFinished);
-      const victim = finished.find(({ upload }) => upload === 'done') ?? finished[0];
-      if (!victim)
+      if (!(await this.#dropOne()))
         throw clipFailed(`${this.#clips.size} clips are being recorded, for which the quota is kept`);
-      await this.#remove(victim.id);
-      this.counters.dropped += 1;
     }
+    if (!(await this.#keepDiskFree(maxClipBytes)))
+      throw clipFailed('the disk has no room for it beside what it should keep free');
+  }
+
+  /** @returns whether so much, and what is kept free, is there. */
+  async #keepDiskFree(neededBytes: number): Promise<boolean> {
+    const { folder, maxClipBytes, roomOf = diskRoom } = this.#options;
+    for (;;) {
+      const { totalBytes, freeBytes } = await roomOf(folder);
+      const recording = this.#list.filter((clip) => !isFinished(clip)).length;
+      const reserved = leastFreeBytes(totalBytes) + recording * maxClipBytes;
+      if (freeBytes >= reserved + neededBytes) return true;
+      if (!(await this.#dropOne())) return false;
+    }
+  }
+
+  /**
+   * Of the finished: those that the server has go first, then the oldest that nobody asked for, then the oldest that waits for its
+   * upload, and at last the one that is being uploaded. What is recorded stays.
+   * @returns false when there is none.
+   */
+  async #dropOne(): Promise<boolean> {
+    const finished = this.#list.filter(isFinished);
+    const victim =
+      finished.find(({ upload }) => upload === 'done') ??
+      finished.find(({ upload }) => upload !== 'wanted') ??
+      finished.find(({ id }) => id !== this.#uploading) ??
+      finished[0];
+    if (!victim) return false;
+    await this.#remove(victim.id);
+    this.counters.dropped += 1;
+    return true;
   }
 
   async #finish(id: string, changes: Partial<StoredClip>, durationMs: number): Promise<FinishedClip> {
@@ -286,10 +333,28 @@ export class ClipStore {
     const [isThere, isPartial] = [names.has(`${id}.mp4`), names.has(`${id}.mp4.partial`)];
     if (isFinished(clip) && isThere) return;
     if (isFinished(clip) && isPartial) return rename(this.partialPath(id), this.#path(id));
-    const isRepaired = !isFinished(clip) && isPartial && (await this.#repair(clip));
+    const isRepaired = !isFinished(clip) && isPartial && (await this.#repairIfPossible(clip));
     this.counters[isRepaired ? 'repaired' : 'failed'] += 1;
     this.#options.logger.warn({ clip: id, camera: clip.camera, isRepaired }, 'a clip was left unfinished');
     if (!isRepaired) await this.#remove(id);
+  }
+
+  /** One that is damaged must not keep the others from being used. Rejects when the disk takes nothing. */
+  async #repairIfPossible(clip: StoredClip): Promise<boolean> {
+    for (;;) {
+      try {
+        return await this.#repair(clip);
+      } catch (error) {
+        if (isFull(error) && (await this.#dropOne())) continue;
+        if (!isDamage(error)) throw error;
+        const { id, camera } = clip;
+        this.#options.logger.warn(
+          { clip: id, camera, reason: messageOf(error) },
+          'a clip cannot be repaired',
+        );
+        return false;
+      }
+    }
   }
 
   async #repair({ id }: StoredClip): Promise<boolean> {
@@ -317,6 +382,14 @@ export class ClipStore {
 
 export function isFinished(clip: StoredClip): clip is FinishedClip {
   return clip.figures !== null;
+}
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+const isFull = (error: unknown): boolean => codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
+
+/** Of this clip alone: what stands in its file is none, or cannot be read. */
+function isDamage(error: unknown): boolean {
+  return error instanceof AppError || error instanceof RangeError || codeOf(error) === 'EIO';
 }
 
 async function digestOf(path: string): Promise<{ bytes: number; sha256: string }> {

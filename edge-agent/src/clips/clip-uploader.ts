@@ -19,7 +19,7 @@ const BEGIN_ANEW_AFTER_MS = CLIP_UPLOAD_IDLE_MS / 2;
 const NOTE_EVERY_CHUNKS = 16;
 
 export interface ClipUploaderOptions {
-  store: Pick<ClipStore, 'find' | 'nextToUpload' | 'read' | 'update'>;
+  store: Pick<ClipStore, 'find' | 'nextToUpload' | 'uploads' | 'read' | 'update'>;
   spool: {
     onAck(listener: (acked: { lane: Lane; payload: Uint8Array }) => void): () => void;
     pendingMessages(lane: Lane): number;
@@ -150,6 +150,7 @@ export class ClipUploader {
     if (spool.pendingMessages('clips') > 0) return undefined;
     const clip = store.nextToUpload;
     if (!clip) return undefined;
+    store.uploads(clip.id);
     const idleMs = this.#clock.nowMs() - Date.parse(clip.uploadedAt ?? clip.startedAt);
     const nextOffset = idleMs < BEGIN_ANEW_AFTER_MS ? clip.uploadedBytes : 0;
     return { clip, nextOffset, outstanding: new Set(), ackedAtMs: this.#clock.monotonicMs(), unnoted: 0 };
@@ -205,6 +206,7 @@ export class ClipUploader {
   #end({ upload }: Pick<FinishedClip, 'upload'>): void {
     const ended = this.#upload;
     this.#upload = undefined;
+    this.#options.store.uploads(undefined);
     if (!ended) return;
     const uploadedAt = new Date(this.#clock.nowMs()).toISOString();
     const changes = { upload, uploadedBytes: ackedBytes(ended), uploadedAt };

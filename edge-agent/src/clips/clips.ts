@@ -6,7 +6,8 @@ import type { CameraEvent } from '@sitecast/shared/protocol/events';
 import { MIB } from '@sitecast/shared/protocol/limits';
 import type { AgentHealth } from '@sitecast/shared/protocol/status';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
-import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
+import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
+import { isMaskedAsNow } from '../camera/privacy-masks.ts';
 import type { QuietLog } from '../health/quiet-log.ts';
 import { ClipRecorder, type ClipEnd, type RecordedClip } from './clip-recorder.ts';
 import type { ClipCamera, ClipSource } from './clip-source.ts';
@@ -16,6 +17,8 @@ import type { ClipUploader } from './clip-uploader.ts';
 
 /** Of all cameras. Policy: reject. Bounds in edge-agent/README.md. */
 export const MAX_RECORDINGS = 4;
+/** How often others may find that clips have left them no room on the disk. */
+const LOOK_AT_DISK_MS = 30_000;
 
 export interface ClipsOptions {
   settings: ClipSettings;
@@ -67,6 +70,7 @@ export class Clips {
   readonly #clock: Clock;
   readonly #recordings = new Set<Recording>();
   readonly #counters = { recorded: 0, refused: 0, failed: 0 };
+  #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(options: ClipsOptions) {
@@ -77,6 +81,7 @@ export class Clips {
   start(): void {
     this.#withholdUnmasked();
     this.#options.uploads.start();
+    this.#lookAtDisk();
   }
 
   /** There are other cameras in the place of these: what is being recorded of them ends with what there is. */
@@ -159,11 +164,17 @@ export class Clips {
   /** Ends what is being recorded, with what there is. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#timer?.cancel();
     const running = [...this.#recordings];
     for (const { recorder } of running) recorder.stop();
     await Promise.all(running.map(({ done }) => done));
     await this.#options.uploads.close();
     await this.#options.store.close();
+  }
+
+  #lookAtDisk(): void {
+    this.#timer = this.#clock.after(LOOK_AT_DISK_MS, () => this.#lookAtDisk());
+    void this.#options.store.makeRoom();
   }
 
   #withholdUnmasked(): void {
@@ -182,7 +193,7 @@ export class Clips {
   #mayLeave(clip: Pick<StoredClip, 'camera' | 'maskVersion' | 'isMaskedSince'>): boolean {
     const masks = this.#options.cameras.get(clip.camera)?.masks;
     if (!masks) return !clip.isMaskedSince;
-    return masks.areas.length === 0 || masks.version === clip.maskVersion;
+    return isMaskedAsNow(masks, clip.maskVersion);
   }
 
   #begin(cameraId: string, reason: ClipReason, isUploaded: boolean): Recording {

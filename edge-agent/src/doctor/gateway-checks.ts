@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { MIB } from '@sitecast/shared/protocol/limits';
 import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { findFfmpeg } from '../camera/ffmpeg-binary.ts';
+import { LEAST_FREE_BYTES } from '../clips/disk-room.ts';
 import type { AgentConfig } from '../config.ts';
 import { DataDirLock } from '../data-dir-lock.ts';
 import { failed, ok, warning, type Finding } from '@sitecast/shared/node/check';
@@ -64,7 +65,7 @@ export async function checkDisk(
   return warning(
     text,
     clips
-      ? `the spool may still need ${inMib(ofSpool)} and clips ${inMib(ofClips)}, and ${spare}: make room, or lower "spool.maxBytes" or "clips.quotaBytes"`
+      ? `the spool may still need ${inMib(ofSpool)} and clips ${inMib(ofClips)}, and ${spare}: make room, or lower "spool.maxBytes" or "clips.quotaBytes"; while less than ${inMib(LEAST_FREE_BYTES)} are free (a tenth of a small disk) the oldest clips go`
       : `the spool may still need ${inMib(ofSpool)}, and ${spare}: make room, or lower "spool.maxBytes"`,
   );
 }

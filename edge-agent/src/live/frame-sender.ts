@@ -10,6 +10,10 @@ export interface FrameSenderOptions {
   send: (bytes: Uint8Array) => boolean;
 }
 
+export function fitsIntoFrame(payload: Uint8Array): boolean {
+  return FRAME_HEADER_BYTES + payload.length <= MAX_FRAME_BYTES;
+}
+
 /** Lives as long as the agent, so that numbers go on over leases within one epoch. */
 export class FrameSender {
   readonly window: FlowWindow;
@@ -49,7 +53,7 @@ export class FrameSender {
   }
 
   fits(payload: Uint8Array): boolean {
-    return FRAME_HEADER_BYTES + payload.length <= MAX_FRAME_BYTES;
+    return fitsIntoFrame(payload);
   }
 
   /** Left out for good. They take their numbers along, so that the server can tell how many a viewer misses. */

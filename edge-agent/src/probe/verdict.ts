@@ -62,10 +62,16 @@ export function verdictsOn(stream: ProbedStream, { hasMasks, isSubStream }: Use)
   ];
 }
 
-function mainVerdict({ codec }: ProbedStream, hasMasks: boolean): ProfileVerdict {
+function mainVerdict({ codec, largestAccessUnitBytes }: ProbedStream, hasMasks: boolean): ProfileVerdict {
   const encoded = (why: string): ProfileVerdict => ({ profile: 'main', made: 'encoded', why });
   if (hasMasks) return encoded('privacy masks are painted by the encoder');
-  if (isBrowserCodec(codec)) return { profile: 'main', made: 'passed through', why: 'browsers play it' };
+  if (isBrowserCodec(codec)) {
+    if (largestAccessUnitBytes > MAX_FRAME_BYTES)
+      return encoded(
+        `a picture has ${inMib(largestAccessUnitBytes)} MiB, more than fits into a message (1 MiB)`,
+      );
+    return { profile: 'main', made: 'passed through', why: 'browsers play it' };
+  }
   const isH264 = codec.startsWith('avc');
   return encoded(`browsers do not play ${isH264 ? 'this profile of H.264' : codecName(codec)}`);
 }
@@ -94,6 +100,7 @@ export function adviceOn(stream: ProbedStream, { isSubStream }: Pick<Use, 'isSub
   ];
 }
 
+const inMib = (bytes: number): string => (bytes / MIB).toFixed(1);
 const advise = (about: Advice['about'], text: string): Advice[] => [{ about, text }];
 
 function codecAdvice({ codec }: ProbedStream): Advice[] {
@@ -149,10 +156,9 @@ function sizeAdvice({ width, height }: ProbedStream, isSubStream: boolean): Advi
 
 function bitRateAdvice({ bitsPerSecond, largestAccessUnitBytes }: ProbedStream): Advice[] {
   if (largestAccessUnitBytes > MAX_FRAME_BYTES) {
-    const largest = (largestAccessUnitBytes / MIB).toFixed(1);
     return advise(
       'bit rate',
-      `a single picture has ${largest} MiB, more than fits into a message (1 MiB), and is left out: lower bit rate, quality or size`,
+      `a single picture has ${inMib(largestAccessUnitBytes)} MiB, more than fits into a message (1 MiB), so that every live view takes an encoder on the gateway: lower bit rate, quality or size`,
     );
   }
   if (bitsPerSecond === null || bitsPerSecond <= MAX_BITS_PER_SECOND) return [];

@@ -3,8 +3,12 @@
 import type { AgentEvent } from '@sitecast/shared/protocol/events';
 import { ulid } from 'ulid';
 
-/** `dropped` to make room, `damaged` on the disk, `refused` by a full lane or a disk that takes nothing. */
-export type LossReason = 'dropped' | 'damaged' | 'refused';
+/**
+ * `dropped` to make room, `damaged` on the disk, `refused` by a full lane or a disk that takes nothing, `withheld` because it shows
+ * what privacy masks hide now.
+ */
+export const LOSS_REASONS = ['dropped', 'damaged', 'refused', 'withheld'] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
 
 export interface Loss {
   count: number;
@@ -46,6 +50,7 @@ const WORDS: Record<LossReason, string> = {
   dropped: 'dropped to make room',
   damaged: 'damaged on the disk',
   refused: 'refused because nothing could be written',
+  withheld: 'withheld because they show what privacy masks hide now',
 };
 
 /** As it is told to the server. */

@@ -147,6 +147,14 @@ export class SpoolLog {
     this.#advance();
   }
 
+  /** It is not to be sent, and lost. What was dropped on its way is counted already. */
+  withhold(message: SpoolMessage): void {
+    if (isDropped(message) || this.#isAcked(message.sequence)) return;
+    const atMs = message.spooledAt?.wallMs ?? message.segment.modifiedAtMs;
+    this.#gaps.add({ count: 1, fromMs: atMs, toMs: atMs, reason: 'withheld' });
+    this.ack(message);
+  }
+
   /** All that is here counts as acknowledged. */
   forget(): void {
     for (const segment of this.#segments.filter(({ bytes }) => bytes > 0)) {

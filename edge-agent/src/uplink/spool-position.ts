@@ -13,6 +13,7 @@ import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
+import { LOSS_REASONS } from './gap.ts';
 import type { Range } from './sequence-ranges.ts';
 
 const SLOT_BYTES = 4_096;
@@ -24,7 +25,7 @@ const gap = z.object({
   count: number,
   fromMs: number,
   toMs: number,
-  reasons: z.partialRecord(z.enum(['dropped', 'damaged', 'refused']), number),
+  reasons: z.partialRecord(z.enum(LOSS_REASONS), number),
 });
 const position = z.object({
   generation: number,

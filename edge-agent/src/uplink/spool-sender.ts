@@ -5,6 +5,7 @@ import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/cl
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { Listeners } from '@sitecast/shared/runtime/listeners';
+import { QuietLog } from '../health/quiet-log.ts';
 import type { MqttConnection } from './connection.ts';
 import { stepSince } from './clock-reading.ts';
 import type { Lane } from './lanes.ts';
@@ -48,6 +49,8 @@ export interface SpoolSenderOptions {
   replayPercent: number;
   /** Asked before each message; `wake` when the answer may have changed. All lanes when absent. */
   mayPass?: (lane: Lane) => boolean;
+  /** Asked of each message when it is its turn; what may not is withheld. All when absent. */
+  mayLeave?: (message: SpoolMessage) => boolean;
   logger: Logger;
   clock?: Clock;
 }
@@ -61,6 +64,7 @@ export class SpoolSender {
   readonly #options: SpoolSenderOptions;
   readonly #clock: Clock;
   readonly #pace: ReplayPace;
+  readonly #log: QuietLog;
   readonly #inFlight = new Set<InFlight>();
   /** On their way when the connection broke: nobody knows whether they arrived. Bound: MAX_SPOOL_IN_FLIGHT, drop-oldest. */
   #unsure: InFlight[] = [];
@@ -80,6 +84,7 @@ export class SpoolSender {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#pace = new ReplayPace({ share: options.replayPercent / 100, clock: this.#clock });
+    this.#log = new QuietLog(options.logger, this.#clock);
     this.#settled = new Listeners((error) =>
       options.logger.error({ reason: messageOf(error) }, 'a listener of the spool sender failed'),
     );
@@ -165,10 +170,24 @@ export class SpoolSender {
   async #takeNext(): Promise<InFlight | undefined> {
     for (const place of this.#pace.inFlight === 0 ? REPLAY_FIRST : FRESH_FIRST) {
       if (!this.#mayTake(place)) continue;
-      const message = await this.#options.spool.next(place.lane, place.part);
+      const message = await this.#nextThatMayLeave(place);
       if (message) return { ...place, message };
     }
     return undefined;
+  }
+
+  async #nextThatMayLeave({ lane, part }: Place): Promise<SpoolMessage | undefined> {
+    const { spool } = this.#options;
+    for (;;) {
+      const message = await spool.next(lane, part);
+      if (!message || this.#mayLeave(message)) return message;
+      spool.withhold(lane, message);
+      this.#log.warn('MASKS', { topic: message.topic }, 'a picture is withheld: its masks are others by now');
+    }
+  }
+
+  #mayLeave(message: SpoolMessage): boolean {
+    return this.#options.mayLeave?.(message) ?? true;
   }
 
   #mayTake({ lane, part }: Place): boolean {
@@ -184,7 +203,9 @@ export class SpoolSender {
 
   /** What is still in the spool is read again from there. */
   #settle(): void {
-    const dropped = this.#unsure.splice(0).filter(({ message }) => isDropped(message));
+    const dropped = this.#unsure
+      .splice(0)
+      .filter(({ message }) => isDropped(message) && this.#mayLeave(message));
     for (const sent of dropped) this.#settling.add(sent);
     for (const sent of dropped) this.#send(sent);
     if (dropped.length === 0) this.#settled.emit();

@@ -131,6 +131,12 @@ export class Spool {
     this.#onAck.emit({ lane, payload: message.payload });
   }
 
+  /** It must not leave the gateway any more: a loss, which is told. Of pieces of clips their uploader keeps the account. */
+  withhold(lane: Lane, message: SpoolMessage): void {
+    if (lane === 'clips') this.#logs?.[lane].ack(message);
+    else this.#logs?.[lane].withhold(message);
+  }
+
   /** Called when a message was acknowledged; twice for one that was sent twice. */
   onAck(listener: (acked: { lane: Lane; payload: Uint8Array }) => void): () => void {
     return this.#onAck.add(listener);

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ClipFile } from '../../src/clips/clip-file.ts';
-import { ClipStore, MAX_CLIPS, type FinishedClip, type StoredClip } from '../../src/clips/clip-store.ts';
+import {
+  ClipStore,
+  MAX_CLIPS,
+  type ClipStoreOptions,
+  type FinishedClip,
+  type StoredClip,
+} from '../../src/clips/clip-store.ts';
+import { LEAST_FREE_BYTES } from '../../src/clips/disk-room.ts';
 import { silentLogger, temporaryFolder } from '../support.ts';
 import { draw, newInit, readClip } from './drawn-clip.ts';
 
@@ -12,12 +19,17 @@ const KIB = 1024;
 const init = newInit();
 const MAX_CLIP_BYTES = 100 * KIB;
 
-async function openStore(folder: string, quotaBytes = 1024 * KIB): Promise<ClipStore> {
+async function openStore(
+  folder: string,
+  quotaBytes = 1024 * KIB,
+  roomOf?: ClipStoreOptions['roomOf'],
+): Promise<ClipStore> {
   const store = await ClipStore.open({
     folder,
     quotaBytes,
     maxClipBytes: MAX_CLIP_BYTES,
     logger: silentLogger,
+    ...(roomOf && { roomOf }),
   });
   onTestFinished(() => store.close());
   return store;
@@ -91,6 +103,59 @@ describe('ClipStore', () => {
     expect(await names(folder)).toHaveLength(2 * store.stored);
   });
 
+  /** A large disk on which there is only the folder, and so much room for it. */
+  function diskFor(folder: string, bytes: number): ClipStoreOptions['roomOf'] {
+    return async () => {
+      const sizes = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))));
+      const used = sizes.reduce((sum, { size }) => sum + size, 0);
+      return { totalBytes: 100 * LEAST_FREE_BYTES, freeBytes: LEAST_FREE_BYTES + bytes - used };
+    };
+  }
+  const large = `K${'p'.repeat(200)}`;
+
+  test('leaves the disk its least free space, long before the quota: the one being uploaded goes last', async () => {
+    const folder = await temporaryFolder();
+    let bytes = 300 * KIB;
+    const store = await openStore(folder, 1024 * KIB, () => diskFor(folder, bytes)!(folder));
+    const uploading = await keep(store, large, 'wanted');
+    store.uploads(uploading.id);
+    const waiting = await keep(store, large, 'wanted');
+    const ofNobody = await keep(store, large);
+    expect(store.counters.dropped).toBe(0);
+    const left = (): string[] => store.all.map(({ id }) => id);
+    const size = ofNobody.figures.bytes;
+    // Somebody else takes the room.
+    for (const kept of [[uploading.id, waiting.id], [uploading.id], []]) {
+      bytes = (kept.length + 0.5) * size + 1 * KIB;
+      await store.makeRoom();
+      expect(left()).toEqual(kept);
+    }
+    expect([store.counters.dropped, await names(folder)]).toEqual([3, []]);
+    await expect(store.begin(clipOf(ulid()))).rejects.toMatchObject({
+      code: 'CLIP_FAILED',
+      message: expect.stringContaining('no room') as string,
+    });
+    bytes = 300 * KIB;
+    expect((await keep(store)).figures.durationMs).toBe(120);
+  });
+
+  test('makes room on the disk for the next clip by the oldest, and counts what is being recorded as all that it may have', async () => {
+    const folder = await temporaryFolder();
+    const store = await openStore(folder, 1024 * KIB, diskFor(folder, 2.5 * MAX_CLIP_BYTES));
+    const oldest = await keep(store, large);
+    const next = await keep(store, large);
+    const { id, file } = await begin(store);
+    await expect(store.begin(clipOf(ulid()))).resolves.toBeUndefined();
+    expect([store.find(oldest.id), store.find(next.id)?.id, store.find(id)?.id]).toEqual([
+      undefined,
+      next.id,
+      id,
+    ]);
+    await expect(store.begin(clipOf(ulid()))).rejects.toMatchObject({ code: 'CLIP_FAILED' });
+    expect([store.find(next.id), store.find(id)?.id]).toEqual([undefined, id]);
+    await file.abandon();
+  });
+
   test('refuses what finds no room beside what is being recorded', async () => {
     const store = await openStore(await temporaryFolder(), 250 * KIB);
     const first = await begin(store);
@@ -148,6 +213,37 @@ describe('ClipStore', () => {
     const store = await openStore(folder);
     expect(store.find(clip.id)).toEqual(clip);
     expect(await names(folder)).toEqual([`${clip.id}.json`, `${clip.id}.mp4`]);
+  });
+
+  test.each([
+    ['its head', 40],
+    ['where the head ends', 4],
+    ['the description of its video', 200],
+  ])('loses the one clip whose file is damaged in %s, and keeps all others', async (_, at) => {
+    const folder = await temporaryFolder();
+    const killed = await openStore(folder);
+    const before = await keep(killed);
+    const damaged = await begin(killed, 'KppKpp');
+    const after = await keep(killed);
+    const path = killed.partialPath(damaged.id);
+    const bytes = await readFile(path);
+    const init = bytes.indexOf('moov') - 4;
+    bytes.fill(0xff, init + 8 + at, bytes.indexOf('moof') - 4);
+    await writeFile(path, bytes);
+    const lines: unknown[] = [];
+    const logger = silentLogger.child({});
+    logger.warn = (fields: unknown) => void lines.push(fields);
+    const store = await ClipStore.open({
+      folder,
+      quotaBytes: 1024 * KIB,
+      maxClipBytes: MAX_CLIP_BYTES,
+      logger,
+    });
+    onTestFinished(() => store.close());
+    expect(store.all.map(({ id }) => id)).toEqual([before.id, after.id]);
+    expect(store.counters).toMatchObject({ failed: 1, repaired: 0 });
+    expect(lines).toContainEqual(expect.objectContaining({ clip: damaged.id, isRepaired: false }));
+    expect((await keep(store)).figures.durationMs).toBe(120);
   });
 
   test('removes what belongs to nothing, and what has not one whole picture', async () => {

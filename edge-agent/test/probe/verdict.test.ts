@@ -47,6 +47,15 @@ describe('verdictsOn', () => {
     expect(verdict!.why).toMatch(/browsers do not play/);
   });
 
+  it('encodes what does not fit into a message, and says how large it is', () => {
+    const [verdict] = verdictsOn({ ...good, largestAccessUnitBytes: 2.5 * 1024 * 1024 }, main);
+    expect(verdict).toEqual({
+      profile: 'main',
+      made: 'encoded',
+      why: 'a picture has 2.5 MiB, more than fits into a message (1 MiB)',
+    });
+  });
+
   it('encodes a masked camera, whatever it sends', () => {
     const [verdict] = verdictsOn(good, { ...main, hasMasks: true });
     expect(verdict).toMatchObject({ made: 'encoded', why: expect.stringContaining('mask') as string });
