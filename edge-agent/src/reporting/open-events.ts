@@ -16,7 +16,7 @@ export const MAX_NOTED_EVENTS = 1_024;
 /** Ends that wait are put again. */
 export const PUT_AGAIN_MS = 10_000;
 /** A run that was cut off ended what went on at most so long after this was noted. */
-export const SIGN_OF_LIFE_MS = 60_000;
+const SIGN_OF_LIFE_MS = 60_000;
 
 const openEvent = z.object({
   camera: z.string().regex(ID_PATTERN),
