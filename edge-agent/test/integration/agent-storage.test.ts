@@ -13,6 +13,7 @@ import { QuietLog } from '../../src/health/quiet-log.ts';
 import { laneLimits } from '../../src/uplink/lanes.ts';
 import { Outbox } from '../../src/uplink/outbox.ts';
 import { Spool } from '../../src/uplink/spool.ts';
+import { TrafficMonth, trafficState } from '../../src/uplink/traffic-month.ts';
 import { silentLogger, temporaryFolder, waitFor } from '../support.ts';
 import { startMosquitto } from './brokers.ts';
 import { mayMount, mountDisk, remount } from './disks.ts';
@@ -174,8 +175,9 @@ describe.skipIf(!hasBroker)('sitecast-agent run', () => {
 
     agent.child.kill('SIGTERM');
     await agent.exit;
-    const kept = JSON.parse(readFileSync(join(folder, 'data/uplink-month.json'), 'utf8')) as typeof month;
-    expect(kept.usedBytes).toBeGreaterThan(99_001_000);
-    expect(kept.usedBytes).toBeLessThan(99_500_000);
+    const kept = trafficState.parse(JSON.parse(readFileSync(join(folder, 'data/uplink-month.json'), 'utf8')));
+    const { usedBytes } = new TrafficMonth(1, kept);
+    expect(usedBytes).toBeGreaterThan(99_001_000);
+    expect(usedBytes).toBeLessThan(99_500_000);
   });
 });
