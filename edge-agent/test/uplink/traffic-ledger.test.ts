@@ -8,6 +8,7 @@ import {
   SAVE_MIN_INTERVAL_MS,
   TrafficLedger,
 } from '../../src/uplink/traffic-ledger.ts';
+import { TrafficMonth, trafficState } from '../../src/uplink/traffic-month.ts';
 import { ManualClock, silentLogger, temporaryFolder, waitFor } from '../support.ts';
 
 let clock: ManualClock;
@@ -22,8 +23,8 @@ const open = (): Promise<TrafficLedger> =>
   TrafficLedger.open({ path, resetDay: 1, log: new QuietLog(silentLogger, clock), clock });
 
 async function savedBytes(): Promise<number> {
-  const text = await readFile(path, 'utf8').catch(() => '{}');
-  return (JSON.parse(text) as { usedBytes?: number }).usedBytes ?? 0;
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? 0 : new TrafficMonth(1, trafficState.parse(JSON.parse(text))).usedBytes;
 }
 
 describe('TrafficLedger', () => {
