@@ -68,7 +68,7 @@ describe('snapshot ingest', () => {
     await waitFor('all slots', () => after.intake.stats.staged === 0);
   });
 
-  it('does not acknowledge while the backlog is full, lets in by turn, and refuses when the line is full', async () => {
+  it('does not acknowledge while the backlog is full, lets in as room comes, and refuses when the line is full', async () => {
     const house = await openHouse();
     const run = await house.run({ files: false, maxStaged: 2, maxWaiting: 2 });
     const made = Array.from({ length: 5 }, () => makeSnapshot());
@@ -90,7 +90,8 @@ describe('snapshot ingest', () => {
     expect(acknowledged).toEqual([0, 1]);
     await run.startFiling();
     await Promise.all(waiting);
-    expect(acknowledged).toEqual([0, 1, 2, 3]);
+    // Let in by turn, but written to the disk side by side.
+    expect(acknowledged.toSorted()).toEqual([0, 1, 2, 3]);
     await waitFor('four rows', async () => (await house.ids()).length === 4);
   });
 
