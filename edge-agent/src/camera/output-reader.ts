@@ -18,7 +18,10 @@ export interface OutputReaderOptions {
   clock: Clock;
 }
 
-/** Attends to the stream from the start. Borrows it, and ends with it. */
+/**
+ * Attends to the stream from the start. Borrows it, and ends with it. It listens all the time, at rest too: when a process exits,
+ * Node makes its outputs flow, and what flows past no listener is lost.
+ */
 export class OutputReader {
   readonly #options: OutputReaderOptions;
   #timer: Timer | undefined;
@@ -34,15 +37,14 @@ export class OutputReader {
     if (this.#timer === undefined) return;
     this.#timer.cancel();
     this.#timer = undefined;
-    const { stream, take } = this.#options;
-    stream.on('data', take).resume();
+    this.#options.stream.resume();
   }
 
   /** From now on in batches. Idempotent. */
   rest(): void {
-    const { stream, take } = this.#options;
+    const { stream } = this.#options;
     if (this.#timer !== undefined || stream.destroyed) return;
-    stream.off('data', take).pause();
+    stream.pause();
     this.#lookIn(BATCH_MAX_MS);
   }
 
@@ -51,9 +53,8 @@ export class OutputReader {
   }
 
   #takeBatch(delayMs: number): void {
-    const { stream, take } = this.#options;
+    const { stream } = this.#options;
     const batch = stream.read() as Buffer | null;
-    if (batch !== null) take(batch);
     if (this.#timer === undefined || stream.destroyed || stream.readableEnded) return;
     this.#lookIn(nextDelayMs(delayMs, batch?.length ?? 0));
   }

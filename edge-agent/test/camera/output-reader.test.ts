@@ -89,6 +89,19 @@ describe('OutputReader', () => {
     expect(taken).toEqual(['one', 'two', 'three', 'four']);
   });
 
+  it('takes what a process wrote last, when it ends at rest', async () => {
+    const child = spawn('seq', ['1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let text = '';
+    const reader = new OutputReader({
+      stream: child.stdout,
+      take: (chunk) => void (text += chunk.toString()),
+      clock: new ManualClock(),
+    });
+    reader.rest();
+    await once(child, 'close');
+    expect(text).toMatch(/^1\n2\n[^]*\n999\n1000\n$/);
+  });
+
   it('loses nothing of a process that writes more than a pipe holds, however often it changes', async () => {
     const lines = 200_000;
     const child = spawn('seq', [String(lines)], { stdio: ['ignore', 'pipe', 'ignore'] });
