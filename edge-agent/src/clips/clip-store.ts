@@ -13,6 +13,7 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import { clipReason } from '@sitecast/shared/protocol/clip-chunk';
 import { ID_PATTERN, ULID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { replaceStateFile } from '../state-file.ts';
 import { ClipFile } from './clip-file.ts';
 import { clipFailed } from './clip-recorder.ts';
 import { diskRoom, leastFreeBytes, type DiskRoom } from './disk-room.ts';
@@ -282,15 +283,7 @@ export class ClipStore {
 
   /** Durable once it resolves. */
   async #note(clip: StoredClip): Promise<void> {
-    const path = this.#notePath(clip.id);
-    const file = await open(`${path}.new`, 'w', 0o600);
-    try {
-      await file.writeFile(JSON.stringify(clip));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${path}.new`, path);
+    await replaceStateFile(this.#notePath(clip.id), clip);
     await this.#sync();
   }
 

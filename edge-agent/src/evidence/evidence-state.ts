@@ -1,6 +1,6 @@
 // What the agent remembers of its seals from one run to the next.
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ID_PATTERN, ULID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { sealMessage } from '@sitecast/shared/protocol/evidence';
@@ -42,16 +42,4 @@ export async function loadState(path: string): Promise<EvidenceState | undefined
   } catch {
     return undefined;
   }
-}
-
-/** The old file or the new one is there, whenever the power fails. */
-export async function saveState(path: string, state: EvidenceState): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(JSON.stringify(state));
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
 }

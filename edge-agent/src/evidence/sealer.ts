@@ -18,7 +18,8 @@ import { sha256Of } from '@sitecast/shared/node/signing';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
-import { loadState, newState, saveState, type EvidenceState } from './evidence-state.ts';
+import { replaceStateFile } from '../state-file.ts';
+import { loadState, newState, type EvidenceState } from './evidence-state.ts';
 import type { SigningKey } from './signing-key.ts';
 
 const SEAL_EVERY_MS = 60_000;
@@ -71,7 +72,7 @@ export class Sealer {
     const { dataDir, clock = systemClock } = options;
     const known = await loadState(join(dataDir, STATE_FILE));
     const sealer = new Sealer(options, known ?? newState(clock.nowMs()));
-    await saveState(sealer.#path, sealer.#state);
+    await replaceStateFile(sealer.#path, sealer.#state);
     return sealer;
   }
 
@@ -126,7 +127,7 @@ export class Sealer {
     await this.#signing;
     await this.seal();
     const isClean = this.#isEmpty && this.#state.pending === null;
-    await saveState(this.#path, { ...this.#state, isClean }).catch((error: unknown) => {
+    await replaceStateFile(this.#path, { ...this.#state, isClean }).catch((error: unknown) => {
       this.#options.log.warn(
         'SEAL',
         { reason: messageOf(error) },
@@ -151,7 +152,7 @@ export class Sealer {
     this.#snapshots.push([camera, id, sha256]);
     this.counters.snapshotsSigned += 1;
     // With an older state, the next run links to the one before: the chain forks, and both pictures are signed.
-    await saveState(this.#path, this.#state).catch(() => undefined);
+    await replaceStateFile(this.#path, this.#state).catch(() => undefined);
   }
 
   async #sealAll(): Promise<void> {
@@ -169,7 +170,7 @@ export class Sealer {
         pending: { body: text, signature: this.#options.key.sign(signed) },
       };
       // First on the disk: a sequence is never used for two seals.
-      await saveState(this.#path, this.#state);
+      await replaceStateFile(this.#path, this.#state);
       this.#readings.splice(0, taken.readings);
       this.#snapshots.splice(0, taken.snapshots);
       this.#gaps.splice(0, taken.gaps);

@@ -1,13 +1,14 @@
 // Events that begin and end: those that go on are on disk too, since a run of the agent that was cut off must not leave them open
 // for ever. An end that the spool refuses waits here until it takes it. Owns its file and its timer.
 
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { cameraEvent, type CameraEvent } from '@sitecast/shared/protocol/events';
 import { ID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
+import { replaceStateFile } from '../state-file.ts';
 import type { PutOptions } from '../uplink/spool.ts';
 import { endMsOf } from './event-end.ts';
 
@@ -168,10 +169,7 @@ export class OpenEvents {
       const seenAtMs = endMsOf({ wallMs: Date.parse(event.at), monotonicMs }, now);
       return { camera, event, seenAt: new Date(seenAtMs).toISOString() };
     });
-    const { path } = this.#options;
-    const text = JSON.stringify({ writtenAt: new Date(now.wallMs).toISOString(), open });
-    await writeFile(`${path}.new`, text, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await replaceStateFile(this.#options.path, { writtenAt: new Date(now.wallMs).toISOString(), open });
     this.#writtenAtMs = now.monotonicMs;
   }
 }

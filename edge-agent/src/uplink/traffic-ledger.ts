@@ -3,11 +3,12 @@
 // The file is written anew once a minute while bytes flow, sooner after 16 MiB, never more than once in ten seconds, and at the
 // end. A kill or a power cut loses what came since: at most that.
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { MIB } from '@sitecast/shared/protocol/limits';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
+import { replaceStateFile } from '../state-file.ts';
 import { billingPeriodOf, type BillingPeriod } from './billing-period.ts';
 import { TrafficMonth, trafficState, type TrafficState } from './traffic-month.ts';
 
@@ -75,7 +76,7 @@ export class TrafficLedger {
     if (this.#saving) return;
     this.#unsavedBytes = 0;
     this.#savedAtMs = this.#options.clock.monotonicMs();
-    this.#saving = write(this.#options.path, this.#month.state)
+    this.#saving = replaceStateFile(this.#options.path, this.#month.state)
       .catch((error: unknown) => {
         const fields = { path: this.#options.path, reason: messageOf(error) };
         this.#options.log.warn('TRAFFIC', fields, 'the count of the uplink is not on the disk');
@@ -92,16 +93,4 @@ async function load({ path, log }: TrafficLedgerOptions): Promise<TrafficState |
     log.warn('TRAFFIC', { path, reason: messageOf(error) }, 'the count of the uplink begins anew');
     return undefined;
   }
-}
-
-/** The old file or the new one is there, whenever the power fails. */
-async function write(path: string, state: TrafficState): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(JSON.stringify(state));
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
 }

@@ -1,0 +1,15 @@
+// Small files of JSON that a restart reads again: the old one or the new one is there, whole, whenever the power fails.
+
+import { open, rename } from 'node:fs/promises';
+
+/** Rejects when the disk does; what was there before is there still. The name is durable once its folder is synced. */
+export async function replaceStateFile(path: string, state: unknown): Promise<void> {
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(state));
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
