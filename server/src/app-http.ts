@@ -31,6 +31,7 @@ import type { DiskWatch } from './guard/disk-watch.ts';
 import { countersOf, GAUGE_HELP, gaugesOf, type MeteredParts } from './guard/metric-sources.ts';
 import { knownCounts, SystemReporter, type SystemReporterOptions } from './guard/system-report.ts';
 import { ClipDownloads } from './ingest/clip-downloads.ts';
+import type { ClipIntake } from './ingest/clip-intake.ts';
 import { ClipStore } from './ingest/clip-store.ts';
 import { EventStore } from './ingest/event-store.ts';
 import { PictureUploads } from './ingest/picture-uploads.ts';
@@ -124,6 +125,7 @@ type HttpNeeds = SystemNeeds &
     snapshots: SnapshotStore;
     retention: Retention;
     clips: ClipStore;
+    clipIntake: ClipIntake;
     clipDownloads: ClipDownloads;
     events: EventStore;
     commands: AgentCommands;

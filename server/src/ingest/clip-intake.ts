@@ -58,6 +58,18 @@ interface Upload extends AgentAddress {
   filing: Promise<void> | undefined;
 }
 
+/** One of which not everything is here yet. */
+export interface ArrivingClip {
+  id: string;
+  site: string;
+  camera: string;
+  bytes: number;
+  /** Durable here. */
+  receivedBytes: number;
+  /** When the last of it came. */
+  changedAt: string;
+}
+
 export class ClipIntake {
   readonly counters = {
     filed: 0,
@@ -91,6 +103,18 @@ export class ClipIntake {
 
   get uploads(): number {
     return this.#uploads.size;
+  }
+
+  /** At most CLIP_UPLOADS_MAX. */
+  get arriving(): ArrivingClip[] {
+    return [...this.#uploads.values()].map(({ site, header, receivedChunks, changedAtMs }) => ({
+      id: header.id,
+      site,
+      camera: header.camera,
+      bytes: header.total,
+      receivedBytes: Math.min(header.total, receivedChunks * CLIP_CHUNK_BYTES),
+      changedAt: new Date(changedAtMs).toISOString(),
+    }));
   }
 
   /** Finds what an earlier run left. */

@@ -10,6 +10,7 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import { seesSite } from '../auth/principal.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ClipDownloads } from '../ingest/clip-downloads.ts';
+import type { ClipIntake } from '../ingest/clip-intake.ts';
 import type { Clip, ClipQuery, ClipStore } from '../ingest/clip-store.ts';
 import { expectSite, principalOf } from '../plugins/authentication.ts';
 import { rangeOf } from './byte-range.ts';
@@ -33,8 +34,20 @@ const clipAnswer = z.object({
   sha256: z.string(),
 });
 
+const arrivingAnswer = z.object({
+  id: ulid,
+  site: id,
+  camera: id,
+  bytes: count,
+  /** Durable here. */
+  receivedBytes: count,
+  /** When the last of it came. */
+  changedAt: time,
+});
+
 export interface ClipRoutesOptions {
   fleet: Fleet;
+  clipIntake: Pick<ClipIntake, 'arriving'>;
   clips: Pick<ClipStore, 'list' | 'get'>;
   clipDownloads: Pick<ClipDownloads, 'open'>;
   removeMedia: Retention['removeOne'];
@@ -55,7 +68,7 @@ const file = { 200: video, 206: video, 304: z.null(), 416: z.null() };
 
 export const clipRoutes: FastifyPluginAsyncZod<ClipRoutesOptions> = async (
   app,
-  { clips, clipDownloads, removeMedia, fleet, recordClip, uploadClip },
+  { clips, clipIntake, clipDownloads, removeMedia, fleet, recordClip, uploadClip },
 ) => {
   app.get(
     '/clips',
@@ -91,6 +104,22 @@ export const clipRoutes: FastifyPluginAsyncZod<ClipRoutesOptions> = async (
       const { site, camera } = request.params;
       expectSite(request, site);
       return clips.list({ ...toQuery(request.query), site, camera });
+    },
+  );
+
+  app.get(
+    '/clips/arriving',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags: ['clips'],
+        summary: 'Clips that gateways are uploading, and how much of each is here; all on one page',
+        response: answers(z.object({ items: z.array(arrivingAnswer), nextCursor: z.null() })),
+      },
+    },
+    async (request) => {
+      const principal = principalOf(request);
+      return { items: clipIntake.arriving.filter(({ site }) => seesSite(principal, site)), nextCursor: null };
     },
   );
 

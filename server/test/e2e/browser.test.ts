@@ -1,6 +1,6 @@
 // What a person sees: a moving picture, a snapshot opened, a sensor point that arrives by itself. In Chromium.
 
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireTool } from '../../../shared/test/require-tool.ts';
 import { logIn, openBrowser, type BrowserSession } from './support/browser.ts';
@@ -147,6 +147,67 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
       await waitFor(async () => (await span()) < wide / 3, 'two fingers to zoom');
     });
 
+    it('records a clip, fetches it from the gateway, and plays it: currentTime advances', async () => {
+      await page.goto(`${sitecast.ready.url}/cameras/local/courtyard`);
+      await page.getByTestId('record-clip').click();
+      const card = page.getByTestId('latest-clips').getByTestId('clip-card').first();
+      const phase = (): Promise<string | null> => card.getAttribute('data-phase');
+      await waitFor(async () => (await phase()) === 'recording', 'the recording');
+      await waitFor(async () => (await phase()) === 'gateway', 'the clip on the gateway');
+      await card.click();
+      await page.getByTestId('clip-fetch').click();
+      const video = page.getByTestId('clip-video');
+      await video.waitFor();
+      await expectPlaying(video);
+      // In the middle of what it has: asked for by a range of the file.
+      await video.evaluate((element) => ((element as HTMLVideoElement).currentTime = 6));
+      await waitFor(
+        () =>
+          video.evaluate((element) => {
+            const { currentTime, seeking } = element as HTMLVideoElement;
+            return !seeking && currentTime >= 6;
+          }),
+        'the jump',
+      );
+      const download = page.waitForEvent('download');
+      await page.getByTestId('clip-download').click();
+      expect((await download).suggestedFilename()).toMatch(/^local-courtyard-\d{4}-.+\.mp4$/);
+      await page.keyboard.press('Escape');
+      await video.waitFor({ state: 'detached' });
+    });
+
+    it('lists clips beside pictures, by an address that keeps the choice, and opens one from the timeline', async () => {
+      await page.goto(`${sitecast.ready.url}/snapshots?camera=local%2Fcourtyard`);
+      await page.getByTestId('snapshot-thumb').first().waitFor();
+      await page.getByRole('button', { name: 'Clips', exact: true }).press('Enter');
+      const card = page.getByTestId('clip-grid').getByTestId('clip-card').first();
+      await card.waitFor();
+      await page.reload();
+      await waitFor(
+        async () => (await card.getAttribute('data-phase')) === 'here',
+        'the clip after a reload',
+      );
+      expect(new URL(page.url()).search).toBe('?camera=local%2Fcourtyard&show=clips');
+      expect(await card.getAttribute('aria-label')).toMatch(
+        /^Clip of Courtyard, .+: Uploaded, \d:\d\d, .+ [KM]B, On request$/,
+      );
+      await page.goto(`${sitecast.ready.url}/timeline`);
+      await page.getByTestId('timeline-clip').last().click();
+      await expectPlaying(page.getByTestId('clip-dialog').getByTestId('clip-video'));
+      await page.keyboard.press('Escape');
+    });
+
+    it('deletes a clip once it was asked whether it should', async () => {
+      await page.goto(`${sitecast.ready.url}/snapshots?show=clips`);
+      const card = page.getByTestId('clip-grid').getByTestId('clip-card').first();
+      await card.click();
+      await page.getByTestId('clip-delete').click();
+      await page.getByTestId('clip-delete-confirm').click();
+      await page.getByTestId('clip-dialog').waitFor({ state: 'detached' });
+      // The gateway still has it.
+      await waitFor(async () => (await card.getAttribute('data-phase')) === 'gateway', 'the clip to be gone');
+    });
+
     it('speaks Korean', async () => {
       const korean = await openBrowser({ locale: 'ko-KR' });
       try {
@@ -164,3 +225,11 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
     });
   },
 );
+
+async function expectPlaying(video: Locator): Promise<void> {
+  const timeOf = (): Promise<number> =>
+    video.evaluate((element) => (element as HTMLVideoElement).currentTime);
+  const first = await waitFor(timeOf, 'the first picture of the clip');
+  await waitFor(async () => (await timeOf()) > first + 1, 'currentTime to advance by 1 s');
+  expect(await video.evaluate((element) => (element as HTMLVideoElement).videoWidth)).toBe(960);
+}

@@ -36,7 +36,11 @@ describe('clip ingest', () => {
     const { header, content, chunks } = makeClip();
     for (const index of [2, 0, 3]) await run.intake.accept(FROM, chunks[index]!);
     expect(await run.clips.find(header.id)).toBeUndefined();
+    const { id, total: bytes } = header;
+    expect(run.intake.arriving).toMatchObject([{ id, site: 'home', camera: 'front', bytes }]);
+    expect(run.intake.arriving[0]!.receivedBytes).toBeLessThan(bytes);
     await run.intake.accept(FROM, chunks[1]!);
+    expect(run.intake.arriving).toEqual([]);
     expect(await run.clips.get(header.id)).toMatchObject({
       ...{ site: 'home', camera: 'front', durationMs: 15_040, reason: 'motion', bytes: content.length },
       ...{ sha256: header.sha256, startedAt: header.startedAt, codec: 'avc1.64001f', width: 1280 },

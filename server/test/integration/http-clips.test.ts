@@ -148,6 +148,21 @@ describe('clips over HTTP', () => {
     expect((await post(operator, 'back/clip')).statusCode).toBe(404);
   });
 
+  it('on their way tell how much of them is here, to those who see their site', async () => {
+    const arriving = {
+      ...{ id: '01JZ0000000000000000000000', site: 'yard', camera: 'front' },
+      ...{ bytes: 1_000_000, receivedBytes: 65_536, changedAt: '2026-05-04T12:00:00.000Z' },
+    };
+    await using harness = await openHttpHarness(postgres, {
+      services: { clipIntake: { arriving: [arriving] } },
+    });
+    await addCamera(harness);
+    const list = async (cookie: string): Promise<unknown> =>
+      (await harness.request(cookie, { url: '/api/v1/clips/arriving' })).json();
+    expect(await list(await harness.login('viewer'))).toEqual({ items: [arriving], nextCursor: null });
+    expect(await list(await harness.login('operator', ['farm']))).toEqual({ items: [], nextCursor: null });
+  });
+
   it('are read by so many at a time, and one that breaks off leaves its place', async () => {
     await using harness = await openHttpHarness(postgres);
     await addCamera(harness);

@@ -141,6 +141,7 @@ export async function openHttpHarness(
     pictures: mediaStore,
     removeMedia: removerOf({ database, mediaStore, clipFiles }),
     clips: new ClipStore(database),
+    clipIntake: { arriving: [] },
     clipDownloads: new ClipDownloads(clipFiles),
     recordClip: async () => ({ clipId: '01JZ0000000000000000000000' }),
     uploadClip: async () => ({ bytes: 1 }),

@@ -56,6 +56,13 @@ describe('fleet', () => {
     expect(applyUpdate(lost, agent('online')).cameras['demo/front']?.online).toBe(true);
   });
 
+  it('counts begins and ends of clips, so that lists of them are read again', () => {
+    const event = (kind: string): UpdateMessage => ({
+      ...{ type: 'event', site: 'demo', camera: 'front', id: 'A', kind, at: at(1), until: null },
+    });
+    expect(apply(event('clip'), event('motion'), event('clip')).clipChanges).toBe(2);
+  });
+
   it('keeps the newest snapshot of a camera when an older one arrives late', () => {
     const fleet = apply(camera, snapshot('B', 20), snapshot('A', 10));
     expect(fleet.cameras['demo/front']?.lastSnapshot?.id).toBe('B');

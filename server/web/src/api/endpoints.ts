@@ -65,7 +65,7 @@ export interface TimelineQuery {
   tz: string;
 }
 
-const addressOf = (camera: string): string => camera.split('/').map(encodeURIComponent).join('/');
+export const addressOf = (camera: string): string => camera.split('/').map(encodeURIComponent).join('/');
 
 export const api = {
   login: async (username: string, password: string): Promise<User> =>

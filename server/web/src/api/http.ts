@@ -45,6 +45,20 @@ export async function request<Answer>(
   return (text === '' ? undefined : JSON.parse(text)) as Answer;
 }
 
+/** @returns why a file is not sent: what the server says, or the failure of the network; undefined when it would be. */
+export async function refusalOf(path: string): Promise<unknown> {
+  try {
+    const response = await fetch(`${API}/${path}`, {
+      credentials: 'same-origin',
+      headers: { range: 'bytes=0-0' },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    return response.ok ? undefined : errorOf(response.status, await response.text());
+  } catch (error) {
+    return error;
+  }
+}
+
 function errorOf(status: number, text: string): ApiError {
   const fallback = `The server answered ${status}.`;
   try {

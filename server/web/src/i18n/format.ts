@@ -60,6 +60,12 @@ export function formatDuration(ms: number, language: Language): string {
   );
 }
 
+/** As players show it: "0:18", "1:05". */
+export function formatPlayTime(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
 export function formatClock(at: string | number, language: Language): string {
   return dateFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(at));
 }

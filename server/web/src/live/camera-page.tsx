@@ -3,6 +3,11 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Camera } from '../api/types.ts';
+import { LATEST_CLIPS, LatestClips } from '../clips/latest-clips.tsx';
+import { RecordClip } from '../clips/record-clip.tsx';
+import { useClips } from '../clips/use-clips.ts';
+import { useRecording } from '../clips/use-recording.ts';
+import { useRecordsClips } from '../clips/use-records-clips.ts';
 import { formatDuration } from '../i18n/format.ts';
 import { useFleet, useLanguage, useSiteName, useText } from '../state/hooks.ts';
 import { useNow } from '../state/store.ts';
@@ -47,6 +52,9 @@ function CameraView({ camera, address }: { camera: Camera; address: string }) {
     isAvailable: mayHavePicture(camera),
     isLive: camera.online && camera.state === 'live',
   });
+  const recordsClips = useRecordsClips(camera);
+  const clips = useClips({ camera: address }, LATEST_CLIPS);
+  const recording = useRecording(address, clips);
   const fullScreen = (): void => {
     const { frame, video } = stream;
     if (document.fullscreenEnabled) void frame?.requestFullscreen().catch(() => undefined);
@@ -70,6 +78,7 @@ function CameraView({ camera, address }: { camera: Camera; address: string }) {
           </div>
           <div className="page-head__tools">
             <TakeSnapshot camera={camera} />
+            {recordsClips ? <RecordClip camera={camera} recording={recording} /> : null}
             <Button icon="fullscreen" onClick={fullScreen}>
               {t('live.fullscreen')}
             </Button>
@@ -97,6 +106,9 @@ function CameraView({ camera, address }: { camera: Camera; address: string }) {
           </div>
           <Details camera={camera} state={stream.state} />
         </section>
+        {recordsClips || clips.clips.length > 0 ? (
+          <LatestClips camera={address} list={clips} refusal={recording.refusal} />
+        ) : null}
         <LatestSnapshots camera={address} />
       </aside>
     </div>

@@ -19,6 +19,8 @@ export interface Fleet {
   system: SystemReport | undefined;
   /** Grows whenever an alert fires or ends: whoever shows alerts reads them again. */
   alertChanges: number;
+  /** Grows whenever a clip begins or ends. */
+  clipChanges: number;
 }
 
 export const NEWEST_SNAPSHOTS = 60;
@@ -34,6 +36,7 @@ export const EMPTY_FLEET: Fleet = {
   snapshots: [],
   system: undefined,
   alertChanges: 0,
+  clipChanges: 0,
 };
 
 export const keyOf = (site: string, ...ids: string[]): string => [site, ...ids].join('/');
@@ -56,7 +59,7 @@ export function applyUpdate(fleet: Fleet, update: UpdateMessage): Fleet {
     case 'alert':
       return { ...fleet, alertChanges: fleet.alertChanges + 1 };
     case 'event':
-      return fleet;
+      return update.kind === 'clip' ? { ...fleet, clipChanges: fleet.clipChanges + 1 } : fleet;
     default:
       return fleet;
   }

@@ -14,6 +14,7 @@ import { useMetricName } from '../sensors/metric-name.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useCameraName, useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { useNow } from '../state/store.ts';
+import { ClipMarks } from './clip-marks.tsx';
 import { extentOf, linesOf, pointsOf, type CurvePoint } from './curve.ts';
 import { endOf, kindsOf, thingsOf } from './found.ts';
 import { useKindName, useThingName } from './names.ts';
@@ -130,22 +131,28 @@ function withRoom(pictures: TimelinePicture[], lane: LaneProps): TimelinePicture
 export interface EventLaneProps extends LaneProps {
   events: TimelineEvent[];
   counts: EventCount[];
+  onOpenClip: (event: TimelineEvent) => void;
+  onLook: (atMs: number) => void;
 }
 
-export function EventLane({ events, counts, ...lane }: EventLaneProps) {
+export function EventLane({ events, counts, onOpenClip, onLook, ...lane }: EventLaneProps) {
   const t = useText();
   const kindName = useKindName();
   const kinds = kindsOf(events, counts);
+  const drawingOf = (kind: string, tone: number): ReactNode => {
+    const mine = events.filter((one) => one.kind === kind);
+    if (counts.length > 0)
+      return <CountBars {...lane} counts={counts.filter((one) => one.kind === kind)} tone={tone} />;
+    if (!mine.some(({ clipId }) => clipId !== null)) return <EventBars {...lane} events={mine} tone={tone} />;
+    const marks = { ...lane, events: mine, xOf: (atMs: number) => xOf(atMs, lane) };
+    return <ClipMarks {...marks} onOpen={onOpenClip} onLook={onLook} />;
+  };
   return (
     <Lane title={t('timeline.events')}>
       {kinds.length === 0 ? <Nothing>{t('timeline.noEvents')}</Nothing> : null}
       {kinds.map(({ kind, count }, index) => (
         <Row key={kind} name={kindName(kind)} note={String(count)}>
-          {counts.length > 0 ? (
-            <CountBars {...lane} counts={counts.filter((one) => one.kind === kind)} tone={index} />
-          ) : (
-            <EventBars {...lane} events={events.filter((one) => one.kind === kind)} tone={index} />
-          )}
+          {drawingOf(kind, index)}
         </Row>
       ))}
     </Lane>

@@ -1,9 +1,10 @@
 // Events and outages of the view as a table, for those who read rather than look.
 
-import type { Timeline } from '../api/types.ts';
+import type { Timeline, TimelineEvent } from '../api/types.ts';
 import { formatDateTime, formatDuration } from '../i18n/format.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
+import { Button } from '../ui/primitives.tsx';
 import { useKindName, useThingName } from './names.ts';
 
 const ROWS_MAX = 100;
@@ -14,9 +15,16 @@ interface ListRow {
   what: string;
   where: string;
   lengthMs: number | null | undefined;
+  /** With a clip. */
+  event?: TimelineEvent | undefined;
 }
 
-export function TimelineList({ timeline }: { timeline: Timeline }) {
+export interface TimelineListProps {
+  timeline: Timeline;
+  onOpenClip: (event: TimelineEvent) => void;
+}
+
+export function TimelineList({ timeline, onOpenClip }: TimelineListProps) {
   const t = useText();
   const language = useLanguage();
   const rows = useRows(timeline);
@@ -36,10 +44,18 @@ export function TimelineList({ timeline }: { timeline: Timeline }) {
             </tr>
           </thead>
           <tbody>
-            {rows.slice(0, ROWS_MAX).map(({ key, atMs, what, where, lengthMs }) => (
+            {rows.slice(0, ROWS_MAX).map(({ key, atMs, what, where, lengthMs, event }) => (
               <tr key={key}>
                 <td className="numeric">{formatDateTime(atMs, language)}</td>
-                <td>{what}</td>
+                <td>
+                  {event === undefined ? (
+                    what
+                  ) : (
+                    <Button icon="play" onClick={() => onOpenClip(event)} aria-haspopup="dialog">
+                      {what}
+                    </Button>
+                  )}
+                </td>
                 <td>{where}</td>
                 <td className="numeric">{length(lengthMs)}</td>
               </tr>
@@ -64,13 +80,17 @@ function useRows({ site, events, eventCounts, outages }: Timeline): ListRow[] {
       where: '',
       lengthMs: outage.ended === null ? null : outage.awayMs,
     })),
-    ...events.map(({ id, kind, camera, agent, at, until }) => ({
-      key: id,
-      atMs: Date.parse(at),
-      what: kindName(kind),
-      where: camera === null ? agent : (cameras[keyOf(site, camera)]?.name ?? camera),
-      lengthMs: until === null ? undefined : Date.parse(until) - Date.parse(at),
-    })),
+    ...events.map((event) => {
+      const { id, kind, camera, agent, at, until, clipId } = event;
+      return {
+        key: id,
+        atMs: Date.parse(at),
+        what: kindName(kind),
+        where: camera === null ? agent : (cameras[keyOf(site, camera)]?.name ?? camera),
+        lengthMs: until === null ? undefined : Date.parse(until) - Date.parse(at),
+        event: clipId === null ? undefined : event,
+      };
+    }),
     ...eventCounts.map(({ from, to, kind, count }) => ({
       key: keyOf(kind, from),
       atMs: Date.parse(from),

@@ -2,11 +2,12 @@
 
 import { useEffect, useState, type ReactNode } from 'react';
 import { useSearchParams } from 'wouter';
-import type { Timeline } from '../api/types.ts';
+import type { Timeline, TimelineEvent } from '../api/types.ts';
 import { formatDuration } from '../i18n/format.ts';
 import { isTextKey } from '../i18n/language.ts';
 import { useErrorSentence, useFleet, useLanguage, useSite, useSiteName, useText } from '../state/hooks.ts';
 import { Button, Empty, Message, Segments } from '../ui/primitives.tsx';
+import { EventClipDialog } from './event-clip-dialog.tsx';
 import { TimelineFilters, useFilters } from './filters.tsx';
 import { Readout } from './readout.tsx';
 import { TimelineList } from './timeline-list.tsx';
@@ -54,6 +55,7 @@ function SiteTimeline({ site }: { site: string }) {
   const filters = useFilters();
   const [view, setView] = useView();
   const [cursorMs, setCursorMs] = useState<number | undefined>(undefined);
+  const [openClip, setOpenClip] = useState<TimelineEvent | undefined>(undefined);
   const { camera, sensor, metric } = filters.chosen;
   const query = {
     site,
@@ -80,10 +82,19 @@ function SiteTimeline({ site }: { site: string }) {
         onCursor={setCursorMs}
         timeline={timeline}
         isBusy={isBusy}
+        onOpenClip={setOpenClip}
       />
       <Readout timeline={timeline} view={view} atMs={cursorMs} />
       {timeline === undefined ? null : <Notes timeline={timeline} />}
-      {timeline === undefined ? null : <TimelineList timeline={timeline} />}
+      {timeline === undefined ? null : <TimelineList timeline={timeline} onOpenClip={setOpenClip} />}
+      {openClip === undefined ? null : (
+        <EventClipDialog
+          key={openClip.id}
+          site={site}
+          event={openClip}
+          onClose={() => setOpenClip(undefined)}
+        />
+      )}
     </>
   );
 }

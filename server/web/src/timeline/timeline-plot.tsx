@@ -1,7 +1,7 @@
 // The lanes on one axis, with the cursor over all of them, and the dialog of the picture that was clicked on.
 
 import { useEffect, useState, type RefObject } from 'react';
-import type { Snapshot, Timeline } from '../api/types.ts';
+import type { Snapshot, Timeline, TimelineEvent } from '../api/types.ts';
 import { formatClock, formatClockShort, formatDay, formatMonth } from '../i18n/format.ts';
 import type { Language } from '../i18n/language.ts';
 import { SnapshotDialog } from '../snapshots/snapshot-dialog.tsx';
@@ -19,6 +19,7 @@ export interface TimelinePlotProps {
   onCursor: (atMs: number | undefined) => void;
   timeline: Timeline | undefined;
   isBusy: boolean;
+  onOpenClip: (event: TimelineEvent) => void;
 }
 
 /** Room of one label of the axis. */
@@ -32,6 +33,7 @@ export function TimelinePlot({
   onCursor,
   timeline,
   isBusy,
+  onOpenClip,
 }: TimelinePlotProps) {
   const t = useText();
   const siteName = useSiteName(site);
@@ -69,7 +71,13 @@ export function TimelinePlot({
               onOpen={({ id }) => setOpenId(id)}
               onLook={onCursor}
             />
-            <EventLane {...lane} events={timeline.events} counts={timeline.eventCounts} />
+            <EventLane
+              {...lane}
+              events={timeline.events}
+              counts={timeline.eventCounts}
+              onOpenClip={onOpenClip}
+              onLook={onCursor}
+            />
             <CurveLane {...lane} curves={timeline.curves} />
             <OutageLane {...lane} outages={timeline.outages} />
           </>
