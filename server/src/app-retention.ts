@@ -7,6 +7,7 @@ import type { DiskWatch } from './guard/disk-watch.ts';
 import { ClipFiles } from './media-store/clip-files.ts';
 import type { MediaStore } from './media-store/media-store.ts';
 import type { Database } from './postgres/pool.ts';
+import { REPORTS_KEPT_BYTES } from './reports/reports.ts';
 import { Garbage } from './retention/garbage.ts';
 import { shortfallOf } from './retention/marks.ts';
 import { MediaRemoval } from './retention/media-removal.ts';
@@ -43,8 +44,13 @@ export async function openRetention(
       clips: config.retention.clipsDays,
       events: config.retention.eventsDays,
       outages: config.retention.outagesDays,
+      reports: config.retention.reportsDays,
     },
-    bounds: { mediaMaxBytes: config.media.maxBytes, clipsMaxBytes: config.clips.maxBytes },
+    bounds: {
+      mediaMaxBytes: config.media.maxBytes,
+      clipsMaxBytes: config.clips.maxBytes,
+      reportsMaxBytes: REPORTS_KEPT_BYTES,
+    },
     onRemoved: (kind, items) => {
       if (kind !== 'snapshots') return;
       for (const { site, camera, id } of items) fleet.snapshotRemoved({ site, id: camera }, id);

@@ -111,7 +111,7 @@ async function checkFiles(
     return [
       staging,
       uploads,
-      ...['snapshots', 'clips', 'garbage'].map((name) => ({ name, ...why })),
+      ...['snapshots', 'clips', 'reports', 'garbage'].map((name) => ({ name, ...why })),
       await setAside(),
     ];
   }
@@ -131,6 +131,7 @@ async function checkFiles(
     uploads,
     await check('snapshots', () => checkMedia(scan, 'snapshots')),
     await check('clips', () => checkMedia(scan, 'clips')),
+    await check('reports', () => checkMedia(scan, 'reports')),
     await check('garbage', () => checkGarbage(garbage, leftovers)),
     await setAside(),
   ];

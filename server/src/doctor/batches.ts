@@ -32,12 +32,12 @@ export async function* inBatches<T>(items: AsyncIterable<T>, size = SCAN_BATCH):
 /** In the order of the key, a statement a batch: rows that come or go meanwhile disturb nothing. */
 export async function* rowsInBatches<Row extends { id: string }>(
   database: Queryable,
-  { table, columns }: { table: string; columns: string },
+  { table, columns, condition = 'true' }: { table: string; columns: string; condition?: string | undefined },
 ): AsyncGenerator<Row[]> {
   let after = '';
   for (;;) {
     const rows = await database.query<Row>(
-      `select id, ${columns} from ${table} where id > $1 order by id limit $2`,
+      `select id, ${columns} from ${table} where id > $1 and ${condition} order by id limit $2`,
       [after, SCAN_BATCH],
     );
     if (rows.length > 0) yield rows;

@@ -1,10 +1,10 @@
 // The scan of the media as lines.
 
 import { failed, ok, warning, type Finding } from '@sitecast/shared/node/check';
-import type { MediaKind } from '../retention/media-kinds.ts';
+import type { FileKind } from '../retention/media-kinds.ts';
 import { ORPHANS_FOLDER, type MediaFindings, type MediaScan } from './media-scan.ts';
 
-export async function checkMedia(scan: MediaScan, kind: MediaKind): Promise<Finding> {
+export async function checkMedia(scan: MediaScan, kind: FileKind): Promise<Finding> {
   return toFinding(await scan.scan(kind));
 }
 

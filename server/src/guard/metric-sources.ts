@@ -217,8 +217,8 @@ export const GAUGE_HELP = {
   event_loop_delay_p99_seconds: '99th percentile of the delay of the event loop over the last second.',
   disk_total_bytes: 'Size of the file system of DATA_DIR.',
   disk_free_bytes: 'Free space of the file system of DATA_DIR.',
-  storage_items: 'Snapshots and clips that are stored.',
-  storage_bytes: 'Bytes of the snapshots and clips that are stored.',
+  storage_items: 'Snapshots, clips and reports that are stored.',
+  storage_bytes: 'Bytes of the snapshots, clips and reports that are stored.',
   storage_max_bytes:
     'Bytes that may be stored (MEDIA_MAX_BYTES, CLIPS_MAX_BYTES); +Inf: as the disk has room for.',
   storage_added_daily_bytes: 'Bytes that came a day over the last days. NaN before there is a whole one.',
@@ -320,6 +320,7 @@ function storageGauges(report: KeptReport | undefined) {
     storage_max_bytes: {
       kind: {
         clips: report?.kinds.clips.maxBytes ?? Number.NaN,
+        reports: report?.kinds.reports.maxBytes ?? Number.NaN,
         all: report ? (report.media.maxBytes ?? Infinity) : Number.NaN,
       },
     },

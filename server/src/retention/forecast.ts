@@ -1,7 +1,7 @@
 // When it will be full: from what came and went over the last days. Pure.
 
-import { HIGH, LOW, type ByteBounds, type Stored, type StoredAmount } from './marks.ts';
-import { MEDIA_KINDS, type MediaKind } from './media-kinds.ts';
+import { HIGH, LOW, type ByteBounds, type StoredAmount } from './marks.ts';
+import { MEDIA_KINDS, type FileKind, type MediaKind } from './media-kinds.ts';
 
 /** Of the last whole days; undefined before there is one. */
 export interface DailyFlow {
@@ -10,14 +10,14 @@ export interface DailyFlow {
 }
 
 export interface ForecastSources {
-  stored: Stored;
-  flow: Readonly<Record<MediaKind, DailyFlow | undefined>>;
+  stored: Readonly<Record<FileKind, StoredAmount>>;
+  flow: Readonly<Record<FileKind, DailyFlow | undefined>>;
   /** What the file system loses a day, to whatever it is; undefined before two days were seen. */
   diskBytesPerDay: number | undefined;
   disk: { freeBytes: number; minFreeBytes: number };
-  bounds: ByteBounds;
+  bounds: ByteBounds & { reportsMaxBytes: number };
   /** 0 is for ever. */
-  maxAgeDays: Readonly<Record<MediaKind, number>>;
+  maxAgeDays: Readonly<Record<FileKind, number>>;
 }
 
 export interface KindForecast extends StoredAmount {
@@ -31,7 +31,7 @@ export interface KindForecast extends StoredAmount {
 
 /** `fullInDays` 0: the oldest go already. null: not to be foreseen, or never, as things go on now. */
 export interface StorageReport {
-  kinds: Record<MediaKind, KindForecast>;
+  kinds: Record<FileKind, KindForecast>;
   media: { bytes: number; maxBytes: number | null; fullInDays: number | null };
   clips: { fullInDays: number | null };
   disk: { bytesPerDay: number | null; fullInDays: number | null };
@@ -39,11 +39,12 @@ export interface StorageReport {
 
 export function forecast(sources: ForecastSources): StorageReport {
   const { stored, bounds, disk, diskBytesPerDay } = sources;
-  const { mediaMaxBytes, clipsMaxBytes } = bounds;
+  const { mediaMaxBytes, clipsMaxBytes, reportsMaxBytes } = bounds;
   return {
     kinds: {
       snapshots: ofKind('snapshots', null, sources),
       clips: ofKind('clips', clipsMaxBytes, sources),
+      reports: ofKind('reports', reportsMaxBytes, sources),
     },
     media: {
       bytes: stored.snapshots.bytes + stored.clips.bytes,
@@ -59,7 +60,7 @@ export function forecast(sources: ForecastSources): StorageReport {
 }
 
 function ofKind(
-  kind: MediaKind,
+  kind: FileKind,
   maxBytes: number | null,
   { stored, flow, maxAgeDays }: ForecastSources,
 ): KindForecast {

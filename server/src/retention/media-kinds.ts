@@ -2,6 +2,8 @@
 
 export const MEDIA_KINDS = ['snapshots', 'clips'] as const;
 export type MediaKind = (typeof MEDIA_KINDS)[number];
+/** With those that keep themselves below their bounds (server/src/reports/). */
+export type FileKind = MediaKind | 'reports';
 /** Of a removal; a check of the table `garbage`. */
 export type RemovalReason = 'age' | 'bytes' | 'disk' | 'person' | 'doctor';
 

@@ -8,7 +8,7 @@ import type { DiskReading } from '../guard/disk-watch.ts';
 import { forecast, type StorageReport } from './forecast.ts';
 import type { Garbage, PendingGarbage } from './garbage.ts';
 import { nextKind, shortfallOf, surplusOf, type ByteBounds } from './marks.ts';
-import { MEDIA_KINDS, type MediaKind } from './media-kinds.ts';
+import { MEDIA_KINDS, type FileKind, type MediaKind } from './media-kinds.ts';
 import type { MediaRemoval, Removal, RemovedItem } from './media-removal.ts';
 import { EXPIRING_ROWS, type ExpiringRows, type RowExpiry } from './row-expiry.ts';
 import type { StorageFigures } from './storage-figures.ts';
@@ -33,8 +33,8 @@ export interface RetentionOptions {
   turns: Turns;
   readDisk: () => Promise<DiskReading>;
   /** Days; 0 is for ever. */
-  maxAgeDays: Readonly<Record<MediaKind | ExpiringRows, number>>;
-  bounds: ByteBounds;
+  maxAgeDays: Readonly<Record<FileKind | ExpiringRows, number>>;
+  bounds: ByteBounds & { reportsMaxBytes: number };
   onRemoved?: (kind: MediaKind, items: readonly RemovedItem[]) => void;
   logger: Logger;
   clock?: Clock;

@@ -3,8 +3,8 @@
 import type { DiskReading } from '../guard/disk-watch.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import type { DailyFlow } from './forecast.ts';
-import type { Stored, StoredAmount } from './marks.ts';
-import type { MediaKind } from './media-kinds.ts';
+import type { StoredAmount } from './marks.ts';
+import type { FileKind } from './media-kinds.ts';
 
 /** Days that are told apart; older ones become one row. */
 const STORAGE_DAYS_KEPT = 400;
@@ -19,7 +19,7 @@ export class StorageFigures {
     this.#database = database;
   }
 
-  async stored(): Promise<Stored> {
+  async stored(): Promise<Record<FileKind, StoredAmount>> {
     const rows = await this.#database.query<StoredAmount & { kind: string }>(
       `select kind, sum(case flow when 'added' then items else -items end)::int8 as items,
          sum(case flow when 'added' then bytes else -bytes end)::int8 as bytes
@@ -29,11 +29,11 @@ export class StorageFigures {
       const { items, bytes } = rows.find((row) => row.kind === kind) ?? { items: 0, bytes: 0 };
       return { items, bytes };
     };
-    return { snapshots: of('snapshots'), clips: of('clips') };
+    return { snapshots: of('snapshots'), clips: of('clips'), reports: of('reports') };
   }
 
   /** A day, on average over the last whole days since there was anything; undefined before there is one. */
-  async flow(at: Date): Promise<Record<MediaKind, DailyFlow | undefined>> {
+  async flow(at: Date): Promise<Record<FileKind, DailyFlow | undefined>> {
     const rows = await this.#database.query<DailyFlow & { kind: string; days: number }>(
       `with today as (select ($1::timestamptz at time zone 'UTC')::date as day)
        select kind, today.day - greatest(min(known.day), today.day - $2::int) as days,
@@ -47,7 +47,7 @@ export class StorageFigures {
       if (!row) return undefined;
       return { addedBytes: row.addedBytes / row.days, removedBytes: row.removedBytes / row.days };
     };
-    return { snapshots: of('snapshots'), clips: of('clips') };
+    return { snapshots: of('snapshots'), clips: of('clips'), reports: of('reports') };
   }
 
   /** What the file system lost a day since the oldest of the last days that were noted; undefined before there are two. */

@@ -27,7 +27,7 @@ const ofKind = z.object({
   bytesPerDay: knownBytes.describe('What comes in; null before a whole day was seen'),
 });
 const storage = z.object({
-  kinds: z.object({ snapshots: ofKind, clips: ofKind }),
+  kinds: z.object({ snapshots: ofKind, clips: ofKind, reports: ofKind }),
   media: z.object({ bytes: count, maxBytes: knownBytes, fullInDays }),
   clips: z.object({ fullInDays }),
   disk: z.object({ bytesPerDay: z.number().nullable().describe('Less than 0: it empties'), fullInDays }),

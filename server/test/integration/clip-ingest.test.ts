@@ -241,8 +241,8 @@ describe('clip ingest', () => {
         figures: new StorageFigures(database),
         turns: new Turns({ isBusy: () => false, isUrgent: async () => false }),
         readDisk: () => Promise.reject(new Error('not in this test')),
-        maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0 },
-        bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes },
+        maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0, reports: 0 },
+        bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes, reportsMaxBytes: 0 },
         logger: testLogger,
       });
       const intake = new ClipIntake({

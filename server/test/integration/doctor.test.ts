@@ -34,6 +34,7 @@ describe('sitecast-server doctor', () => {
           'clip uploads',
           'snapshots',
           'clips',
+          'reports',
           'garbage',
           'set aside',
         ],
@@ -78,6 +79,46 @@ describe('sitecast-server doctor', () => {
       'ok',
     ]);
     expect(stateOf(after.checks, 'set aside')).toBe('warning');
+  });
+
+  it('finds reports without their file and files without a report, and repairs both', async () => {
+    const house = await openMediaHouse(postgres);
+    const [whole, broken, failed, running, orphan] = Array.from({ length: 5 }, () => ulid());
+    for (const [id, kind, state] of [
+      [whole, 'html', 'done'],
+      [broken, 'xlsx', 'done'],
+      [failed, 'csv', 'failed'],
+      [running, 'csv', 'running'],
+    ])
+      await house.database.query(
+        `insert into reports (id, site, kind, from_at, to_at, state, created_at, finished_at, error_code)
+         values ($1, 'home', $2, now() - interval '1 day', now(), $3::text, now(),
+           case when $3 in ('done', 'failed') then now() end, case when $3 = 'failed' then 'INTERNAL' end)`,
+        [id, kind, state],
+      );
+    await mkdir(join(house.dataDir, 'reports'), { recursive: true });
+    for (const name of [`${whole}.html`, `${running}.csv`, `${orphan}.csv`, `${failed}.csv`, 'x.partial'])
+      await writeFile(join(house.dataDir, 'reports', name), 'a report');
+    await age(house);
+    const found = await examine(house);
+    expect([found.code, textOf(found.checks, 'reports')]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(
+          `^2 rows and 5 files looked at: 1 rows without their file \\(${broken}\\); 2 files without a row .*; 1 files half written`,
+        ),
+      ),
+    ]);
+    expect((await examine(house, ['--repair'])).code).toBe(0);
+    const rows = await house.database.query<{ id: string }>('select id from reports order by id');
+    expect(rows.map(({ id }) => id)).toEqual([whole, failed, running].toSorted());
+    expect((await readdir(join(house.dataDir, 'reports'))).toSorted()).toEqual(
+      [`${whole}.html`, `${running}.csv`].toSorted(),
+    );
+    expect((await readdir(join(house.dataDir, 'orphans/reports'))).toSorted()).toEqual(
+      [`${orphan}.csv`, `${failed}.csv`].toSorted(),
+    );
+    expect(stateOf((await examine(house)).checks, 'reports')).toBe('ok');
   });
 
   it('leaves alone what may still get its row: new files, those of staged snapshots, and what waits to be unlinked', async () => {

@@ -11,8 +11,8 @@ import { StorageFigures } from '../../src/retention/storage-figures.ts';
 import { Turns } from '../../src/retention/turns.ts';
 
 const DISK = { totalBytes: 1e12, freeBytes: 5e11, minFreeBytes: 1e9, isWritable: true };
-const FOR_EVER = { snapshots: 0, clips: 0, events: 0, outages: 0 };
-const UNBOUND = { mediaMaxBytes: 0, clipsMaxBytes: 2 ** 40 };
+const FOR_EVER = { snapshots: 0, clips: 0, events: 0, outages: 0, reports: 0 };
+const UNBOUND = { mediaMaxBytes: 0, clipsMaxBytes: 2 ** 40, reportsMaxBytes: 2 ** 31 };
 const DAY_MS = 86_400_000;
 
 describe('retention', () => {
@@ -87,7 +87,7 @@ describe('retention', () => {
       await house.storeSnapshot(day, 800);
       await house.storeClip(day, 1_000);
     }
-    const bounds = { mediaMaxBytes: 20_000, clipsMaxBytes: 2 ** 40 };
+    const bounds = { ...UNBOUND, mediaMaxBytes: 20_000 };
     await open(house, { bounds }).pass();
     const { snapshots, clips } = await new StorageFigures(house.database).stored();
     expect(snapshots.bytes + clips.bytes).toBeLessThanOrEqual(18_000);
@@ -100,7 +100,7 @@ describe('retention', () => {
     const house = await openMediaHouse(postgres);
     for (let day = 100; day <= 104; day += 1) await house.storeSnapshot(day, 400);
     for (let day = 1; day <= 20; day += 1) await house.storeClip(day, 1_000);
-    await open(house, { bounds: { mediaMaxBytes: 20_000, clipsMaxBytes: 2 ** 40 } }).pass();
+    await open(house, { bounds: { ...UNBOUND, mediaMaxBytes: 20_000 } }).pass();
     const { snapshots, clips } = await new StorageFigures(house.database).stored();
     expect([snapshots.items, clips.items]).toEqual([5, 15]);
   });
@@ -119,7 +119,7 @@ describe('retention', () => {
   it('makes room for a new clip at once, and refuses only one that would never fit', async () => {
     const house = await openMediaHouse(postgres);
     const clips = [await house.storeClip(3, 400), await house.storeClip(2, 400)];
-    const retention = open(house, { bounds: { mediaMaxBytes: 0, clipsMaxBytes: 1_000 } });
+    const retention = open(house, { bounds: { ...UNBOUND, clipsMaxBytes: 1_000 } });
     expect(await retention.makeRoomForClip(200)).toBe(true);
     expect(await house.ids('clips')).toEqual(clips);
     expect(await retention.makeRoomForClip(600)).toBe(true);
@@ -173,7 +173,11 @@ describe('retention', () => {
     );
     expect((await figures.stored()).snapshots).toEqual(counted);
     await figures.fold(new Date(Date.now() + 500 * DAY_MS));
-    expect(await figures.stored()).toEqual({ snapshots: counted, clips: { items: 1, bytes: 77 } });
+    expect(await figures.stored()).toEqual({
+      snapshots: counted,
+      clips: { items: 1, bytes: 77 },
+      reports: { items: 0, bytes: 0 },
+    });
     expect(await house.database.query(`select day::text from storage_days where day > '-infinity'`)).toEqual(
       [],
     );
@@ -183,6 +187,18 @@ describe('retention', () => {
     const house = await openMediaHouse(postgres);
     await house.storeSnapshot(1, 1_000);
     await house.storeClip(1, 7_000);
+    await house.database.query(
+      `insert into reports (id, site, kind, from_at, to_at, created_at)
+       select id, 'home', 'html', now() - interval '1 day', now(), now() from unnest($1::text[]) as id`,
+      [[ulid(), ulid(), ulid()]],
+    );
+    for (const bytes of [4_000, 800])
+      await house.database.query(
+        `update reports set state = 'done', bytes = $1, finished_at = now()
+         where id = (select id from reports where state = 'queued' limit 1)`,
+        [bytes],
+      );
+    await house.database.query('delete from reports where bytes = 800');
     await house.database.query(`update storage_days set day = day - 4`);
     await house.storeSnapshot(1, 1_800);
     for (const [daysAgo, freeBytes] of [
@@ -198,6 +214,7 @@ describe('retention', () => {
       kinds: {
         snapshots: { items: 2, bytes: 3_200, bytesPerDay: 300, maxAgeDays: null },
         clips: { items: 1, bytes: 7_000, bytesPerDay: 1_750 },
+        reports: { items: 1, bytes: 4_000, bytesPerDay: 1_200, maxAgeDays: null },
       },
       disk: { bytesPerDay: 100_000, fullInDays: 5 },
       garbage: { items: 0, bytes: 0 },

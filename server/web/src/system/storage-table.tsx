@@ -30,6 +30,7 @@ export function StorageTable({ report }: { report: SystemReport | undefined }) {
             kind={storage.kinds.clips}
             full={<Full t={t} days={storage.clips.fullInDays} />}
           />
+          <KindRow name={t('system.storage.reports')} kind={storage.kinds.reports} />
           <Row
             name={t('system.storage.media')}
             cells={[formatBytes(storage.media.bytes), bytesOf(storage.media.maxBytes), '–', '–']}
