@@ -3,7 +3,7 @@
 import { useCallback, useState } from 'react';
 import { Link } from 'wouter';
 import { alertApi } from '../api/alert-calls.ts';
-import type { Alert, Rule } from '../api/alert-types.ts';
+import type { Alert } from '../api/alert-types.ts';
 import { useErrorSentence, useFleet, useMayAct, useSite, useText } from '../state/hooks.ts';
 import { Button, Empty, Message, Skeleton } from '../ui/primitives.tsx';
 import { AcknowledgeDialog } from './acknowledge-dialog.tsx';
@@ -22,9 +22,9 @@ export function AlertList() {
   const readFiring = useCallback(() => alertApi.alerts({ site, state: 'firing', limit: FIRING_MAX }), [site]);
   const { value: firing, failure, reread } = useReread(readFiring, changes);
   const [acknowledging, setAcknowledging] = useState<Alert | undefined>(undefined);
-  const [silencing, setSilencing] = useState<Pick<Rule, 'id' | 'name'> | undefined>(undefined);
+  const [silencing, setSilencing] = useState<{ ruleId: string; ruleName: string } | undefined>(undefined);
   const silence = ({ ruleId, ruleName }: Alert): void => {
-    if (ruleId !== null) setSilencing({ id: ruleId, name: ruleName });
+    if (ruleId !== null) setSilencing({ ruleId, ruleName });
   };
   return (
     <>
@@ -55,7 +55,9 @@ export function AlertList() {
       )}
       {silencing === undefined ? null : (
         <SilenceDialog
-          rule={silencing}
+          name={silencing.ruleName}
+          text={t('alerts.silenceText')}
+          silence={(until) => alertApi.silence(silencing.ruleId, until)}
           onClose={() => setSilencing(undefined)}
           onDone={() => setSilencing(undefined)}
         />

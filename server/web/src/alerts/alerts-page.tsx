@@ -5,6 +5,7 @@ import { useMayAct, useText } from '../state/hooks.ts';
 import { AlertList } from './alert-list.tsx';
 import { ChannelList } from './channel-list.tsx';
 import { RuleList } from './rule-list.tsx';
+import { SiteSilences } from './site-silences.tsx';
 
 type Tab = 'alerts' | 'rules' | 'channels';
 const HREFS: Record<Tab, string> = {
@@ -36,6 +37,7 @@ export function AlertsPage({ tab }: { tab: Tab }) {
           ))}
         </nav>
       </div>
+      {tab === 'channels' ? null : <SiteSilences />}
       {tab === 'alerts' ? <AlertList /> : null}
       {tab === 'rules' ? <RuleList /> : null}
       {tab === 'channels' && isOperator ? <ChannelList /> : null}

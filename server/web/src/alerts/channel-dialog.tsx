@@ -1,16 +1,16 @@
 // Makes a channel, or changes one. The secret of a webhook is made here, shown once, and never read back.
 
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { alertApi } from '../api/alert-calls.ts';
 import type { Channel, ChannelKind } from '../api/alert-types.ts';
-import { useErrorSentence, useFleet, useText } from '../state/hooks.ts';
+import { useFleet, useText } from '../state/hooks.ts';
 import { session } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
-import { Dialog } from '../ui/dialog.tsx';
-import { Button, Message, Segments } from '../ui/primitives.tsx';
+import { Choice, Entry, Options } from '../ui/fields.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
+import { Button } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { channelDraftOf, channelFormOf, type ChannelForm } from './channel-form.ts';
-import { Choice, Entry } from './fields.tsx';
 
 const KINDS: readonly ChannelKind[] = ['webhook', 'email', 'mqtt'];
 const SECRET_BYTES = 32;
@@ -24,80 +24,60 @@ export interface ChannelDialogProps {
 
 export function ChannelDialog({ channel, onClose, onDone }: ChannelDialogProps) {
   const t = useText();
-  const sentence = useErrorSentence();
   const seesAll = useStore(session, (current) => current.kind === 'user' && current.user.sites === null);
   const sites = useFleet((state) => state.sites);
   const [form, setForm] = useState<ChannelForm>(() =>
     channelFormOf(channel, seesAll ? '' : (sites[0]?.id ?? '')),
   );
-  const [problem, setProblem] = useState<string | undefined>(undefined);
-  const [isBusy, setBusy] = useState(false);
   const change = (changes: Partial<ChannelForm>): void => setForm((before) => ({ ...before, ...changes }));
 
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
+  const submit = (): string | Promise<void> => {
     const made = channelDraftOf(form);
-    if ('problem' in made) return setProblem(t(made.problem));
-    setBusy(true);
+    if ('problem' in made) return t(made.problem);
     const saving =
       channel === undefined
         ? alertApi.createChannel({ ...made.draft, enabled: true })
         : alertApi.changeChannel(channel.id, made.draft);
-    saving.then(
-      () => {
-        toast(t('alerts.channelSaved'));
-        onDone();
-      },
-      (error: unknown) => {
-        setProblem(sentence(error));
-        setBusy(false);
-      },
-    );
+    return saving.then(() => {
+      toast(t('alerts.channelSaved'));
+      onDone();
+    });
   };
 
   return (
-    <Dialog
+    <FormDialog
       title={t(channel === undefined ? 'alerts.addChannel' : 'alerts.editChannel')}
+      submitLabel={t('alerts.save')}
+      onSubmit={submit}
       onClose={onClose}
       testId="channel-dialog"
+      submitTestId="channel-save"
       isSticky
     >
-      <form className="dialog__body" onSubmit={submit} noValidate>
-        <Entry
-          label={t('alerts.field.name')}
-          value={form.name}
-          onChange={(name) => change({ name })}
-          maxLength={120}
-          name="name"
-        />
-        <div className="field">
-          <span className="field__label">{t('alerts.field.channelKind')}</span>
-          <Segments
-            label={t('alerts.field.channelKind')}
-            value={form.kind}
-            options={KINDS.map((value) => ({ value, label: t(`alerts.channel.${value}`) }))}
-            onChoose={(kind) => change({ kind })}
-          />
-        </div>
-        <Choice
-          label={t('alerts.field.channelSite')}
-          value={form.site}
-          onChange={(site) => change({ site })}
-          options={[
-            ...(seesAll ? [{ value: '', label: t('shell.allSites') }] : []),
-            ...sites.map(({ id, name }) => ({ value: id, label: name ?? id })),
-          ]}
-        />
-        <TargetFields form={form} change={change} isKept={channel?.hasSecret === true} />
-        {problem === undefined ? null : <Message tone="bad">{problem}</Message>}
-        <div className="dialog__foot">
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button type="submit" look="primary" disabled={isBusy} data-testid="channel-save">
-            {t('alerts.save')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      <Entry
+        label={t('alerts.field.name')}
+        value={form.name}
+        onChange={(name) => change({ name })}
+        maxLength={120}
+        name="name"
+      />
+      <Options
+        label={t('alerts.field.channelKind')}
+        value={form.kind}
+        options={KINDS.map((value) => ({ value, label: t(`alerts.channel.${value}`) }))}
+        onChoose={(kind) => change({ kind })}
+      />
+      <Choice
+        label={t('alerts.field.channelSite')}
+        value={form.site}
+        onChange={(site) => change({ site })}
+        options={[
+          ...(seesAll ? [{ value: '', label: t('shell.allSites') }] : []),
+          ...sites.map(({ id, name }) => ({ value: id, label: name ?? id })),
+        ]}
+      />
+      <TargetFields form={form} change={change} isKept={channel?.hasSecret === true} />
+    </FormDialog>
   );
 }
 
@@ -145,7 +125,7 @@ function TargetFields({ form, change, isKept }: TargetFieldsProps) {
           <Choice
             label={t('shell.language')}
             value={form.language}
-            onChange={(language) => change({ language: language as ChannelForm['language'] })}
+            onChange={(language) => change({ language })}
             options={[
               { value: 'en', label: 'English' },
               { value: 'ko', label: '한국어' },

@@ -3,8 +3,7 @@
 import { FORECAST_WINDOWS_HOURS, PRESSURES } from '../api/alert-types.ts';
 import { formatDuration } from '../i18n/format.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
-import { Segments } from '../ui/primitives.tsx';
-import { Choice, Entry } from './fields.tsx';
+import { Choice, Entry, Options } from '../ui/fields.tsx';
 import type { RuleFieldsProps } from './rule-form.ts';
 
 const HOUR_MS = 3_600_000;
@@ -38,18 +37,15 @@ function ThresholdFields(props: RuleFieldsProps) {
     <>
       <SensorChoice {...props} />
       <MetricEntry {...props} />
-      <div className="field">
-        <span className="field__label">{t('alerts.field.direction')}</span>
-        <Segments
-          label={t('alerts.field.direction')}
-          value={form.direction}
-          options={(['above', 'below'] as const).map((value) => ({
-            value,
-            label: t(`alerts.direction.${value}`),
-          }))}
-          onChoose={(direction) => change({ direction })}
-        />
-      </div>
+      <Options
+        label={t('alerts.field.direction')}
+        value={form.direction}
+        options={(['above', 'below'] as const).map((value) => ({
+          value,
+          label: t(`alerts.direction.${value}`),
+        }))}
+        onChoose={(direction) => change({ direction })}
+      />
       <div className="field-pair">
         <Entry
           label={t('alerts.field.limit')}
@@ -99,7 +95,7 @@ function MetricEntry({ form, change, isOptional }: RuleFieldsProps & { isOptiona
       label={t(isOptional === true ? 'alerts.field.anyMetric' : 'alerts.field.metric')}
       value={form.metric}
       onChange={(metric) => change({ metric })}
-      suggestions={[...new Set(metrics)].sort()}
+      suggestions={[...new Set(metrics)].sort().map((value) => ({ value }))}
       maxLength={63}
       name="metric"
     />
@@ -171,14 +167,11 @@ function DiskFields(props: RuleFieldsProps) {
 function LevelChoice({ form, change }: RuleFieldsProps) {
   const t = useText();
   return (
-    <div className="field">
-      <span className="field__label">{t('alerts.field.level')}</span>
-      <Segments
-        label={t('alerts.field.level')}
-        value={form.level}
-        options={PRESSURES.map((value) => ({ value, label: t(`system.level.${value}`) }))}
-        onChoose={(level) => change({ level })}
-      />
-    </div>
+    <Options
+      label={t('alerts.field.level')}
+      value={form.level}
+      options={PRESSURES.map((value) => ({ value, label: t(`system.level.${value}`) }))}
+      onChoose={(level) => change({ level })}
+    />
   );
 }

@@ -1,15 +1,14 @@
 // Makes a rule, or changes one.
 
-import { useCallback, useState, type FormEvent } from 'react';
+import { useCallback, useState } from 'react';
 import { alertApi } from '../api/alert-calls.ts';
-import { SEVERITIES, type Rule, type RuleKind } from '../api/alert-types.ts';
-import { useErrorSentence, useFleet, useSite, useText } from '../state/hooks.ts';
+import { SEVERITIES, type Rule } from '../api/alert-types.ts';
+import { useFleet, useSite, useText } from '../state/hooks.ts';
 import { session } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
-import { Dialog } from '../ui/dialog.tsx';
-import { Button, Message, Segments } from '../ui/primitives.tsx';
+import { Choice, Entry, Options } from '../ui/fields.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { toast } from '../ui/toasts.tsx';
-import { Choice, Entry } from './fields.tsx';
 import { RuleConditionFields } from './rule-condition-fields.tsx';
 import { draftOf, emptyForm, formOf, kindsOf, type RuleFieldsProps, type RuleForm } from './rule-form.ts';
 import { useReread } from './use-reread.ts';
@@ -23,75 +22,55 @@ export interface RuleDialogProps {
 
 export function RuleDialog({ rule, onClose, onDone }: RuleDialogProps) {
   const t = useText();
-  const sentence = useErrorSentence();
   const sites = useFleet((state) => state.sites);
   const chosenSite = useSite();
   const [form, setForm] = useState<RuleForm>(() =>
     rule === undefined ? emptyForm(chosenSite ?? sites[0]?.id ?? '') : formOf(rule),
   );
-  const [problem, setProblem] = useState<string | undefined>(undefined);
-  const [isBusy, setBusy] = useState(false);
   const change = (changes: Partial<RuleForm>): void => setForm((before) => ({ ...before, ...changes }));
 
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
+  const submit = (): string | Promise<void> => {
     const made = draftOf(form);
-    if ('problem' in made) return setProblem(t(made.problem));
-    setBusy(true);
+    if ('problem' in made) return t(made.problem);
     const saving =
       rule === undefined
         ? alertApi.createRule({ ...made.draft, enabled: true })
         : alertApi.changeRule(rule.id, made.draft);
-    saving.then(
-      () => {
-        toast(t('alerts.ruleSaved'));
-        onDone();
-      },
-      (error: unknown) => {
-        setProblem(sentence(error));
-        setBusy(false);
-      },
-    );
+    return saving.then(() => {
+      toast(t('alerts.ruleSaved'));
+      onDone();
+    });
   };
 
   return (
-    <Dialog
+    <FormDialog
       title={t(rule === undefined ? 'alerts.addRule' : 'alerts.editRule')}
+      submitLabel={t('alerts.save')}
+      onSubmit={submit}
       onClose={onClose}
       testId="rule-dialog"
+      submitTestId="rule-save"
       isSticky
     >
-      <form className="dialog__body" onSubmit={submit} noValidate>
-        <Entry
-          label={t('alerts.field.name')}
-          value={form.name}
-          onChange={(name) => change({ name })}
-          maxLength={120}
-          name="name"
-        />
-        <SubjectFields form={form} change={change} />
-        <RuleConditionFields form={form} change={change} />
-        <DurationFields form={form} change={change} />
-        <div className="field">
-          <span className="field__label">{t('alerts.field.severity')}</span>
-          <Segments
-            label={t('alerts.field.severity')}
-            value={form.severity}
-            options={SEVERITIES.map((value) => ({ value, label: t(`alerts.severity.${value}`) }))}
-            onChoose={(severity) => change({ severity })}
-          />
-        </div>
-        <ChannelChoice form={form} change={change} />
-        <SnapshotChoice form={form} change={change} />
-        {problem === undefined ? null : <Message tone="bad">{problem}</Message>}
-        <div className="dialog__foot">
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button type="submit" look="primary" disabled={isBusy} data-testid="rule-save">
-            {t('alerts.save')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      <Entry
+        label={t('alerts.field.name')}
+        value={form.name}
+        onChange={(name) => change({ name })}
+        maxLength={120}
+        name="name"
+      />
+      <SubjectFields form={form} change={change} />
+      <RuleConditionFields form={form} change={change} />
+      <DurationFields form={form} change={change} />
+      <Options
+        label={t('alerts.field.severity')}
+        value={form.severity}
+        options={SEVERITIES.map((value) => ({ value, label: t(`alerts.severity.${value}`) }))}
+        onChoose={(severity) => change({ severity })}
+      />
+      <ChannelChoice form={form} change={change} />
+      <SnapshotChoice form={form} change={change} />
+    </FormDialog>
   );
 }
 
@@ -118,7 +97,7 @@ function SubjectFields({ form, change }: RuleFieldsProps) {
       <Choice
         label={t('alerts.field.kind')}
         value={form.kind}
-        onChange={(kind) => change({ kind: kind as RuleKind })}
+        onChange={(kind) => change({ kind })}
         options={kindsOf(form.site).map((value) => ({ value, label: t(`alerts.kind.${value}`) }))}
       />
     </>

@@ -78,7 +78,13 @@ export function RuleList() {
         <RuleDialog rule={open.rule} onClose={() => setOpen(undefined)} onDone={done} />
       ) : null}
       {open?.kind === 'silence' ? (
-        <SilenceDialog rule={open.rule} onClose={() => setOpen(undefined)} onDone={done} />
+        <SilenceDialog
+          name={open.rule.name}
+          text={t('alerts.silenceText')}
+          silence={(until) => alertApi.silence(open.rule.id, until)}
+          onClose={() => setOpen(undefined)}
+          onDone={done}
+        />
       ) : null}
       {open?.kind === 'remove' ? (
         <RemoveDialog

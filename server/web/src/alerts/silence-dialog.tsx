@@ -1,54 +1,50 @@
-// Silences a rule for a while.
+// Silences a rule, or a whole site, for a while.
 
-import { useState } from 'react';
-import { alertApi } from '../api/alert-calls.ts';
-import type { Rule } from '../api/alert-types.ts';
-import { useErrorSentence, useText } from '../state/hooks.ts';
-import { Dialog } from '../ui/dialog.tsx';
-import { Button, Message, Segments } from '../ui/primitives.tsx';
+import { useState, type ReactNode } from 'react';
+import { useText } from '../state/hooks.ts';
+import { Options } from '../ui/fields.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { toast } from '../ui/toasts.tsx';
 
 const HOUR_MS = 3_600_000;
 const HOURS = ['1', '4', '24', '168'] as const;
-type Hours = (typeof HOURS)[number];
 
-export function SilenceDialog({
-  rule,
-  onClose,
-  onDone,
-}: {
-  rule: Pick<Rule, 'id' | 'name'>;
+export interface SilenceDialogProps {
+  /** Of what is silenced. */
+  name: string;
+  text: string;
+  silence: (until: Date) => Promise<unknown>;
   onClose: () => void;
   onDone: () => void;
-}) {
+  /** What else is asked. */
+  children?: ReactNode;
+}
+
+export function SilenceDialog({ name, text, silence, onClose, onDone, children }: SilenceDialogProps) {
   const t = useText();
-  const sentence = useErrorSentence();
-  const [hours, setHours] = useState<Hours>('4');
-  const [failure, setFailure] = useState<unknown>(undefined);
-  const silence = (): void => {
-    alertApi.silence(rule.id, new Date(Date.now() + Number(hours) * HOUR_MS)).then(() => {
-      toast(t('alerts.silenced', { name: rule.name }));
+  const [hours, setHours] = useState<(typeof HOURS)[number]>('4');
+  const submit = (): Promise<void> =>
+    silence(new Date(Date.now() + Number(hours) * HOUR_MS)).then(() => {
+      toast(t('alerts.silenced', { name }));
       onDone();
-    }, setFailure);
-  };
+    });
   return (
-    <Dialog title={t('alerts.silenceTitle', { name: rule.name })} onClose={onClose} testId="silence-dialog">
-      <div className="dialog__body">
-        {failure === undefined ? null : <Message tone="bad">{sentence(failure)}</Message>}
-        <p>{t('alerts.silenceText')}</p>
-        <Segments
-          label={t('alerts.silenceFor')}
-          value={hours}
-          options={HOURS.map((value) => ({ value, label: t(`alerts.hours.${value}`) }))}
-          onChoose={setHours}
-        />
-        <div className="dialog__foot">
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button look="primary" onClick={silence} data-testid="silence-confirm">
-            {t('alerts.silence')}
-          </Button>
-        </div>
-      </div>
-    </Dialog>
+    <FormDialog
+      title={t('alerts.silenceTitle', { name })}
+      submitLabel={t('alerts.silence')}
+      onSubmit={submit}
+      onClose={onClose}
+      testId="silence-dialog"
+      submitTestId="silence-confirm"
+    >
+      <p>{text}</p>
+      {children}
+      <Options
+        label={t('alerts.silenceFor')}
+        value={hours}
+        options={HOURS.map((value) => ({ value, label: t(`alerts.hours.${value}`) }))}
+        onChoose={setHours}
+      />
+    </FormDialog>
   );
 }

@@ -3,56 +3,41 @@
 import type { Device } from '../api/types.ts';
 import { useSiteName, useText } from '../state/hooks.ts';
 import { Button, Chip } from '../ui/primitives.tsx';
+import { RecordActions, RecordTable } from '../ui/record-table.tsx';
 import { Age } from '../ui/time.tsx';
 
-export function DeviceTable({
-  devices,
-  onMap,
-  onKeys,
-  onRevoke,
-}: {
+export interface DeviceTableProps {
   devices: Device[];
   onMap: (device: Device) => void;
   onKeys: (device: Device) => void;
   onRevoke: (device: Device) => void;
-}) {
+}
+
+export function DeviceTable({ devices, ...actions }: DeviceTableProps) {
   const t = useText();
   return (
-    <div className="card table-scroll">
-      <table className="table table--stack" data-testid="device-table">
-        <thead>
-          <tr>
-            <th scope="col">{t('devices.id')}</th>
-            <th scope="col">{t('devices.kind')}</th>
-            <th scope="col">{t('system.col.state')}</th>
-            <th scope="col">{t('devices.col.lastSeen')}</th>
-            <th scope="col">{t('devices.col.created')}</th>
-            <th scope="col">
-              <span className="visually-hidden">{t('devices.col.actions')}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {devices.map((device) => (
-            <DeviceRow key={device.id} device={device} onMap={onMap} onKeys={onKeys} onRevoke={onRevoke} />
-          ))}
-        </tbody>
-      </table>
+    <div className="card">
+      <RecordTable
+        columns={[
+          t('devices.id'),
+          t('devices.kind'),
+          t('system.col.state'),
+          t('devices.col.lastSeen'),
+          t('devices.col.created'),
+        ]}
+        testId="device-table"
+      >
+        {devices.map((device) => (
+          <DeviceRow key={device.id} device={device} {...actions} />
+        ))}
+      </RecordTable>
     </div>
   );
 }
 
-function DeviceRow({
-  device,
-  onMap,
-  onKeys,
-  onRevoke,
-}: {
-  device: Device;
-  onMap: (device: Device) => void;
-  onKeys: (device: Device) => void;
-  onRevoke: (device: Device) => void;
-}) {
+type DeviceRowProps = Omit<DeviceTableProps, 'devices'> & { device: Device };
+
+function DeviceRow({ device, ...actions }: DeviceRowProps) {
   const t = useText();
   const siteName = useSiteName(device.site);
   const isRevoked = typeof device.revokedAt === 'string';
@@ -74,23 +59,27 @@ function DeviceRow({
       <td data-label={t('devices.col.created')}>
         <Age at={device.createdAt} />
       </td>
-      <td className="table__actions">
-        {!isRevoked && device.kind === 'agent' ? (
-          <Button onClick={() => onKeys(device)} data-testid="device-keys">
-            {t('devices.keys')}
-          </Button>
-        ) : null}
-        {!isRevoked && device.kind === 'sensor' ? (
-          <Button onClick={() => onMap(device)} data-testid="device-map">
-            {t('devices.map')}
-          </Button>
-        ) : null}{' '}
-        {!isRevoked ? (
-          <Button look="danger" onClick={() => onRevoke(device)} data-testid="device-revoke">
-            {t('devices.revoke')}
-          </Button>
-        ) : null}
-      </td>
+      <RecordActions>{isRevoked ? null : <DeviceActions device={device} {...actions} />}</RecordActions>
     </tr>
+  );
+}
+
+function DeviceActions({ device, onMap, onKeys, onRevoke }: DeviceRowProps) {
+  const t = useText();
+  return (
+    <>
+      {device.kind === 'agent' ? (
+        <Button onClick={() => onKeys(device)} data-testid="device-keys">
+          {t('devices.keys')}
+        </Button>
+      ) : (
+        <Button onClick={() => onMap(device)} data-testid="device-map">
+          {t('devices.map')}
+        </Button>
+      )}
+      <Button look="danger" onClick={() => onRevoke(device)} data-testid="device-revoke">
+        {t('devices.revoke')}
+      </Button>
+    </>
   );
 }

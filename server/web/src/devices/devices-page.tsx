@@ -4,7 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { api } from '../api/endpoints.ts';
 import type { Device } from '../api/types.ts';
 import { useErrorSentence, useSite, useText } from '../state/hooks.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { Button, Empty, Message, Skeleton } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddDeviceDialog } from './add-device-dialog.tsx';
@@ -114,26 +114,22 @@ function RevokeDialog({
   onRevoked: () => void;
 }) {
   const t = useText();
-  const sentence = useErrorSentence();
-  const [failure, setFailure] = useState<unknown>(undefined);
-  const revoke = (): void => {
+  const revoke = (): Promise<void> =>
     api.revokeDevice(device.id).then(() => {
       toast(t('devices.revoked', { id: device.id }));
       onRevoked();
-    }, setFailure);
-  };
+    });
   return (
-    <Dialog title={t('devices.revokeTitle', { id: device.id })} onClose={onClose} testId="revoke-dialog">
-      <div className="dialog__body">
-        {failure === undefined ? null : <Message tone="bad">{sentence(failure)}</Message>}
-        <p>{t('devices.revokeText')}</p>
-        <div className="dialog__foot">
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button look="danger" onClick={revoke} data-testid="revoke-confirm">
-            {t('devices.revoke')}
-          </Button>
-        </div>
-      </div>
-    </Dialog>
+    <FormDialog
+      title={t('devices.revokeTitle', { id: device.id })}
+      submitLabel={t('devices.revoke')}
+      submitLook="danger"
+      onSubmit={revoke}
+      onClose={onClose}
+      testId="revoke-dialog"
+      submitTestId="revoke-confirm"
+    >
+      <p>{t('devices.revokeText')}</p>
+    </FormDialog>
   );
 }

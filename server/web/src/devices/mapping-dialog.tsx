@@ -1,11 +1,11 @@
 // Topics and rules of a sensor that speaks the language of another project.
 
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { api } from '../api/endpoints.ts';
 import type { Device, DeviceMapping } from '../api/types.ts';
-import { useErrorSentence, useText } from '../state/hooks.ts';
-import { Dialog } from '../ui/dialog.tsx';
-import { Button, Message } from '../ui/primitives.tsx';
+import { useText } from '../state/hooks.ts';
+import { FormDialog } from '../ui/form-dialog.tsx';
+import { Button } from '../ui/primitives.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { rulesIn } from './rules-text.ts';
 
@@ -27,63 +27,55 @@ export function MappingDialog({
   onSaved: () => void;
 }) {
   const t = useText();
-  const sentence = useErrorSentence();
   const [topics, setTopics] = useState((device.mapping?.topics ?? []).join('\n'));
   const [rules, setRules] = useState(
     device.mapping?.rules ? JSON.stringify(device.mapping.rules, undefined, 2) : '',
   );
-  const [problem, setProblem] = useState<string | undefined>(undefined);
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
+  const submit = (): string | Promise<void> => {
     const written = rulesIn(rules);
-    if (written === undefined) return setProblem(t('devices.mapNoRules'));
-    api.mapDevice(device.id, mappingOf(topics, written)).then(
-      () => {
-        toast(t('devices.mapped', { id: device.id }));
-        onSaved();
-      },
-      (error: unknown) => setProblem(sentence(error)),
-    );
+    if (written === undefined) return t('devices.mapNoRules');
+    return api.mapDevice(device.id, mappingOf(topics, written)).then(() => {
+      toast(t('devices.mapped', { id: device.id }));
+      onSaved();
+    });
   };
   return (
-    <Dialog title={t('devices.mapTitle', { id: device.id })} onClose={onClose} testId="mapping-dialog">
-      <form className="dialog__body" onSubmit={submit}>
-        {problem === undefined ? null : <Message tone="bad">{problem}</Message>}
-        <p>{t('devices.mapText')}</p>
-        <div className="field">
-          <span className="field__label">{t('devices.mapPreset')}</span>
-          <div className="dialog__foot mapping__presets" role="group" aria-label={t('devices.mapPreset')}>
-            {Object.entries(PRESETS).map(([name, topicsOf]) => (
-              <Button key={name} onClick={() => setTopics(topicsOf(device.id).join('\n'))}>
-                {name}
-              </Button>
-            ))}
-          </div>
+    <FormDialog
+      title={t('devices.mapTitle', { id: device.id })}
+      submitLabel={t('devices.mapSave')}
+      onSubmit={submit}
+      onClose={onClose}
+      testId="mapping-dialog"
+      submitTestId="mapping-save"
+    >
+      <p>{t('devices.mapText')}</p>
+      <div className="field">
+        <span className="field__label">{t('devices.mapPreset')}</span>
+        <div className="dialog__foot mapping__presets" role="group" aria-label={t('devices.mapPreset')}>
+          {Object.entries(PRESETS).map(([name, topicsOf]) => (
+            <Button key={name} onClick={() => setTopics(topicsOf(device.id).join('\n'))}>
+              {name}
+            </Button>
+          ))}
         </div>
-        <Area
-          id="mapping-topics"
-          label={t('devices.mapTopics')}
-          hint={t('devices.mapTopicsHint')}
-          rows={4}
-          value={topics}
-          onChange={setTopics}
-        />
-        <Area
-          id="mapping-rules"
-          label={t('devices.mapRules')}
-          hint={t('devices.mapRulesHint')}
-          rows={6}
-          value={rules}
-          onChange={setRules}
-        />
-        <div className="dialog__foot">
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button type="submit" look="primary" data-testid="mapping-save">
-            {t('devices.mapSave')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      </div>
+      <Area
+        id="mapping-topics"
+        label={t('devices.mapTopics')}
+        hint={t('devices.mapTopicsHint')}
+        rows={4}
+        value={topics}
+        onChange={setTopics}
+      />
+      <Area
+        id="mapping-rules"
+        label={t('devices.mapRules')}
+        hint={t('devices.mapRulesHint')}
+        rows={6}
+        value={rules}
+        onChange={setRules}
+      />
+    </FormDialog>
   );
 }
 

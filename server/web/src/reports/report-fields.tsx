@@ -2,11 +2,12 @@
 
 import { useState } from 'react';
 import { useFleet, useLanguage, useSite, useText } from '../state/hooks.ts';
-import { Segments } from '../ui/primitives.tsx';
+import { Choice, Entry, Options } from '../ui/fields.tsx';
 import { type ReportKind, type ReportLanguage, type ReportChoice } from './report-api.ts';
 
 const KINDS: readonly ReportKind[] = ['html', 'xlsx', 'summary-csv', 'csv'];
 const LANGUAGES: readonly ReportLanguage[] = ['ko', 'en'];
+const ZONES = Intl.supportedValuesOf('timeZone').map((value) => ({ value }));
 
 const ownZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -40,72 +41,34 @@ export function ReportFields({
   const sites = useFleet((state) => state.sites);
   return (
     <>
-      <div className="field">
-        <label htmlFor="report-site">{t('reports.site')}</label>
-        <select
-          className="select"
-          id="report-site"
-          value={choice.site}
-          onChange={({ target }) => onChange({ site: target.value })}
-        >
-          {sites.map(({ id, name }) => (
-            <option key={id} value={id}>
-              {name ?? id}
-            </option>
-          ))}
-        </select>
-      </div>
-      <div className="field">
-        <label htmlFor="report-kind">{t('reports.kind')}</label>
-        <select
-          className="select"
-          id="report-kind"
-          value={choice.kind}
-          aria-describedby="report-kind-hint"
-          onChange={({ target }) => onChange({ kind: target.value as ReportKind })}
-        >
-          {KINDS.map((kind) => (
-            <option key={kind} value={kind}>
-              {t(`reports.kind.${kind}`)}
-            </option>
-          ))}
-        </select>
-        <span className="field__hint" id="report-kind-hint">
-          {t(`reports.kindHint.${choice.kind}`)}
-        </span>
-      </div>
-      <div className="field">
-        <span className="field__label">{t('reports.language')}</span>
-        <Segments
-          label={t('reports.language')}
-          value={choice.language}
-          options={LANGUAGES.map((value) => ({ value, label: t(`reports.language.${value}`) }))}
-          onChoose={(language) => onChange({ language })}
-        />
-      </div>
-      <div className="field">
-        <label htmlFor="report-zone">{t('reports.timeZone')}</label>
-        <input
-          className="input"
-          id="report-zone"
-          list="report-zones"
-          autoComplete="off"
-          spellCheck={false}
-          maxLength={64}
-          value={choice.timeZone}
-          aria-describedby="report-zone-hint"
-          required
-          onChange={({ target }) => onChange({ timeZone: target.value })}
-        />
-        <datalist id="report-zones">
-          {Intl.supportedValuesOf('timeZone').map((zone) => (
-            <option key={zone} value={zone} />
-          ))}
-        </datalist>
-        <span className="field__hint" id="report-zone-hint">
-          {t('reports.timeZoneHint')}
-        </span>
-      </div>
+      <Choice
+        label={t('reports.site')}
+        value={choice.site}
+        options={sites.map(({ id, name }) => ({ value: id, label: name ?? id }))}
+        onChange={(site) => onChange({ site })}
+      />
+      <Choice
+        label={t('reports.kind')}
+        value={choice.kind}
+        options={KINDS.map((value) => ({ value, label: t(`reports.kind.${value}`) }))}
+        onChange={(kind) => onChange({ kind })}
+        hint={t(`reports.kindHint.${choice.kind}`)}
+      />
+      <Options
+        label={t('reports.language')}
+        value={choice.language}
+        options={LANGUAGES.map((value) => ({ value, label: t(`reports.language.${value}`) }))}
+        onChoose={(language) => onChange({ language })}
+      />
+      <Entry
+        label={t('reports.timeZone')}
+        value={choice.timeZone}
+        onChange={(timeZone) => onChange({ timeZone })}
+        suggestions={ZONES}
+        maxLength={64}
+        isRequired
+        hint={t('reports.timeZoneHint')}
+      />
     </>
   );
 }

@@ -4,6 +4,7 @@ import { formatBytes, formatPeriod } from '../i18n/format.ts';
 import { useErrorSentence, useLanguage, useMayAct, useSiteName, useText } from '../state/hooks.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Button, Chip, Meter } from '../ui/primitives.tsx';
+import { RecordActions, RecordTable } from '../ui/record-table.tsx';
 import { Age } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { isBusy } from './use-reports.ts';
@@ -12,26 +13,21 @@ import { reportApi, reportUrl, type Report } from './report-api.ts';
 export function ReportTable({ reports, onChanged }: { reports: Report[]; onChanged: () => void }) {
   const t = useText();
   return (
-    <div className="card table-scroll">
-      <table className="table table--stack" data-testid="report-table">
-        <thead>
-          <tr>
-            <th scope="col">{t('reports.col.report')}</th>
-            <th scope="col">{t('reports.kind')}</th>
-            <th scope="col">{t('reports.col.state')}</th>
-            <th scope="col">{t('reports.col.size')}</th>
-            <th scope="col">{t('reports.col.asked')}</th>
-            <th scope="col">
-              <span className="visually-hidden">{t('devices.col.actions')}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {reports.map((report) => (
-            <ReportRow key={report.id} report={report} onChanged={onChanged} />
-          ))}
-        </tbody>
-      </table>
+    <div className="card">
+      <RecordTable
+        columns={[
+          t('reports.col.report'),
+          t('reports.kind'),
+          t('reports.col.state'),
+          t('reports.col.size'),
+          t('reports.col.asked'),
+        ]}
+        testId="report-table"
+      >
+        {reports.map((report) => (
+          <ReportRow key={report.id} report={report} onChanged={onChanged} />
+        ))}
+      </RecordTable>
     </div>
   );
 }
@@ -91,31 +87,29 @@ function ReportActions({ report, name, onChanged }: { report: Report; name: stri
     reportApi.remove(report.id).then(onChanged, (error: unknown) => toast(sentence(error)));
   };
   return (
-    <td className="table__actions">
-      <span className="row-actions">
-        {report.state === 'done' ? (
-          <a
-            className="button"
-            href={reportUrl(report.id)}
-            download
-            aria-label={`${t('reports.download')}: ${name}`}
-            data-testid="report-download"
-          >
-            <Icon name="download" />
-            {t('reports.download')}
-          </a>
-        ) : null}
-        {mayAct ? (
-          <Button
-            look="danger"
-            aria-label={`${t(isBusy(report) ? 'reports.stop' : 'reports.remove')}: ${name}`}
-            onClick={remove}
-            data-testid="report-remove"
-          >
-            {t(isBusy(report) ? 'reports.stop' : 'reports.remove')}
-          </Button>
-        ) : null}
-      </span>
-    </td>
+    <RecordActions>
+      {report.state === 'done' ? (
+        <a
+          className="button"
+          href={reportUrl(report.id)}
+          download
+          aria-label={`${t('reports.download')}: ${name}`}
+          data-testid="report-download"
+        >
+          <Icon name="download" />
+          {t('reports.download')}
+        </a>
+      ) : null}
+      {mayAct ? (
+        <Button
+          look="danger"
+          aria-label={`${t(isBusy(report) ? 'reports.stop' : 'reports.remove')}: ${name}`}
+          onClick={remove}
+          data-testid="report-remove"
+        >
+          {t(isBusy(report) ? 'reports.stop' : 'reports.remove')}
+        </Button>
+      ) : null}
+    </RecordActions>
   );
 }

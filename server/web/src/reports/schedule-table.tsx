@@ -3,6 +3,7 @@
 import { formatDateTime } from '../i18n/format.ts';
 import { useErrorSentence, useLanguage, useMayAct, useSiteName, useText } from '../state/hooks.ts';
 import { Button } from '../ui/primitives.tsx';
+import { RecordActions, RecordTable } from '../ui/record-table.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { reportApi, type Schedule } from './report-api.ts';
 
@@ -13,27 +14,20 @@ export function ScheduleTable({ schedules, onChanged }: { schedules: Schedule[];
       <div className="card__head">
         <h2 id="schedules-title">{t('reports.schedules')}</h2>
       </div>
-      <div className="table-scroll">
-        <table className="table table--stack" data-testid="schedule-table">
-          <thead>
-            <tr>
-              <th scope="col">{t('reports.site')}</th>
-              <th scope="col">{t('reports.period')}</th>
-              <th scope="col">{t('reports.kind')}</th>
-              <th scope="col">{t('reports.language')}</th>
-              <th scope="col">{t('reports.col.next')}</th>
-              <th scope="col">
-                <span className="visually-hidden">{t('devices.col.actions')}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {schedules.map((schedule) => (
-              <ScheduleRow key={schedule.id} schedule={schedule} onChanged={onChanged} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <RecordTable
+        columns={[
+          t('reports.site'),
+          t('reports.period'),
+          t('reports.kind'),
+          t('reports.language'),
+          t('reports.col.next'),
+        ]}
+        testId="schedule-table"
+      >
+        {schedules.map((schedule) => (
+          <ScheduleRow key={schedule.id} schedule={schedule} onChanged={onChanged} />
+        ))}
+      </RecordTable>
     </section>
   );
 }
@@ -62,7 +56,7 @@ function ScheduleRow({ schedule, onChanged }: { schedule: Schedule; onChanged: (
           {formatDateTime(schedule.nextAt, language)}
         </time>
       </td>
-      <td className="table__actions">
+      <RecordActions>
         {mayAct ? (
           <Button
             look="danger"
@@ -73,7 +67,7 @@ function ScheduleRow({ schedule, onChanged }: { schedule: Schedule; onChanged: (
             {t('reports.remove')}
           </Button>
         ) : null}
-      </td>
+      </RecordActions>
     </tr>
   );
 }

@@ -5,6 +5,7 @@ import { api } from '../api/endpoints.ts';
 import type { UnmappedSample } from '../api/types.ts';
 import { useSite, useSiteName, useText } from '../state/hooks.ts';
 import { Button } from '../ui/primitives.tsx';
+import { RecordActions, RecordTable } from '../ui/record-table.tsx';
 import { Age } from '../ui/time.tsx';
 import { SampleDialog } from './sample-dialog.tsx';
 
@@ -23,30 +24,18 @@ export function UnmappedMessages() {
         <h2 id="unmapped-title">{t('unmapped.title')}</h2>
       </div>
       <p className="card__body muted">{t('unmapped.lead')}</p>
-      <div className="table-scroll">
-        <table className="table table--stack">
-          <thead>
-            <tr>
-              <th scope="col">{t('unmapped.topic')}</th>
-              <th scope="col">{t('unmapped.reason')}</th>
-              <th scope="col">{t('unmapped.count')}</th>
-              <th scope="col">{t('unmapped.last')}</th>
-              <th scope="col">
-                <span className="visually-hidden">{t('devices.col.actions')}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((sample) => (
-              <SampleRow
-                key={`${sample.site} ${sample.device} ${sample.topic}`}
-                sample={sample}
-                onOpen={() => setOpened(sample)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <RecordTable
+        columns={[t('unmapped.topic'), t('unmapped.reason'), t('unmapped.count'), t('unmapped.last')]}
+        testId="unmapped-table"
+      >
+        {shown.map((sample) => (
+          <SampleRow
+            key={`${sample.site} ${sample.device} ${sample.topic}`}
+            sample={sample}
+            onOpen={() => setOpened(sample)}
+          />
+        ))}
+      </RecordTable>
       {opened === undefined ? null : <SampleDialog sample={opened} onClose={() => setOpened(undefined)} />}
     </section>
   );
@@ -70,11 +59,11 @@ function SampleRow({ sample, onOpen }: { sample: UnmappedSample; onOpen: () => v
       <td data-label={t('unmapped.last')}>
         <Age at={sample.lastAt} />
       </td>
-      <td className="table__actions">
+      <RecordActions>
         <Button onClick={onOpen} aria-label={t('unmapped.lookAt', { topic: sample.topic })}>
           {t('unmapped.look')}
         </Button>
-      </td>
+      </RecordActions>
     </tr>
   );
 }
