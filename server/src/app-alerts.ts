@@ -59,6 +59,7 @@ export async function openAlerts(opening: Opening, needs: AlertNeeds): Promise<A
       agents: () => fleet.agents(),
       sensors: () => fleet.sensors(),
       newestOf: (sensor) => latest.of(sensor),
+      newestMsOf: (series) => latest.timeOf(series),
       pressure: () => guard.read(),
     },
     takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),

@@ -155,6 +155,7 @@ export async function openHttp(
       pictures: mediaStore,
       removeMedia: (kind, id) => needs.retention.removeOne(kind, id),
       rules: needs.alerts,
+      siteSilences: needs.alerts,
       testRule: (rule) => needs.deliveries.test(rule),
       hasMail: () => needs.mail.isConfigured,
       findDevice: (id) => needs.devices.get(id),

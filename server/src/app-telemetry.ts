@@ -38,10 +38,7 @@ export async function openTelemetry(
     latest,
     lateMaxDays: kept.rawDays,
     onRows: (rows) => feed.heard(rows),
-    onStored: (values) => {
-      feed.valuesChanged(values);
-      updates.publish({ type: 'readings', values });
-    },
+    onStored: (values) => updates.publish({ type: 'readings', values }),
   });
   lifetime.own('readings', readings);
   const queries = new TelemetryQueries({ database });

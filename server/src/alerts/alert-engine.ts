@@ -1,8 +1,8 @@
 // Looks at every rule, and decides what is pending, firing and resolved. Owns its decisions; borrows the journal, which stores
 // them, and the world that it looks at.
 //
-// Readings are told as they are stored; cameras, agents, disks and pressure are looked at every few seconds. The newest value of
-// a series holds until a newer one comes. Times are those of this server's clock, so that a sensor's clock decides nothing.
+// Readings are told as they are stored (thresholds.ts says what they do); cameras, agents, disks and pressure are looked at every
+// few seconds. But for the time between two readings, times are those of this server's clock.
 // While the server is down nobody can be heard: its own outage counts for no silence, and after a start devices have a moment
 // to come back before anything is said about them.
 
@@ -10,11 +10,12 @@ import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import type { Sensor } from '../fleet/fleet-records.ts';
 import type { AlertJournal } from './alert-journal.ts';
-import { Decisions } from './decisions.ts';
-import { observe, verdictOfValue, type World } from './observe.ts';
+import { Decisions, type DecisionsOptions } from './decisions.ts';
+import { observe, type World } from './observe.ts';
 import type { Standing } from './phase.ts';
 import { ReadingRules } from './reading-rules.ts';
 import type { ConditionOf, Rule } from './rule.ts';
+import { newerOf, Thresholds, type StoredReading } from './thresholds.ts';
 import type { OpenAlert, Watch } from './watches.ts';
 
 /** A sensor that was silent for longer when a rule about all sensors began is not missed: it is gone. */
@@ -24,11 +25,14 @@ const MINUTE_MS = 60_000;
 export interface EngineWorld extends World {
   sensors: () => Sensor[];
   newestOf: (sensor: { site: string; id: string }) => LatestValue[];
+  /** When the newest value of a series was measured. */
+  newestMsOf: (series: { site: string; sensor: string; metric: string }) => number | undefined;
 }
 
 export interface AlertEngineOptions {
   world: EngineWorld;
   journal: Pick<AlertJournal, 'noteStanding' | 'noteAlert' | 'forgetRule'>;
+  isSiteSilenced: DecisionsOptions['isSiteSilenced'];
   clock: Clock;
   maxWatches?: number;
 }
@@ -44,6 +48,7 @@ export interface StoredStanding {
 export class AlertEngine {
   readonly #options: AlertEngineOptions;
   readonly #decisions: Decisions;
+  readonly #thresholds: Thresholds;
   /** Those that are enabled. Bound: RULES_MAX. */
   readonly #rules = new Map<string, Rule>();
   #readings = new ReadingRules([]);
@@ -51,6 +56,7 @@ export class AlertEngine {
   constructor(options: AlertEngineOptions) {
     this.#options = options;
     this.#decisions = new Decisions({ ...options, startedMs: options.clock.nowMs() });
+    this.#thresholds = new Thresholds(this.#decisions);
   }
 
   get counters(): Readonly<Record<'fired' | 'resolved' | 'subjectsRefused', number>> {
@@ -104,16 +110,14 @@ export class AlertEngine {
     }
   }
 
-  /** Values that became the newest of their series. */
-  valuesChanged(values: readonly LatestValue[]): void {
-    for (const { site, sensor, metric, value } of values)
-      for (const rule of this.#readings.thresholdsOn(site, sensor, metric))
-        this.#judge(rule, `${sensor}/${metric}`, value, true);
-  }
-
-  /** Readings that were stored, new or not. */
-  heard(readings: readonly { site: string; sensor: string; metric: string }[]): void {
+  /** Readings that were stored, new or not, before any of them is the newest of its series. */
+  heard(readings: readonly StoredReading[]): void {
     const nowMs = this.#now();
+    const rulesOn = ({ site, sensor, metric }: StoredReading) =>
+      this.#readings.thresholdsOn(site, sensor, metric);
+    const watched = readings.filter((reading) => rulesOn(reading).length > 0);
+    for (const reading of newerOf(watched, this.#options.world.newestMsOf))
+      for (const rule of rulesOn(reading)) this.#thresholds.read(rule, reading, nowMs);
     for (const { site, sensor, metric } of readings)
       for (const { rule, subject } of this.#readings.missingOn(site, sensor, metric)) {
         const watch = this.#decisions.watches.open(rule, subject, nowMs);
@@ -153,6 +157,7 @@ export class AlertEngine {
     const { kind } = rule.condition;
     const shiftMs = kind === 'camera-offline' || kind === 'agent-offline' ? downMs : 0;
     watch.standing = { ...standing, sinceMs: standing.sinceMs + shiftMs };
+    watch.beganMs = watch.standing.sinceMs;
     watch.alert = alert;
     // It was silent when it fired.
     if (kind === 'missing' && standing.phase === 'firing') watch.heardMs = standing.sinceMs - rule.forMs;
@@ -178,7 +183,7 @@ export class AlertEngine {
 
   #beginThreshold(rule: Rule, { metric: wanted }: ConditionOf<'threshold'>, sensor: Sensor): void {
     const newest = this.#options.world.newestOf(sensor).find(({ metric }) => metric === wanted);
-    if (newest) this.#judge(rule, `${sensor.id}/${wanted}`, newest.value, false);
+    if (newest) this.#thresholds.begin(rule, { ...newest, tsMs: Date.parse(newest.ts) }, this.#now());
   }
 
   #beginMissing(rule: Rule, condition: ConditionOf<'missing'>, sensor: Sensor, downMs: number): void {
@@ -203,30 +208,16 @@ export class AlertEngine {
     watch.heardMs = Math.min(nowMs, isRestored ? Math.max(known.heardMs, heardMs) : heardMs);
   }
 
-  #judge(rule: Rule, subject: string, value: number, isFresh: boolean): void {
-    if (rule.condition.kind !== 'threshold') return;
-    const nowMs = this.#now();
-    const verdict = verdictOfValue(rule.condition, value);
-    const watch = this.#decisions.watchIf(verdict, rule, subject, nowMs);
-    if (!watch) return;
-    watch.isFresh ||= isFresh;
-    watch.value = value;
-    this.#decisions.apply(watch, { verdict, value, reason: null }, nowMs);
-  }
-
   #lookAgain(watch: Watch, nowMs: number): void {
     const { condition, forMs } = watch.rule;
-    if (condition.kind === 'threshold') {
-      if (watch.value !== null) this.#judge(watch.rule, watch.subject, watch.value, false);
-      return;
-    }
+    if (condition.kind === 'threshold') return this.#thresholds.lookAgain(watch, nowMs);
     const silentMs = nowMs - watch.heardMs;
     const verdict = silentMs >= forMs ? 'bad' : 'good';
     this.#decisions.apply(watch, { verdict, value: silentMs / MINUTE_MS, reason: null }, nowMs);
   }
 
   #observe(rule: Rule, nowMs: number): void {
-    const found = observe(rule, this.#options.world);
+    const found = observe(rule, this.#options.world, nowMs);
     if (!found) return;
     const gone = new Set(this.#decisions.watches.of(rule.id));
     for (const observation of found) {

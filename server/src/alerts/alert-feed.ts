@@ -1,12 +1,10 @@
 // The way of readings to the rules: readings are stored before there are rules to look at them, and what nobody listens to is gone.
 
-import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
+import type { StoredReading } from './thresholds.ts';
 
 export interface ReadingListener {
-  /** Values that became the newest of their series. */
-  valuesChanged(values: readonly LatestValue[]): void;
-  /** Readings that were stored, new or not. */
-  heard(readings: readonly { site: string; sensor: string; metric: string }[]): void;
+  /** Readings that were stored, new or not, before any of them is the newest of its series. */
+  heard(readings: readonly StoredReading[]): void;
 }
 
 export class AlertFeed implements ReadingListener {
@@ -16,11 +14,7 @@ export class AlertFeed implements ReadingListener {
     this.#listener = listener;
   }
 
-  valuesChanged(values: readonly LatestValue[]): void {
-    this.#listener?.valuesChanged(values);
-  }
-
-  heard(readings: readonly { site: string; sensor: string; metric: string }[]): void {
+  heard(readings: readonly StoredReading[]): void {
     this.#listener?.heard(readings);
   }
 }

@@ -33,6 +33,8 @@ export interface StoredAlert {
   snapshotError: string | null;
   /** Of the series, where the alert is about one. */
   unit: string | null;
+  /** Of the series, as its device calls it. */
+  label: string | null;
 }
 
 export interface AlertQuery {
@@ -54,8 +56,12 @@ export const ALERT_COLUMNS = `id, rule_id as "ruleId", rule_name as "ruleName", 
   reason, pending_at as "pendingAt", fired_at as "firedAt", resolved_at as "resolvedAt", end_reason as "endReason",
   acknowledged_at as "acknowledgedAt", acknowledged_by as "acknowledgedBy", acknowledged_note as "acknowledgedNote",
   snapshot_id as "snapshotId", snapshot_error as "snapshotError",
-  (select unit from series where series.site = alerts.site and sensor = split_part(subject, '/', 1)
-     and metric = split_part(subject, '/', 2)) as unit`;
+  ${ofSeries('unit')} as unit, ${ofSeries('label')} as label`;
+
+function ofSeries(column: 'unit' | 'label'): string {
+  return `(select ${column} from series where series.site = alerts.site and sensor = split_part(subject, '/', 1)
+     and metric = split_part(subject, '/', 2))`;
+}
 
 export class AlertList {
   readonly #database: Database;

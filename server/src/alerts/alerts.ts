@@ -16,6 +16,7 @@ import { ALERTS_KEPT_MAX, AlertStore } from './alert-store.ts';
 import { DiskForecasts, type DiskForecastsOptions } from './disk-forecasts.ts';
 import { expectSound, type Rule, type RuleDraft } from './rule.ts';
 import { RuleStore } from './rule-store.ts';
+import { SiteSilences, type SiteSilence } from './site-silences.ts';
 
 const LOOK_MS = 5_000;
 const TIDY_MS = 3_600_000;
@@ -40,6 +41,7 @@ export interface AlertsOptions {
 export class Alerts {
   readonly #options: Required<Omit<AlertsOptions, 'maxWatches'>>;
   readonly #rules: RuleStore;
+  readonly #silences: SiteSilences;
   readonly #store: AlertStore;
   readonly #list: AlertList;
   readonly #engine: AlertEngine;
@@ -58,6 +60,7 @@ export class Alerts {
     this.#options = { clock: systemClock, maxKept: ALERTS_KEPT_MAX, ...options };
     const { database, clock, logger, disk, world, takeSnapshot } = this.#options;
     this.#rules = new RuleStore(database);
+    this.#silences = new SiteSilences(database);
     this.#store = new AlertStore(database);
     this.#list = new AlertList(database);
     this.#forecasts = new DiskForecasts({ database, disk, agents: world.agents, clock });
@@ -66,6 +69,7 @@ export class Alerts {
     this.#engine = new AlertEngine({
       world: { ...world, forecasts: (hours) => this.#forecasts.over(hours) },
       journal: this.#journal,
+      isSiteSilenced: (site, nowMs) => this.#silences.isSilenced(site, nowMs),
       clock,
       ...(options.maxWatches === undefined ? {} : { maxWatches: options.maxWatches }),
     });
@@ -89,6 +93,7 @@ export class Alerts {
 
   /** Goes on where the process before stood. @throws {AppError} STORE_UNAVAILABLE (retryable). */
   async start(): Promise<void> {
+    await this.#silences.load();
     const { standings, lookedAt } = await this.#store.load();
     const rules = await this.#rules.list();
     const nowMs = this.#options.clock.nowMs();
@@ -147,6 +152,23 @@ export class Alerts {
   /** @param until null ends the silence. @throws {AppError} NOT_FOUND */
   async silence(id: string, until: Date | null, by: string): Promise<Rule> {
     return this.#changing(() => this.#rules.silence(id, until, by));
+  }
+
+  /** Sites of whose new alerts nobody is told at the moment. */
+  siteSilences(): SiteSilence[] {
+    return this.#silences.list(this.#options.clock.nowMs());
+  }
+
+  /**
+   * Of all its rules at once.
+   * @param until null ends the silence, as a time that is over does.
+   * @throws {AppError} BAD_REQUEST for more than 30 days; NOT_FOUND
+   */
+  async silenceSite(site: string, until: Date | null, by: string): Promise<SiteSilence | undefined> {
+    const nowMs = this.#options.clock.nowMs();
+    if (until === null || until.getTime() <= nowMs) await this.#silences.end(site);
+    else await this.#silences.begin({ site, until, by }, nowMs);
+    return this.siteSilences().find((silence) => silence.site === site);
   }
 
   /** Newest first. @throws {AppError} BAD_REQUEST for a cursor of another list. */

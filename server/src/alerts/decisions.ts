@@ -15,6 +15,7 @@ export type Finding = Omit<Observation, 'subject'>;
 
 export interface DecisionsOptions {
   journal: Pick<AlertJournal, 'noteStanding' | 'noteAlert'>;
+  isSiteSilenced: (site: string | null, nowMs: number) => boolean;
   startedMs: number;
   maxWatches?: number;
 }
@@ -39,6 +40,7 @@ export class Decisions {
     const before = watch.standing;
     const next = move(before, finding.verdict, nowMs, durationsOf(watch.rule));
     if (next.phase === 'firing' && watch.alert === null && !this.#mayFire(watch, nowMs)) return;
+    if (before.phase === 'ok' && next !== before) watch.beganMs = watch.atMs ?? nowMs;
     if (next !== before) this.#change(watch, next, finding, nowMs);
     if (next.phase === 'ok' && watch.rule.condition.kind !== 'missing') this.watches.close(watch);
   }
@@ -52,9 +54,9 @@ export class Decisions {
     this.#noteStanding(watch);
   }
 
-  /** Of an alert whose rule was silenced when it fired, and is no longer. */
+  /** Of an alert whose rule or site was silenced when it fired, and is no longer. */
   tellLate({ rule, subject, alert }: Watch, nowMs: number): void {
-    if (!alert || alert.isNotified || alert.isAcknowledged || isSilenced(rule, nowMs)) return;
+    if (!alert || alert.isNotified || alert.isAcknowledged || this.#isSilenced(rule, nowMs)) return;
     alert.isNotified = true;
     const tell: AlertEvent[] = ['firing'];
     this.#options.journal.noteAlert({
@@ -68,6 +70,10 @@ export class Decisions {
     });
   }
 
+  #isSilenced(rule: Rule, nowMs: number): boolean {
+    return isSilenced(rule, nowMs) || this.#options.isSiteSilenced(rule.site, nowMs);
+  }
+
   #mayFire({ rule, isFresh }: Watch, nowMs: number): boolean {
     const { kind } = rule.condition;
     if (isFresh || kind === 'pressure' || kind === 'disk-forecast') return true;
@@ -75,12 +81,9 @@ export class Decisions {
   }
 
   #change(watch: Watch, next: Standing, { value, reason }: Finding, nowMs: number): void {
-    const before = watch.standing;
     watch.standing = next;
-    if (next.phase === 'firing' && watch.alert === null) {
-      const pendingMs = before.phase === 'pending' ? before.sinceMs : nowMs;
-      this.#fire(watch, { value, reason, pendingAt: new Date(pendingMs), at: new Date(nowMs) });
-    }
+    if (next.phase === 'firing' && watch.alert === null)
+      this.#fire(watch, { value, reason, pendingAt: new Date(watch.beganMs), at: new Date(nowMs) });
     if (next.phase === 'ok') this.#end(watch, 'cleared', nowMs);
     this.#noteStanding(watch);
   }
@@ -90,7 +93,7 @@ export class Decisions {
     fired: { value: number | null; reason: string | null; pendingAt: Date; at: Date },
   ): void {
     const { rule, subject } = watch;
-    const isNotified = !isSilenced(rule, fired.at.getTime());
+    const isNotified = !this.#isSilenced(rule, fired.at.getTime());
     watch.alert = { id: ulid(fired.at.getTime()), isNotified, isAcknowledged: false };
     this.counters.fired += 1;
     const tell: AlertEvent[] = isNotified ? ['firing'] : [];

@@ -1,5 +1,6 @@
 // What the rules about cameras, agents, disks and the server itself find, as things are now. Plain functions.
 
+import { awaySince } from '../fleet/absence.ts';
 import type { Agent, Camera } from '../fleet/fleet-records.ts';
 import { isUploadsOnly } from '../fleet/fleet-records.ts';
 import { isAtLeast, type PressureLevel } from '../guard/levels.ts';
@@ -31,7 +32,7 @@ const HOURS_A_DAY = 24;
 const CODE = /^[A-Z_]{1,64}$/;
 
 /** @returns undefined when nothing can be said now, as of rules about readings, which are told of each. */
-export function observe(rule: Rule, world: World): Observation[] | undefined {
+export function observe(rule: Rule, world: World, nowMs: number): Observation[] | undefined {
   const { condition } = rule;
   switch (condition.kind) {
     case 'threshold':
@@ -40,7 +41,7 @@ export function observe(rule: Rule, world: World): Observation[] | undefined {
     case 'camera-offline':
       return camerasOf(rule, condition, world.cameras());
     case 'agent-offline':
-      return agentsOf(rule, condition, world.agents());
+      return agentsOf(rule, condition, world.agents(), nowMs);
     case 'disk-forecast':
       return disksOf(rule, condition, world.forecasts(condition.windowHours));
     case 'pressure':
@@ -69,12 +70,13 @@ function agentsOf(
   { site }: Rule,
   { agent: wanted }: ConditionOf<'agent-offline'>,
   agents: Agent[],
+  nowMs: number,
 ): Observation[] {
   return agents
     .filter((agent) => agent.site === site && (wanted === null || agent.id === wanted))
-    .map(({ id, isConnected }) => ({
-      subject: id,
-      verdict: isConnected ? 'good' : 'bad',
+    .map((found) => ({
+      subject: found.id,
+      verdict: awaySince(found, nowMs) === undefined ? 'good' : 'bad',
       value: null,
       reason: null,
     }));

@@ -10,6 +10,8 @@ export interface Told {
   reason: string | null;
   /** Of the value of a threshold. */
   unit: string | null;
+  /** Of the series, as its device calls it. */
+  label: string | null;
 }
 
 export interface Sentences {
@@ -17,21 +19,23 @@ export interface Sentences {
   messageKo: string;
 }
 
-export function sentencesOfAlert({ condition, subject, value, reason, unit }: Told): Sentences {
+export function sentencesOfAlert({ condition, subject, value, reason, unit, label }: Told): Sentences {
   switch (condition.kind) {
     case 'threshold': {
       const [is, limit] = [quantity(value, unit), quantity(condition.limit, unit)];
       const isAbove = condition.direction === 'above';
+      const series = seriesName(subject, label);
       return {
-        message: `${subject} is ${is}, ${isAbove ? 'above' : 'below'} ${limit}.`,
-        messageKo: `${subject}: ${is} (기준 ${limit} ${isAbove ? '초과' : '미만'})`,
+        message: `${series} is ${is}, ${isAbove ? 'above' : 'below'} ${limit}.`,
+        messageKo: `${series}: ${is} (기준 ${limit} ${isAbove ? '초과' : '미만'})`,
       };
     }
     case 'missing': {
       const minutes = rounded(value);
+      const series = seriesName(subject, label);
       return {
-        message: `${subject} has sent nothing for ${minutes} min.`,
-        messageKo: `${subject}: ${minutes}분 동안 측정값이 없습니다.`,
+        message: `${series} has sent nothing for ${minutes} min.`,
+        messageKo: `${series}: ${minutes}분 동안 측정값이 없습니다.`,
       };
     }
     case 'camera-offline':
@@ -58,6 +62,11 @@ export function sentencesOfAlert({ condition, subject, value, reason, unit }: To
         messageKo: `서버 부하가 높습니다 (${reason ?? condition.level}).`,
       };
   }
+}
+
+/** People look for the name, programs and the log for what stands behind it. */
+function seriesName(subject: string, label: string | null): string {
+  return label === null ? subject : `${label} (${subject})`;
 }
 
 function quantity(value: number | null, unit: string | null): string {

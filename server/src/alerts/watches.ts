@@ -19,9 +19,12 @@ export interface Watch {
   standing: Standing;
   /** Null while `ok` or `pending`. */
   alert: OpenAlert | null;
-  /** Of a threshold: the newest value. */
+  /** Since when it is not well, as people are told. */
+  beganMs: number;
+  /** Of a threshold: the newest value, and when it was measured, by the clock of the sensor. */
   value: number | null;
-  /** Of missing data: when something came last, by our clock. */
+  atMs: number | null;
+  /** When something came last, by our clock. */
   heardMs: number;
   /** Whether something was heard of it since this process started. */
   isFresh: boolean;
@@ -72,7 +75,9 @@ export class Watches {
       subject,
       standing: { phase: 'ok', sinceMs: nowMs },
       alert: null,
+      beganMs: nowMs,
       value: null,
+      atMs: null,
       heardMs: nowMs,
       isFresh: false,
     };

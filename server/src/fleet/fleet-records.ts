@@ -2,6 +2,12 @@
 
 import type { AgentHealth, CameraReport } from '@sitecast/shared/protocol/status';
 
+/** From the first loss of the connection; further ones belong to it until the agent is back (absence.ts). */
+export interface Absence {
+  since: Date;
+  losses: number;
+}
+
 export interface Agent {
   site: string;
   id: string;
@@ -9,6 +15,8 @@ export interface Agent {
   name: string | null;
   isConnected: boolean;
   since: Date;
+  /** The newest one that this process saw, over or not. */
+  absence: Absence | null;
   version: string | null;
   bootId: string | null;
   health: AgentHealth | null;

@@ -180,6 +180,7 @@ function toAgent(row: AgentRow): Agent {
     name: row.name,
     isConnected: false,
     since: row.since,
+    absence: null,
     version: row.version,
     bootId: row.boot_id,
     health: row.health,

@@ -17,6 +17,7 @@ import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Database } from '../postgres/pool.ts';
+import { absenceAfter } from './absence.ts';
 import {
   isUploadsOnly,
   UPLOADS_ONLY,
@@ -129,6 +130,7 @@ export class Fleet {
     // The end of the connection of one that was revoked must not bring it back.
     if (!isConnected && !this.#agents.has(`${site}/${agent}`)) return;
     const known = this.#agentOrNew({ site, agent });
+    known.absence = absenceAfter(known, isConnected, this.#now());
     known.isConnected = isConnected;
     known.since = this.#now();
     known.lastSeenAt = this.#now();
@@ -334,6 +336,7 @@ export class Fleet {
       name: null,
       isConnected: false,
       since: now,
+      absence: null,
       version: null,
       bootId: null,
       health: null,

@@ -59,7 +59,7 @@ export class ForeignIntake {
       return [];
     }
     const mapping = this.map(message, this.#mapperOf(own));
-    if (mapping.kind === 'readings') return readingsWithUnits(mapping);
+    if (mapping.kind === 'readings') return withLabels(readingsWithUnits(mapping), this.#toldOf(message));
     if (mapping.kind === 'ignored') return [];
     const error = new AppError('FRAME_MALFORMED', whyRefused(mapping));
     this.note(message, error.message);
@@ -67,13 +67,9 @@ export class ForeignIntake {
   }
 
   /** What the message says by the rules, and by what the device told of itself before. Never throws. */
-  map(
-    { sensor, site, topic, payload, arrivalMs }: ForeignMessage,
-    mapper: SensorMapper = this.#mapper,
-  ): Mapping {
-    const told = [topic, topics.sensorForeign(site, sensor, topic)].flatMap((name) =>
-      this.#options.discovered.of(sensor, name),
-    );
+  map(message: ForeignMessage, mapper: SensorMapper = this.#mapper): Mapping {
+    const { sensor, topic, payload, arrivalMs } = message;
+    const told = this.#toldOf(message);
     const units = new Map(told.flatMap(({ path, unit }) => (unit === null ? [] : [[metricOf(path), unit]])));
     const unitOf = (path: readonly string[]): string | undefined => units.get(toMetric(path.join('.')));
     const mapping = mapOwnTopic(mapper, { sensor, topic, payload, arrivalMs, unitOf });
@@ -84,6 +80,11 @@ export class ForeignIntake {
   /** Keeps a message that gave no reading as a sample. */
   note({ site, sensor, topic, payload, arrivalMs }: ForeignMessage, reason: string): void {
     this.#options.samples.note({ site, id: sensor }, { topic, reason, payload, atMs: arrivalMs });
+  }
+
+  #toldOf({ site, sensor, topic }: ForeignMessage): DiscoveredValue[] {
+    const names = [topic, topics.sensorForeign(site, sensor, topic)];
+    return names.flatMap((name) => this.#options.discovered.of(sensor, name));
   }
 
   #mapperOf(own: DeviceMapping | undefined): SensorMapper {
@@ -139,6 +140,23 @@ function asNumber({ on, off }: DiscoveredValue, value: unknown): unknown {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return value;
   const text = String(value);
   return text === on ? 1 : text === off ? 0 : value;
+}
+
+function withLabels(readings: Reading[], told: readonly DiscoveredValue[]): Reading[] {
+  const labelled = told.flatMap(({ label, metric, path }) =>
+    label === null ? [] : [{ label, metric, place: metricOf(path) }],
+  );
+  if (labelled.length === 0) return readings;
+  return readings.map((reading) => {
+    const labels = Object.keys(reading.values).flatMap((metric): [string, string][] => {
+      // A rule calls a value after its place in the payload, behind the name of the device that it is of.
+      const of = labelled.find(
+        (one) => one.metric === metric || one.place === metric || metric.endsWith(`.${one.place}`),
+      );
+      return of ? [[metric, of.label]] : [];
+    });
+    return labels.length === 0 ? reading : { ...reading, labels: Object.fromEntries(labels) };
+  });
 }
 
 /** How the rules call what is at this place. */

@@ -12,6 +12,7 @@ import {
 } from '../alerts/channels/deliveries.ts';
 import { FORECAST_WINDOWS_HOURS } from '../alerts/rule.ts';
 import { RULES_MAX } from '../alerts/rule-store.ts';
+import { MAX_SITES } from '../fleet/sites.ts';
 import { WATCHES_MAX } from '../alerts/watches.ts';
 import type { ServerConfig } from '../config.ts';
 import { ENTRY_BYTES, httpErrors, row, type LimitRow } from './limit-row.ts';
@@ -27,6 +28,10 @@ export function alertRows({ maxDevices }: ServerConfig): LimitRow[] {
     row('rules', RULES_MAX, 'rules', 'reject', {
       counter: httpErrors('LIMIT_REACHED'),
       bytes: RULES_MAX * 2 * KIB,
+    }),
+    row('silences of sites', MAX_SITES, 'sites', 'reject', {
+      counter: httpErrors('LIMIT_REACHED'),
+      bytes: MAX_SITES * ENTRY_BYTES,
     }),
     row('subjects of rules that are watched', WATCHES_MAX, 'subjects', 'reject', {
       counter: 'alerts_subjects_refused',

@@ -29,7 +29,7 @@ export function foreignRows(): LimitRow[] {
     row('topics given to one device', FOREIGN_TOPICS_MAX, 'topics', 'reject', {
       counter: httpErrors('BAD_REQUEST'),
     }),
-    row('changes of units', UNIT_CHANGES_PER_SECOND, 'a second', 'slow', {
+    row('changes of units and labels', UNIT_CHANGES_PER_SECOND, 'a second', 'slow', {
       counter: 'telemetry_unit_changes_held_up',
     }),
   ];

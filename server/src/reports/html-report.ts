@@ -137,12 +137,12 @@ async function* measurements(page: Page): AsyncGenerator<string> {
 
 function numbersOf(
   text: ReportText,
-  { sensorName, metric, unit, min, mean, max, count }: SeriesPart,
+  { sensorName, metric, label, unit, min, mean, max, count }: SeriesPart,
 ): Cell[] {
   const number = (value: number | null): Cell => ({ text: text.value(value), look: 'number' });
   return [
     { text: sensorName },
-    { text: text.metric(metric) },
+    { text: text.series({ label, metric }) },
     { text: unit ?? '' },
     ...[min, mean, max].map(number),
     { text: text.whole(count), look: 'number' },
@@ -150,11 +150,10 @@ function numbersOf(
 }
 
 function figure({ content, text, calendar }: Page, series: SeriesPart): string {
-  const { sensorName, metric, unit, points, bucketMs, min, mean, max, count } = series;
-  const names = { name: sensorName, metric: text.metric(metric) };
+  const { sensorName, unit, points, bucketMs, min, mean, max, count } = series;
+  const names = { name: sensorName, metric: text.series(series) };
   const label = text.say('chartOf', names);
-  const of = (value: number | null): string =>
-    value === null || unit === null ? text.value(value) : `${text.value(value)} ${unit}`;
+  const of = (value: number | null): string => quantity(text, value, unit);
   const facts: [ReportWord, string][] = [
     ['min', of(min)],
     ['mean', of(mean)],
@@ -175,15 +174,29 @@ function figure({ content, text, calendar }: Page, series: SeriesPart): string {
   ].join('');
 }
 
+function quantity(text: ReportText, value: number | null, unit: string | null): string {
+  return value === null || unit === null ? text.value(value) : `${text.value(value)} ${unit}`;
+}
+
 async function* lists({ content, text }: Page): AsyncGenerator<string> {
   const alerts: Cell[][] = [];
-  for await (const { rule, severity, kind, subject, value, from, to, acknowledgedBy } of content.alerts())
+  for await (const {
+    rule,
+    severity,
+    kind,
+    subject,
+    value,
+    unit,
+    from,
+    to,
+    acknowledgedBy,
+  } of content.alerts())
     alerts.push([
       { text: rule },
       { text: text.say(`severity.${severity}`), look: SEVERITY_LOOKS[severity] },
       { text: text.alertKind(kind) },
       { text: subject },
-      { text: text.value(value), look: 'number' },
+      { text: quantity(text, value, unit), look: 'number' },
       { text: text.time(from) },
       { text: to === null ? text.say('firing') : text.time(to) },
       { text: acknowledgedBy ?? '' },

@@ -45,10 +45,14 @@ const CAMERA_OUTAGES = `
 const SENSOR_OUTAGES = `select id, ${AWAY} from outages where ${IN_PERIOD} and kind = 'sensor' order by id, began`;
 
 const ALERTS = `
-  select rule_name as rule, severity, kind, subject, value, fired_at as "from", resolved_at as "to",
-    acknowledged_by as "acknowledgedBy"
-  from alerts where site = $1 and fired_at < $3 and coalesce(resolved_at, $3) >= $2
-  order by fired_at, id limit ${REPORT_LIST_MAX + 1}`;
+  select rule_name as rule, severity, kind, coalesce(label || ' (' || subject || ')', subject) as subject, value,
+    case kind when 'threshold' then unit end as unit,
+    fired_at as "from", resolved_at as "to", acknowledged_by as "acknowledgedBy"
+  from alerts
+  left join series on (series.site, series.sensor, series.metric)
+    = (alerts.site, split_part(subject, '/', 1), split_part(subject, '/', 2))
+  where alerts.site = $1 and fired_at < $3 and coalesce(resolved_at, $3) >= $2
+  order by fired_at, alerts.id limit ${REPORT_LIST_MAX + 1}`;
 
 const GAPS = `
   select agent, coalesce(gap->>'lane', '') as lane, at as "from", coalesce(until, at) as "to",

@@ -50,6 +50,8 @@ export interface SeriesPart {
   sensorName: string;
   metric: string;
   unit: string | null;
+  /** As its device calls it. */
+  label: string | null;
   /** Readings; 0 leaves the numbers below null. */
   count: number;
   min: number | null;
@@ -69,6 +71,8 @@ export interface AlertPart {
   kind: string;
   subject: string;
   value: number | null;
+  /** Of the value, where it is one of a series. */
+  unit: string | null;
   from: Date;
   /** Null while it fires. */
   to: Date | null;

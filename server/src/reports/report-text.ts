@@ -104,6 +104,11 @@ export class ReportText {
     return ms > 0 ? `< ${this.#counted(1, 'minute')}` : this.#counted(0, 'minute');
   }
 
+  /** As its device calls it, before what people call such a value. */
+  series({ label, metric }: { label: string | null; metric: string }): string {
+    return label ?? this.metric(metric);
+  }
+
   metric(metric: string): string {
     const [english, korean] = METRICS[metric] ?? [metric, metric];
     return this.language === 'ko' ? korean : english;

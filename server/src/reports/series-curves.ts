@@ -47,7 +47,7 @@ const FOLDED = 'bucket, count, sum, min, max';
 const CURVES = `
   select listed.*, told.*
   from (
-    select series.id, series.sensor, coalesce(sensors.name, series.sensor) as "sensorName", series.metric, series.unit,
+    select series.id, series.sensor, coalesce(sensors.name, series.sensor) as "sensorName", series.metric, series.unit, series.label,
       row_number() over (order by series.sensor, series.metric) as place,
       count(*) over () as places
     from series left join sensors on (sensors.site, sensors.id) = (series.site, series.sensor)

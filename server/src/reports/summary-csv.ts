@@ -54,7 +54,7 @@ async function* lines(content: ReportContent, text: ReportText): AsyncGenerator<
       ...away(share, downMs, downs),
       detail: text.say(`basis.${basis}`),
     };
-  for await (const { sensor, sensorName, metric, unit, min, mean, max, count } of content.series())
+  for await (const { sensor, sensorName, metric, unit, label, min, mean, max, count } of content.series())
     yield {
       section: text.say('measurements'),
       sensor,
@@ -65,6 +65,7 @@ async function* lines(content: ReportContent, text: ReportText): AsyncGenerator<
       mean,
       max,
       readings: count,
+      detail: label,
     };
   for await (const { rule, severity, kind, subject, value, from: begin, to: end } of content.alerts())
     yield {

@@ -94,7 +94,7 @@ class ReportBook {
     const rows = streamed(() => Promise.resolve(this.#numbers));
     return this.#sheet(
       'measurements',
-      ['sensor', 'name', 'metric', 'unit', 'min', 'mean', 'max', 'readings'],
+      ['sensor', 'name', 'metric', 'unit', 'min', 'mean', 'max', 'readings', 'label'],
       rows,
     );
   }
@@ -179,6 +179,7 @@ const COLUMNS: Partial<Record<ReportWord, { look?: CellLook; width?: number }>> 
   begin: { look: 'time' },
   end: { look: 'time' },
   detail: { width: DETAIL_WIDTH },
+  label: { width: NAME_WIDTH },
   basis: { width: NAME_WIDTH },
 };
 
@@ -191,6 +192,6 @@ function awayCells({ share, downMs, downs }: Availability): Row {
   return share === null ? [null, null, null] : [share, durationCell(downMs), downs];
 }
 
-function numbersOf({ sensor, sensorName, metric, unit, min, mean, max, count }: SeriesPart): Row {
-  return [sensor, sensorName, metric, unit, min, mean, max, count];
+function numbersOf({ sensor, sensorName, metric, unit, label, min, mean, max, count }: SeriesPart): Row {
+  return [sensor, sensorName, metric, unit, min, mean, max, count, label];
 }

@@ -107,7 +107,7 @@ const dateOf = (text: string | undefined): Date | undefined =>
   text === undefined ? undefined : new Date(text);
 
 function toAnswer(alert: StoredAlert): z.input<typeof alertAnswer> {
-  const { acknowledgedAt, acknowledgedBy, acknowledgedNote, snapshotError, unit: _, ...rest } = alert;
+  const { acknowledgedAt, acknowledgedBy, acknowledgedNote, snapshotError, ...rest } = alert;
   return {
     ...rest,
     ...sentencesOfAlert(alert),

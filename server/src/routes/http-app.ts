@@ -32,6 +32,7 @@ import { reportScheduleRoutes, type ReportScheduleRoutesOptions } from './report
 import { reportRoutes, type ReportRoutesOptions } from './reports.ts';
 import { ruleRoutes, type RuleRoutesOptions } from './rules.ts';
 import { sensorRoutes, type SensorRoutesOptions } from './sensors.ts';
+import { siteSilenceRoutes, type SiteSilenceRoutesOptions } from './site-silences.ts';
 import { siteRoutes, type SiteRoutesOptions } from './sites.ts';
 import { snapshotRoutes, type SnapshotRoutesOptions } from './snapshots.ts';
 import { systemRoutes, type SystemRoutesOptions } from './system.ts';
@@ -64,6 +65,7 @@ export interface HttpServices
     ReportScheduleRoutesOptions,
     RuleRoutesOptions,
     AlertRoutesOptions,
+    SiteSilenceRoutesOptions,
     AlertChannelRoutesOptions,
     AlertDeliveryRoutesOptions,
     DeviceRoutesOptions,
@@ -151,6 +153,7 @@ async function registerApi(api: FastifyInstance, services: HttpServices): Promis
   await api.register(reportScheduleRoutes, services);
   await api.register(ruleRoutes, services);
   await api.register(alertRoutes, services);
+  await api.register(siteSilenceRoutes, services);
   await api.register(alertChannelRoutes, services);
   await api.register(alertDeliveryRoutes, services);
   await api.register(deviceRoutes, services);

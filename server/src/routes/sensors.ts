@@ -18,7 +18,13 @@ const sensorAnswer = z.object({
   name: z.string(),
   lastSeenAt: time,
   metrics: z.array(
-    z.object({ metric: z.string(), unit: z.string().nullable(), ts: time, value: z.number() }),
+    z.object({
+      metric: z.string(),
+      unit: z.string().nullable(),
+      label: z.string().nullable(),
+      ts: time,
+      value: z.number(),
+    }),
   ),
 });
 
@@ -34,7 +40,9 @@ export const sensorRoutes: FastifyPluginAsyncZod<SensorRoutesOptions> = async (a
     agent: sensor.agent,
     name: sensor.name,
     lastSeenAt: sensor.lastSeenAt.toISOString(),
-    metrics: latest.of(sensor).map(({ metric, unit, ts, value }) => ({ metric, unit, ts, value })),
+    metrics: latest
+      .of(sensor)
+      .map(({ metric, unit, label, ts, value }) => ({ metric, unit, label, ts, value })),
   });
 
   app.get(

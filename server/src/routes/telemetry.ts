@@ -22,6 +22,7 @@ const latestAnswer = z.object({
   sensor: id,
   metric,
   unit: z.string().nullable(),
+  label: z.string().nullable().describe('as the device calls it'),
   ts: time,
   value: z.number(),
 });
@@ -32,6 +33,7 @@ const seriesAnswer = z.object({
   sensor: id,
   metric,
   unit: z.string().nullable(),
+  label: z.string().nullable(),
   tier,
   /** Width of the buckets, 0 when raw. */
   bucketMs: z.number(),

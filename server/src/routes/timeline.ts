@@ -43,6 +43,7 @@ const timelineAnswer = z.object({
       sensor: id,
       metric,
       unit: z.string().nullable(),
+      label: z.string().nullable(),
       tier: z.enum(['raw', '1m', '1h', '1d']),
       /** Width of the buckets; 0 when raw. */
       bucketMs: z.number(),

@@ -2,13 +2,14 @@
 
 import type { Address } from '@sitecast/shared/protocol/ids';
 import { formatAddress, parseAddress } from '@sitecast/shared/protocol/ids';
+import { MAX_LABEL_CHARACTERS } from '@sitecast/shared/protocol/mapping/bounds';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 import type { Queryable } from '../postgres/pool.ts';
 
 /** Series; the values of more are stored, but not shown as newest (`reject`). */
 export const LATEST_VALUES_MAX = 20_000;
-/** One of them: the value, and the text of it in an answer. */
-export const LATEST_VALUE_BYTES = 300 + 320;
+/** One of them: the value, and the text of it in an answer, each with its label. */
+export const LATEST_VALUE_BYTES = 300 + 320 + 2 * (2 * MAX_LABEL_CHARACTERS + 10);
 
 export interface NewestValue {
   site: string;
@@ -25,6 +26,8 @@ export class LatestValues {
   readonly #sensors = new Map<string, Map<string, NewestValue>>();
   /** By sensor address: its values as they stand in an answer, until one of them changes. */
   readonly #texts = new Map<string, string>();
+  /** By sensor address, then by metric. */
+  readonly #labels = new Map<string, ReadonlyMap<string, string>>();
   #size = 0;
   #seriesLeftOut = 0;
 
@@ -43,13 +46,15 @@ export class LatestValues {
 
   /** From the table, at start. @throws {AppError} STORE_UNAVAILABLE (retryable). */
   async load(database: Queryable): Promise<void> {
-    const rows = await database.query<Omit<NewestValue, 'tsMs'> & { ts: Date }>(
-      `select site, sensor, metric, unit, ts, value from series
+    const rows = await database.query<Omit<NewestValue, 'tsMs'> & { ts: Date; label: string | null }>(
+      `select site, sensor, metric, unit, label, ts, value from series
        cross join lateral (select ts, value from telemetry where series_id = series.id order by ts desc limit 1) as newest
        order by series.id limit $1`,
       [this.#max],
     );
-    this.accept(rows.map(({ ts, ...rest }) => ({ ...rest, tsMs: ts.getTime() })));
+    this.accept(rows.map(({ ts, label: _, ...rest }) => ({ ...rest, tsMs: ts.getTime() })));
+    for (const { site, sensor, metric, label } of rows)
+      if (label !== null) this.nameSeries({ site, id: sensor }, { [metric]: label });
   }
 
   /** @returns the ones that are newer than what was known: late values change nothing here. */
@@ -65,7 +70,7 @@ export class LatestValues {
       this.#texts.delete(formatAddress({ site: value.site, id: value.sensor }));
       changed.add(value);
     }
-    return [...changed].map(toLatestValue);
+    return [...changed].map((value) => this.#toLatestValue(value));
   }
 
   /** Other units for values that are here, by metric. */
@@ -79,8 +84,27 @@ export class LatestValues {
     this.#texts.delete(key);
   }
 
+  /** What the device calls values that are here, by metric. */
+  nameSeries(sensor: Address, labels: Readonly<Record<string, string>>): void {
+    const key = formatAddress(sensor);
+    const metrics = this.#sensors.get(key);
+    const known = Object.entries(labels).filter(([metric]) => metrics?.has(metric));
+    this.#labels.set(key, new Map([...(this.#labels.get(key) ?? []), ...known]));
+    this.#texts.delete(key);
+  }
+
+  labelOf({ site, sensor, metric }: Pick<NewestValue, 'site' | 'sensor' | 'metric'>): string | undefined {
+    return this.#labels.get(formatAddress({ site, id: sensor }))?.get(metric);
+  }
+
   of(sensor: Address): LatestValue[] {
-    return [...(this.#sensors.get(formatAddress(sensor))?.values() ?? [])].map(toLatestValue);
+    const metrics = this.#sensors.get(formatAddress(sensor));
+    return [...(metrics?.values() ?? [])].map((value) => this.#toLatestValue(value));
+  }
+
+  /** When the newest value of a series was measured. */
+  timeOf({ site, sensor, metric }: Pick<NewestValue, 'site' | 'sensor' | 'metric'>): number | undefined {
+    return this.#sensors.get(formatAddress({ site, id: sensor }))?.get(metric)?.tsMs;
   }
 
   newestMsOf(sensor: Address): number | undefined {
@@ -107,9 +131,13 @@ export class LatestValues {
   #textOf(key: string, metrics: Map<string, NewestValue>): string {
     const known = this.#texts.get(key);
     if (known !== undefined) return known;
-    const text = [...metrics.values()].map((value) => JSON.stringify(toLatestValue(value))).join();
+    const text = [...metrics.values()].map((value) => JSON.stringify(this.#toLatestValue(value))).join();
     this.#texts.set(key, text);
     return text;
+  }
+
+  #toLatestValue({ tsMs, ...rest }: NewestValue): LatestValue {
+    return { ...rest, label: this.labelOf(rest) ?? null, ts: new Date(tsMs).toISOString() };
   }
 
   #hasRoom(): boolean {
@@ -129,8 +157,4 @@ export class LatestValues {
     if (this.#size < this.#max) this.#sensors.set(key, metrics);
     return metrics;
   }
-}
-
-function toLatestValue({ tsMs, ...rest }: NewestValue): LatestValue {
-  return { ...rest, ts: new Date(tsMs).toISOString() };
 }

@@ -17,6 +17,7 @@ export interface SeriesRow {
   sensor: string;
   metric: string;
   unit: string | null;
+  label: string | null;
 }
 
 /** From when on each tier is complete; 0 where nothing was dropped. */
@@ -33,7 +34,7 @@ export function findSeries(
   max: number,
 ): Promise<SeriesRow[]> {
   return database.query<SeriesRow>(
-    `select distinct series.id, series.sensor, series.metric, series.unit
+    `select distinct series.id, series.sensor, series.metric, series.unit, series.label
      from unnest($2::text[], $3::text[]) as asked (sensor, metric)
      join series on series.site = $1 and series.sensor = asked.sensor and series.metric = coalesce(asked.metric, series.metric)
      order by series.sensor, series.metric limit $4`,

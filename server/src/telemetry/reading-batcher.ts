@@ -33,7 +33,7 @@ export interface ReadingBatcherOptions {
   catalogue: SeriesCatalogue;
   store: Pick<TelemetryStore, 'insert'>;
   latest: LatestValues;
-  /** Called after the commit with what was in the batch, new or not. */
+  /** Called after the commit with what was in the batch, new or not, before any of it is a newest value. */
   onRows?: (rows: readonly NewestValue[]) => void;
   /** Called after the commit with what became the newest value of its series. */
   onStored: (values: LatestValue[]) => void;

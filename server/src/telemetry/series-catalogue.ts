@@ -11,7 +11,7 @@ export const SERIES_CACHE_MAX = 20_000;
 /** A series that was refused is not asked for again so soon: a device that makes up names must not cost a query a message. */
 const REFUSED_FOR_MS = 60_000;
 
-/** Changes of units: a message that brings one of more is stored, and its unit waits for the next message (`slow`). */
+/** Changes of units and labels: a message that brings one of more is stored, and they wait for the next message (`slow`). */
 export const UNIT_CHANGES_PER_SECOND = 10;
 const UNIT_CHANGES_BURST = 1_000;
 
@@ -105,6 +105,25 @@ export class SeriesCatalogue {
     );
     for (const { series, unit } of changed) series.unit = unit;
     return Object.fromEntries(changed.map(({ metric, unit }) => [metric, unit]));
+  }
+
+  /**
+   * Keeps what a device calls its series, of those that were resolved before.
+   * @param labels by metric, those that are other ones than before.
+   * @returns false where there are too many changes: it is not kept, and may be told again.
+   * @throws {AppError} STORE_UNAVAILABLE (retryable).
+   */
+  async tellLabels(site: string, sensor: string, labels: Readonly<Record<string, string>>): Promise<boolean> {
+    if (!this.#unitChanges.tryTake()) {
+      this.counters.unitChangesHeldUp += 1;
+      return false;
+    }
+    await this.#options.database.query(
+      `update series set label = told.label from unnest($3::text[], $4::text[]) as told (metric, label)
+       where site = $1 and sensor = $2 and series.metric = told.metric`,
+      [site, sensor, Object.keys(labels), Object.values(labels)],
+    );
+    return true;
   }
 
   /** Series are removed by people, rarely; whoever does tells this. */

@@ -59,6 +59,8 @@ export interface SeriesPoints {
   sensor: string;
   metric: string;
   unit: string | null;
+  /** As its device calls it. */
+  label: string | null;
   /** The unit of the buckets, which may span several of it. */
   tier: Tier;
   /** Width of the buckets, 0 when raw; a day counts 24 hours. Two points that are further apart have a gap between them. */

@@ -10,6 +10,7 @@ import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Fleet } from '../fleet/fleet.ts';
+import { awaySince } from '../fleet/absence.ts';
 import type { Agent } from '../fleet/fleet-records.ts';
 import {
   OPEN_OUTAGES_MAX,
@@ -89,9 +90,11 @@ export class OutageWatch {
     const nowMs = this.#options.clock.nowMs();
     for (const agent of this.#options.fleet.agents()) {
       const outage = { kind: 'agent', site: agent.site, id: agent.id } as const;
-      const sinceMs = Math.max(agent.since.getTime(), this.#startedMs);
+      const away = awaySince(agent, nowMs);
+      if (away === undefined || open.has(keyOf(outage))) continue;
+      const sinceMs = Math.max(away.getTime(), this.#startedMs);
       const graceMs = sinceMs > this.#startedMs ? GONE_MS : GONE_AFTER_START_MS;
-      if (agent.isConnected || nowMs - sinceMs < graceMs || open.has(keyOf(outage))) continue;
+      if (nowMs - sinceMs < graceMs) continue;
       yield { ...outage, began: new Date(sinceMs), reason: 'disconnected' };
     }
   }
@@ -111,7 +114,7 @@ export class OutageWatch {
 
   #backSince(agent: Agent | undefined): Date | undefined {
     if (agent === undefined) return this.#now();
-    return agent.isConnected ? agent.since : undefined;
+    return awaySince(agent, this.#now().getTime()) === undefined ? agent.since : undefined;
   }
 
   /** While its agent is away nobody knows of a camera; what was said before is not said anew. */

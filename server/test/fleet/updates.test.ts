@@ -149,5 +149,13 @@ function eventOf(id: string): UpdateMessage {
 }
 
 function valueOf(sensor: string, value: number) {
-  return { site: 'home', sensor, metric: 'temperature', unit: null, ts: '2026-01-01T00:00:00.000Z', value };
+  return {
+    site: 'home',
+    sensor,
+    metric: 'temperature',
+    unit: null,
+    label: null,
+    ts: '2026-01-01T00:00:00.000Z',
+    value,
+  };
 }

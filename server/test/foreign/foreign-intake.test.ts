@@ -33,6 +33,28 @@ describe('what a foreign device publishes straight to the server', () => {
     ]);
   });
 
+  it('gets the labels that it told by discovery, behind a bridge and by itself', async () => {
+    const { say } = opened();
+    const settings = {
+      stat_t: 'zigbee2mqtt/kitchen',
+      val_tpl: '{{ value_json.voc_index }}',
+      name: 'Air quality',
+      dev: { name: 'Kitchen' },
+    };
+    await say('homeassistant/sensor/0x1/voc/config', settings);
+    expect(await say('zigbee2mqtt/kitchen', { voc_index: 12, temperature: 21 })).toMatchObject([
+      { labels: { 'kitchen.voc_index': 'Kitchen Air quality' } },
+    ]);
+    await say('homeassistant/sensor/plant/flow/config', {
+      stat_t: 'plant/7',
+      val_tpl: '{{ value_json.flow }}',
+      name: '유량',
+    });
+    expect(await say('plant/7', { flow: 3 })).toEqual([
+      { tsMs: ARRIVAL_MS, values: { 'plant.flow': 3 }, labels: { 'plant.flow': '유량' } },
+    ]);
+  });
+
   it('is read by what it told of itself where no rule knows its topic', async () => {
     const { say, samples } = opened();
     const told = {

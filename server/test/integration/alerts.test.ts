@@ -78,6 +78,132 @@ describe('a rule with a threshold', () => {
   });
 });
 
+describe('a site that is silenced', () => {
+  it('fires all the same, and tells afterwards of what still does, also over a restart', async () => {
+    const world = await openWorld();
+    await world.rule(TOO_HOT);
+    const until = new Date(world.clock.nowMs() + HOUR_MS);
+    const silence = await world.alerts.silenceSite('yard', until, 'kim');
+    expect(silence).toEqual({ site: 'yard', until, by: 'kim' });
+    await world.read('tank', 'temperature', 31);
+    expect(await toldOf(world)).toEqual([['tank/temperature', 'firing', false]]);
+    await world.restart(0);
+    expect(world.alerts.siteSilences()).toEqual([silence]);
+    await world.read('shed', 'temperature', 31);
+    await world.read('shed', 'temperature', 20);
+    await world.pass(HOUR_MS - 5_000);
+    expect(await toldOf(world)).toEqual([
+      ['shed/temperature', 'resolved', false],
+      ['tank/temperature', 'firing', false],
+    ]);
+    await world.pass(5_000);
+    expect(await toldOf(world)).toEqual([
+      ['shed/temperature', 'resolved', false],
+      ['tank/temperature', 'firing', true],
+    ]);
+    expect(world.alerts.siteSilences()).toEqual([]);
+  });
+
+  it('is heard again at once when somebody ends it, and other sites are never silent', async () => {
+    const world = await openWorld();
+    await world.rule(TOO_HOT);
+    const until = new Date(world.clock.nowMs() + HOUR_MS);
+    await world.alerts.silenceSite('farm', until, 'kim');
+    await world.read('tank', 'temperature', 31);
+    expect(await toldOf(world)).toEqual([['tank/temperature', 'firing', true]]);
+    await world.alerts.silenceSite('yard', until, 'kim');
+    await world.read('shed', 'temperature', 31);
+    await world.alerts.silenceSite('yard', null, 'lee');
+    await world.alerts.look();
+    expect(await toldOf(world)).toEqual([
+      ['shed/temperature', 'firing', true],
+      ['tank/temperature', 'firing', true],
+    ]);
+    expect(world.alerts.siteSilences().map(({ site }) => site)).toEqual(['farm']);
+  });
+
+  it('is so for 30 days at most, and leaves no row behind', async () => {
+    const world = await openWorld();
+    const inDays = (days: number): Date => new Date(world.clock.nowMs() + days * 24 * HOUR_MS);
+    await expect(world.alerts.silenceSite('yard', inDays(30.1), 'kim')).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+    await expect(world.alerts.silenceSite('nowhere', inDays(1), 'kim')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    await world.alerts.silenceSite('yard', inDays(30), 'kim');
+    world.clock.advance(31 * 24 * HOUR_MS);
+    expect(world.alerts.siteSilences()).toEqual([]);
+    await world.alerts.silenceSite('farm', inDays(1), 'kim');
+    expect(await world.database.query('select site from site_silences')).toEqual([{ site: 'farm' }]);
+  });
+});
+
+describe('readings that come together', () => {
+  it('all count: a spike before the last one fires, says when it was, and is over by the times of those after it', async () => {
+    const world = await openWorld();
+    const rule = await world.rule(TOO_HOT);
+    const spikeMs = world.clock.nowMs() - 3 * HOUR_MS;
+    await world.readAll('tank', 'temperature', [
+      [spikeMs - MINUTE_MS, 20],
+      [spikeMs, 45],
+      [spikeMs + 10_000, 20],
+    ]);
+    const { items } = await world.alerts.list({ limit: 10 });
+    expect(items).toMatchObject([{ state: 'firing', value: 45, pendingAt: new Date(spikeMs) }]);
+    await world.readAll('tank', 'temperature', [[spikeMs + 2 * MINUTE_MS, 21]]);
+    expect(await world.found()).toMatchObject([{ state: 'resolved', endReason: 'cleared' }]);
+    expect(statesOf(world, rule.id)).toEqual([]);
+  });
+
+  it('last as long as lies between them, and not from then to now', async () => {
+    const world = await openWorld();
+    await world.rule(TOO_HOT, { forMs: 5 * MINUTE_MS });
+    const fromMs = world.clock.nowMs() - 2 * HOUR_MS;
+    await world.readAll('tank', 'temperature', [
+      [fromMs, 31],
+      [fromMs + 4 * MINUTE_MS, 32],
+    ]);
+    await world.pass(30_000);
+    expect(await world.found()).toEqual([]);
+    await world.readAll('tank', 'temperature', [[fromMs + 4.5 * MINUTE_MS, 20]]);
+    expect(await world.found()).toEqual([]);
+    await world.readAll('tank', 'temperature', [
+      [fromMs + 10 * MINUTE_MS, 33],
+      [fromMs + 16 * MINUTE_MS, 20],
+    ]);
+    const { items } = await world.alerts.list({ limit: 10 });
+    expect(items).toMatchObject([{ value: 33, pendingAt: new Date(fromMs + 10 * MINUTE_MS) }]);
+  });
+
+  it('count once, and not when a newer one is known', async () => {
+    const world = await openWorld();
+    await world.rule(TOO_HOT);
+    const nowMs = world.clock.nowMs();
+    await world.readAll('tank', 'temperature', [[nowMs, 20]]);
+    await world.readAll('tank', 'temperature', [
+      [nowMs, 45],
+      [nowMs - MINUTE_MS, 45],
+    ]);
+    expect(await world.found()).toEqual([]);
+  });
+
+  it('are counted by our clock where the clock of the sensor is wrong all the time', async () => {
+    const world = await openWorld();
+    await world.rule(TOO_HOT, { forMs: 5 * MINUTE_MS });
+    for (const wrongMs of [-2 * HOUR_MS, 2 * HOUR_MS]) {
+      const sensor = wrongMs < 0 ? 'behind' : 'ahead';
+      for (let minute = 0; minute < 4; minute += 1) {
+        await world.readAll(sensor, 'temperature', [[world.clock.nowMs() + wrongMs, 40]]);
+        await world.pass(MINUTE_MS);
+      }
+      expect((await world.found()).map(({ subject }) => subject)).not.toContain(`${sensor}/temperature`);
+      await world.pass(MINUTE_MS);
+      expect((await world.found()).map(({ subject }) => subject)).toContain(`${sensor}/temperature`);
+    }
+  });
+});
+
 describe('a rule about missing data', () => {
   it('fires for a sensor that fell silent, for one that never spoke, and is over when it speaks again', async () => {
     const world = await openWorld();
@@ -160,6 +286,26 @@ describe('a rule about agents', () => {
     world.agents = [world.agent('north', true), world.agent('south', true)];
     await world.pass(70_000);
     expect(await world.found()).toMatchObject([{ subject: 'south', state: 'resolved' }]);
+  });
+});
+
+describe('a gateway that comes and goes', () => {
+  it('is away all the time, however well the looks meet it', async () => {
+    const world = await openWorld();
+    await world.rule({ kind: 'agent-offline', agent: null }, { forMs: MINUTE_MS });
+    const since = new Date(world.clock.nowMs());
+    const flapping = world.agent('north', true);
+    world.agents = [{ ...flapping, absence: { since, losses: 1 } }];
+    await world.pass(10_000);
+    expect(world.alerts.stats.watched).toBe(0);
+    for (let look = 0; look < 14; look += 1) {
+      const now = new Date(world.clock.nowMs());
+      world.agents = [{ ...flapping, since: now, absence: { since, losses: 2 + look } }];
+      await world.pass(5_000);
+    }
+    expect(await world.found()).toMatchObject([{ subject: 'north', state: 'firing' }]);
+    await world.pass(90_000);
+    expect(await world.found()).toMatchObject([{ subject: 'north', state: 'resolved' }]);
   });
 });
 
@@ -328,6 +474,14 @@ async function openWorld(): Promise<AlertsWorld> {
   const world = await AlertsWorld.open(test.database);
   onTestFinished(() => world.close());
   return world;
+}
+
+async function toldOf({ database, alerts }: AlertsWorld): Promise<[string, string, boolean][]> {
+  await alerts.look();
+  const rows = await database.query<{ subject: string; state: string; notified: boolean }>(
+    'select subject, state, notified from alerts order by subject',
+  );
+  return rows.map(({ subject, state, notified }) => [subject, state, notified]);
 }
 
 function statesOf({ alerts }: AlertsWorld, ruleId: string): [string, string][] {

@@ -3,11 +3,13 @@
 import { describe, expect, it } from 'vitest';
 import { createDevice } from '../../src/fleet/devices.ts';
 import { DiscoveredValues } from '../../src/foreign/discovered-values.ts';
+import type { Database } from '../../src/postgres/pool.ts';
 import { ForeignIntake } from '../../src/foreign/foreign-intake.ts';
 import { UnmappedSamples } from '../../src/foreign/unmapped-samples.ts';
 import { LatestValues } from '../../src/telemetry/latest-values.ts';
 import { ReadingIntake } from '../../src/telemetry/reading-intake.ts';
 import { SeriesCatalogue } from '../../src/telemetry/series-catalogue.ts';
+import { TelemetryQueries } from '../../src/telemetry/telemetry-query.ts';
 import { openHttpHarness } from '../support/http-harness.ts';
 import { useTestPostgres } from '../support/postgres.ts';
 
@@ -146,30 +148,7 @@ describe('a device of another project', () => {
 describe('units of readings', () => {
   it('reach the series and the newest values, follow the device, and are written when they change', async () => {
     await using test = await postgres.createDatabase();
-    const { database } = test;
-    await database.query(`insert into sites (id, name) values ('yard', 'Yard')`, []);
-    const catalogue = new SeriesCatalogue({ database });
-    const latest = new LatestValues();
-    const add: (...given: Parameters<ReadingIntake['add']>) => Promise<void> = async (
-      site,
-      sensor,
-      { id },
-      readings,
-    ) => {
-      const metrics = Object.keys(readings[0]?.values ?? {});
-      const series = await catalogue.resolve(site, sensor, metrics, id);
-      latest.accept(
-        metrics.map((metric) => ({
-          site,
-          sensor,
-          metric,
-          unit: series.get(metric)?.unit ?? null,
-          tsMs: readings[0]?.tsMs ?? 0,
-          value: readings[0]?.values[metric] ?? 0,
-        })),
-      );
-    };
-    const intake = new ReadingIntake({ batcher: { add }, catalogue, latest });
+    const { database, catalogue, latest, intake } = await openIntake(test.database);
     const say = (tsMs: number, units?: Record<string, string>): Promise<void> =>
       intake.add('yard', 'boiler', { id: 'boiler' }, [
         { tsMs, values: { temperature: 21, door: 1 }, ...(units && { units }) },
@@ -195,4 +174,72 @@ describe('units of readings', () => {
     expect(await catalogue.tellUnits('yard', 'boiler', { temperature: '°F' })).toEqual({});
     expect(await catalogue.tellUnits('yard', 'boiler', { temperature: 'K' })).toEqual({ temperature: 'K' });
   });
+
+  it('and what it calls its values reach the series and the newest values, also after a restart', async () => {
+    await using test = await postgres.createDatabase();
+    const { database, latest, intake } = await openIntake(test.database);
+    const say = (tsMs: number, labels?: Record<string, string>): Promise<void> =>
+      intake.add('yard', 'boiler', { id: 'boiler' }, [
+        { tsMs, values: { temperature: 21, door: 1 }, ...(labels && { labels }) },
+      ]);
+    const labelsNow = async (): Promise<unknown> => [
+      await database.query('select metric, label from series order by metric', []),
+      latest.of({ site: 'yard', id: 'boiler' }).map(({ label }) => label),
+    ];
+    await say(1, { temperature: '보일러 온도', unknown: 'x' });
+    const named = [
+      [
+        { metric: 'door', label: null },
+        { metric: 'temperature', label: '보일러 온도' },
+      ],
+      ['보일러 온도', null],
+    ];
+    expect(await labelsNow()).toEqual(named);
+    await say(2);
+    expect(await labelsNow()).toEqual(named);
+    await say(3, { temperature: 'Boiler' });
+    expect(latest.answer({ sites: null }).toString()).toContain('"label":"Boiler"');
+    const stored = [new Date(Date.UTC(2026, 2, 1))];
+    await database.query('select ensure_telemetry_partitions($1::timestamptz::date)', stored);
+    await database.query(
+      `insert into telemetry select id, $1, 21 from series where metric = 'temperature'`,
+      stored,
+    );
+    const restarted = new LatestValues();
+    await restarted.load(database);
+    expect(restarted.of({ site: 'yard', id: 'boiler' })).toMatchObject([{ label: 'Boiler' }]);
+    const [curve] = await new TelemetryQueries({ database }).answer({
+      ...{ site: 'yard', series: [{ sensor: 'boiler', metric: 'temperature' }] },
+      ...{ from: new Date(Date.UTC(2026, 2, 1)), to: new Date(Date.UTC(2026, 2, 2)) },
+    });
+    expect(curve).toMatchObject({ label: 'Boiler' });
+  });
 });
+
+/** Readings on their way into newest values, without the writer in between. */
+async function openIntake(database: Database) {
+  await database.query(`insert into sites (id, name) values ('yard', 'Yard')`, []);
+  const catalogue = new SeriesCatalogue({ database });
+  const latest = new LatestValues();
+  const add: (...given: Parameters<ReadingIntake['add']>) => Promise<void> = async (
+    site,
+    sensor,
+    { id },
+    readings,
+  ) => {
+    const metrics = Object.keys(readings[0]?.values ?? {});
+    const series = await catalogue.resolve(site, sensor, metrics, id);
+    latest.accept(
+      metrics.map((metric) => ({
+        site,
+        sensor,
+        metric,
+        unit: series.get(metric)?.unit ?? null,
+        tsMs: readings[0]?.tsMs ?? 0,
+        value: readings[0]?.values[metric] ?? 0,
+      })),
+    );
+  };
+  const intake = new ReadingIntake({ batcher: { add }, catalogue, latest });
+  return { database, catalogue, latest, intake };
+}

@@ -83,6 +83,34 @@ describe('rules over HTTP', () => {
   });
 });
 
+describe('the silence of a site over HTTP', () => {
+  it('is begun and ended by operators of the site, and seen by all who see it', async () => {
+    const { call, world } = await openApi();
+    const until = new Date(world.clock.nowMs() + 3_600_000).toISOString();
+    const ask = (role: Role, sites: string[] | null, payload: object) =>
+      call(role, sites, 'POST', 'sites/yard/silence', payload);
+    expect((await ask('viewer', ['yard'], { until })).statusCode).toBe(403);
+    expect((await ask('operator', ['farm'], { until })).statusCode).toBe(404);
+    const begun = await ask('operator', ['yard'], { until });
+    expect([begun.statusCode, begun.json()]).toEqual([
+      200,
+      { site: 'yard', until, by: expect.stringMatching(/^operator-/) as string },
+    ]);
+    const tooLong = new Date(world.clock.nowMs() + 31 * 86_400_000).toISOString();
+    expect((await ask('operator', null, { until: tooLong })).statusCode).toBe(400);
+    const seen = async (sites: string[] | null) =>
+      (await call('viewer', sites, 'GET', 'site-silences')).json<{ items: object[] }>().items;
+    expect(await seen(['yard'])).toEqual([begun.json()]);
+    expect(await seen(['farm'])).toEqual([]);
+    expect((await ask('operator', ['yard'], { until: null })).json()).toEqual({
+      site: 'yard',
+      until: null,
+      by: null,
+    });
+    expect(await seen(null)).toEqual([]);
+  });
+});
+
 describe('alerts over HTTP', () => {
   it('say in two languages what is the matter, and are taken on by operators of their site', async () => {
     const { call, world, database } = await openApi();
@@ -105,6 +133,12 @@ describe('alerts over HTTP', () => {
     ]);
     const id = listed.items[0]?.id ?? '';
     const taken = { note: 'On my way.' };
+    await database.query(`update series set label = 'Tank 1'`);
+    expect((await call('viewer', ['yard'], 'GET', `alerts/${id}`)).json()).toMatchObject({
+      subject: 'tank/temperature',
+      message: 'Tank 1 (tank/temperature) is 31.25 °C, above 30 °C.',
+      messageKo: 'Tank 1 (tank/temperature): 31.25 °C (기준 30 °C 초과)',
+    });
     expect((await call('viewer', null, 'POST', `alerts/${id}/acknowledge`, taken)).statusCode).toBe(403);
     expect((await call('operator', ['farm'], 'POST', `alerts/${id}/acknowledge`, taken)).statusCode).toBe(
       404,
@@ -127,7 +161,9 @@ async function openApi() {
   const world = await AlertsWorld.open(test.database);
   onTestFinished(() => world.close());
   const { alerts } = world;
-  const harness = await openHttpHarness(postgres, { services: { rules: alerts, alerts } });
+  const harness = await openHttpHarness(postgres, {
+    services: { rules: alerts, alerts, siteSilences: alerts },
+  });
   onTestFinished(() => harness[Symbol.asyncDispose]());
   const cookies = new Map<string, string>();
   const call = async (role: Role, sites: string[] | null, method: Method, path: string, payload?: object) => {

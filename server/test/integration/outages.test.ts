@@ -30,15 +30,32 @@ describe('outages of agents', () => {
     await run.connect(false);
     run.clock.advance(1_000);
     await run.connect(true);
-    run.clock.advance(8_000);
+    run.clock.advance(18_000);
     await run.connect(false);
     await run.sweep();
     await run.sweep();
-    expect(await run.outages()).toEqual([['agent', 'gateway', 10, null, 'disconnected']]);
+    expect(await run.outages()).toEqual([['agent', 'gateway', 20, null, 'disconnected']]);
     run.clock.advance(500_000);
     await run.connect(true);
     await run.sweep();
-    expect(await run.outages()).toEqual([['agent', 'gateway', 10, expect.closeTo(540, -2), 'disconnected']]);
+    expect(await run.outages()).toEqual([['agent', 'gateway', 20, expect.closeTo(550, -2), 'disconnected']]);
+  });
+
+  it('are one outage while it comes and goes faster than anybody looks, until it stays', async () => {
+    await using run = await openRun();
+    await run.connect(true);
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) await run.sweep();
+    for (let turn = 0; turn < 12; turn += 1) {
+      await run.connect(false);
+      run.clock.advance(3_000);
+      // There at every look.
+      await run.connect(true);
+      run.clock.advance(12_000);
+      await waitFor('the sweep', () => run.clock.pendingTimers > 0);
+    }
+    expect(await run.outages()).toEqual([['agent', 'gateway', 60, null, 'disconnected']]);
+    await run.sweep();
+    expect(await run.outages()).toEqual([['agent', 'gateway', 60, 60 + 12 * 15 - 12, 'disconnected']]);
   });
 
   it('go on over a restart, and a server that was away misses nobody who comes back soon', async () => {

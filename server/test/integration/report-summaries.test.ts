@@ -103,6 +103,24 @@ describe('the summary of a day', () => {
     ]);
   });
 
+  it('calls series as their devices do, in each of its forms, and says units with the values of alerts', async () => {
+    const { database, content } = await openSite();
+    await database.query(`update series set label = 'Boiler <1>' where sensor = 'boiler'`);
+    expect(await all(content().series())).toMatchObject([{ label: 'Boiler <1>' }, { label: null }]);
+    expect(await all(content().alerts())).toMatchObject([
+      { subject: 'Boiler <1> (boiler/temperature)', unit: '°C' },
+    ]);
+    const page = (await all(htmlReport(content({ language: 'en' })))).join('');
+    expect(page).toContain('· Boiler &lt;1&gt;</h3>');
+    expect(page).toContain('Boiler &lt;1&gt; (boiler/temperature)');
+    expect(page).toContain('>81 °C<');
+    expect((await all(summaryCsv(content({ language: 'en' })))).join('')).toMatch(
+      /Measurements,boiler,boiler,temperature,.*Boiler <1>/,
+    );
+    const files = unzip(Buffer.concat(await all(xlsxReport(content({ language: 'en' })))));
+    expect(files.get('xl/worksheets/sheet4.xml')).toContain('Boiler &lt;1&gt;');
+  });
+
   it('shows pictures of all cameras over the whole period, without those that are gone', async () => {
     const { content } = await openSite();
     const shown = await all(content().pictures());

@@ -233,7 +233,15 @@ describe('telemetry', () => {
       { tsMs, values: { v: 2 } },
       { tsMs: tsMs - 60_000, values: { v: 0 } },
     ]);
-    const newest = { site: 'home', sensor: 'climate', metric: 'v', unit: null, ts: at(tsMs), value: 2 };
+    const newest = {
+      site: 'home',
+      sensor: 'climate',
+      metric: 'v',
+      unit: null,
+      label: null,
+      ts: at(tsMs),
+      value: 2,
+    };
     expect(changes).toEqual([newest]);
     const afterRestart = new LatestValues();
     await afterRestart.load(database);

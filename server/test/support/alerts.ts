@@ -57,6 +57,7 @@ export class AlertsWorld {
         cameras: () => this.cameras,
         agents: () => this.agents,
         sensors: () => this.sensors,
+        newestMsOf: (series) => this.#newestMsOf(series),
         newestOf: ({ site, id }) => this.newest.filter((one) => one.site === site && one.sensor === id),
         pressure: () => this.pressure,
       },
@@ -102,16 +103,41 @@ export class AlertsWorld {
 
   /** A reading of the site `yard` comes, and is stored. */
   async read(sensor: string, metric: string, value: number): Promise<void> {
-    const ts = new Date(this.clock.nowMs()).toISOString();
-    const reading = { site: 'yard', sensor, metric, unit: null, ts, value };
-    this.newest = [...this.newest.filter((one) => one.sensor !== sensor || one.metric !== metric), reading];
+    // Two of the same time would be one.
+    const beforeMs = this.#newestMsOf({ site: 'yard', sensor, metric }) ?? 0;
+    await this.readAll(sensor, metric, [[Math.max(this.clock.nowMs(), beforeMs + 1), value]]);
+  }
+
+  /** Several come in one message, as a gateway sends them after an outage of its line. */
+  async readAll(sensor: string, metric: string, values: [tsMs: number, value: number][]): Promise<void> {
+    const readings = values.map(([tsMs, value]) => ({ site: 'yard', sensor, metric, tsMs, value }));
+    this.feed.heard(readings);
+    const newest = readings.reduce((latest, one) => (one.tsMs > latest.tsMs ? one : latest));
+    if (newest.tsMs > (this.#newestMsOf(newest) ?? 0)) {
+      const { tsMs, ...rest } = newest;
+      const others = this.newest.filter((one) => one.sensor !== sensor || one.metric !== metric);
+      this.newest = [...others, { ...rest, unit: null, label: null, ts: new Date(tsMs).toISOString() }];
+    }
     this.sensors = [
       ...this.sensors.filter(({ id }) => id !== sensor),
       { site: 'yard', id: sensor, agent: null, name: sensor, lastSeenAt: new Date(this.clock.nowMs()) },
     ];
-    this.feed.heard([reading]);
-    this.feed.valuesChanged([reading]);
     await this.alerts.look();
+  }
+
+  #newestMsOf({
+    site,
+    sensor,
+    metric,
+  }: {
+    site: string;
+    sensor: string;
+    metric: string;
+  }): number | undefined {
+    const known = this.newest.find(
+      (one) => one.site === site && one.sensor === sensor && one.metric === metric,
+    );
+    return known && Date.parse(known.ts);
   }
 
   rule(condition: RuleCondition, more: Partial<RuleDraft> = {}): ReturnType<Alerts['createRule']> {
@@ -149,6 +175,7 @@ export class AlertsWorld {
       name: null,
       isConnected,
       since: now,
+      absence: null,
       version: null,
       bootId: null,
       health: null,

@@ -79,7 +79,7 @@ const NO_REPORTS: HttpServices['reports'] = {
 const NO_SCHEDULES: HttpServices['schedules'] = { create: refuse, get: refuse, list: refuse, remove: refuse };
 const NO_ALERTS: Pick<
   HttpServices,
-  'rules' | 'alerts' | 'channels' | 'deliveries' | 'testRule' | 'hasMail' | 'findDevice'
+  'rules' | 'alerts' | 'siteSilences' | 'channels' | 'deliveries' | 'testRule' | 'hasMail' | 'findDevice'
 > = {
   rules: {
     rules: async () => [],
@@ -91,6 +91,7 @@ const NO_ALERTS: Pick<
     silence: refuse,
   },
   alerts: { list: refuse, get: refuse, acknowledge: refuse },
+  siteSilences: { siteSilences: () => [], silenceSite: refuse },
   channels: { list: async () => [], get: refuse, create: refuse, replace: refuse, remove: refuse },
   deliveries: { list: refuse, get: refuse, sendAgain: refuse, remove: refuse },
   testRule: refuse,

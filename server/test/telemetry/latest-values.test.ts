@@ -26,6 +26,7 @@ describe('LatestValues', () => {
         sensor: 'climate',
         metric: 'temperature',
         unit: '°C',
+        label: null,
         ts: '2025-10-09T08:53:20.002Z',
         value: 22,
       },
@@ -45,6 +46,21 @@ describe('LatestValues', () => {
     expect(latest.accept([value({ metric: 'a', tsMs: 1_760_000_000_001, value: 1 })])).toHaveLength(1);
     expect(answerOf(latest)).toHaveLength(2);
     expect(latest.of({ site: 'home', id: 'other' })).toEqual([]);
+  });
+
+  it('carry what their device calls them, whatever comes afterwards, and of series that are here only', () => {
+    const latest = new LatestValues();
+    latest.accept([value({}), value({ metric: 'other' })]);
+    latest.nameSeries({ site: 'home', id: 'climate' }, { temperature: '거실 온도', unknown: 'Unknown' });
+    expect(answerOf(latest).map(({ label }) => label)).toEqual(['거실 온도', null]);
+    const [changed] = latest.accept([value({ tsMs: 1_760_000_000_001 })]);
+    expect(changed?.label).toBe('거실 온도');
+    const labelOf = (metric: string) => latest.labelOf({ site: 'home', sensor: 'climate', metric });
+    expect([labelOf('temperature'), labelOf('other'), labelOf('unknown')]).toEqual([
+      '거실 온도',
+      undefined,
+      undefined,
+    ]);
   });
 
   it('answer with what is newest, to each of the sites that they see', () => {

@@ -40,10 +40,30 @@ const snapshot = (id: string, second: number): UpdateMessage => ({
 });
 const reading = (value: number, second: number): UpdateMessage => ({
   type: 'readings',
-  values: [{ site: 'demo', sensor: 'climate', metric: 'temperature', unit: '°C', ts: at(second), value }],
+  values: [
+    {
+      site: 'demo',
+      sensor: 'climate',
+      metric: 'temperature',
+      unit: '°C',
+      label: null,
+      ts: at(second),
+      value,
+    },
+  ],
 });
 
 describe('fleet', () => {
+  it('keeps what a device calls its series, and takes a new name over', () => {
+    const named = (label: string | null, second: number): UpdateMessage => {
+      const [value] = (reading(20, second) as Extract<UpdateMessage, { type: 'readings' }>).values;
+      return { type: 'readings', values: value ? [{ ...value, label }] : [] };
+    };
+    const labelOf = (fleet: Fleet): unknown => fleet.latest['demo/climate/temperature']?.label;
+    expect(labelOf(apply(named('Kitchen', 1), named(null, 2)))).toBe('Kitchen');
+    expect(labelOf(apply(named('Kitchen', 1), named('거실', 2)))).toBe('거실');
+  });
+
   it('learns cameras and their site from updates', () => {
     const fleet = apply(camera);
     expect(fleet.cameras['demo/front']).toMatchObject({ name: 'Front door', state: 'live', online: true });

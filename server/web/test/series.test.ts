@@ -8,6 +8,7 @@ const series = (tier: Tier, points: number[][]): Series => ({
   sensor: 'climate',
   metric: 'temperature',
   unit: '°C',
+  label: null,
   tier,
   bucketMs: { raw: 0, '1m': 60_000, '1h': 3_600_000, '1d': 86_400_000 }[tier],
   points,
@@ -65,6 +66,7 @@ describe('series', () => {
       sensor: 'climate',
       metric: 'temperature',
       unit: null,
+      label: null,
       ts: new Date(ts).toISOString(),
       value: ts,
     });

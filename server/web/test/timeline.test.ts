@@ -68,6 +68,7 @@ describe('a curve of the timeline', () => {
     sensor: 'boiler',
     metric: 'temperature',
     unit: '°C',
+    label: null,
     tier: bucketMs === 0 ? 'raw' : '1m',
     bucketMs,
     points,

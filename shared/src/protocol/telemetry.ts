@@ -20,6 +20,8 @@ export interface Reading {
   values: Record<string, number>;
   /** By metric, where the sender says one: 1 to MAX_UNIT_CHARACTERS characters for people. */
   units?: Record<string, string>;
+  /** By metric, what people call it: in no payload, but known of devices that told of their values by discovery. */
+  labels?: Record<string, string>;
 }
 
 /** Before 2000-01-01 is a gateway whose clock was never set. */

@@ -56,6 +56,8 @@ export interface LatestValue {
   sensor: string;
   metric: string;
   unit: string | null;
+  /** As the device calls it; null where it never said. */
+  label: string | null;
   ts: string;
   value: number;
 }

@@ -92,6 +92,7 @@ export const updateMessage = z.discriminatedUnion('type', [
         sensor: z.string(),
         metric: z.string(),
         unit: z.string().nullable(),
+        label: z.string().nullable(),
         ts: isoTime,
         value: z.number(),
       }),

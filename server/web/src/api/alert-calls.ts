@@ -1,6 +1,6 @@
 // The calls of the HTTP API about rules, alerts and channels.
 
-import type { Alert, Channel, ChannelDraft, Delivery, Rule, RuleDraft } from './alert-types.ts';
+import type { Alert, Channel, ChannelDraft, Delivery, Rule, RuleDraft, SiteSilence } from './alert-types.ts';
 import { everyItem } from './endpoints.ts';
 import { queryOf, request } from './http.ts';
 import type { Page } from './types.ts';
@@ -24,6 +24,11 @@ export const alertApi = {
   removeRule: (id: string): Promise<void> => request('DELETE', `rules/${id}`),
   silence: (id: string, until: Date | null): Promise<Rule> =>
     request('POST', `rules/${id}/silence`, { body: { until: until?.toISOString() ?? null } }),
+  siteSilences: () => everyItem<SiteSilence>('site-silences'),
+  silenceSite: (site: string, until: Date | null): Promise<unknown> =>
+    request('POST', `sites/${encodeURIComponent(site)}/silence`, {
+      body: { until: until?.toISOString() ?? null },
+    }),
   testRule: (id: string): Promise<{ deliveries: string[] }> =>
     request('POST', `rules/${id}/test`, { body: {} }),
 

@@ -45,6 +45,13 @@ export interface Rule extends RuleDraft {
   subjects: { subject: string; state: RuleState; since: string; alertId: string | null }[];
 }
 
+/** A site of whose new alerts nobody is told before then. */
+export interface SiteSilence {
+  site: string;
+  until: string;
+  by: string;
+}
+
 export interface Alert {
   id: string;
   /** Null: the rule was removed. */

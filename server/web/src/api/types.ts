@@ -63,6 +63,8 @@ export interface Agent {
 export interface SensorMetric {
   metric: string;
   unit: string | null;
+  /** As its device calls it. */
+  label: string | null;
   ts: string;
   value: number;
 }
@@ -146,6 +148,8 @@ export interface Series {
   sensor: string;
   metric: string;
   unit: string | null;
+  /** As its device calls it. */
+  label: string | null;
   tier: Tier;
   /** Width of the buckets, 0 when raw. */
   bucketMs: number;
@@ -183,7 +187,7 @@ export interface StoredKind {
 
 /** `fullInDays` 0: the oldest go already; null: never, or not to be foreseen. */
 export interface StorageReport {
-  kinds: { snapshots: StoredKind; clips: StoredKind };
+  kinds: { snapshots: StoredKind; clips: StoredKind; reports: StoredKind };
   media: { bytes: number; maxBytes: number | null; fullInDays: number | null };
   clips: { fullInDays: number | null };
   disk: { bytesPerDay: number | null; fullInDays: number | null };
@@ -238,6 +242,8 @@ export interface TimelineCurve {
   sensor: string;
   metric: string;
   unit: string | null;
+  /** As its device calls it. */
+  label: string | null;
   tier: Tier;
   /** Width of the buckets; 0 when raw. */
   bucketMs: number;

@@ -8,14 +8,14 @@ import { useErrorSentence, useFleet, useLanguage, useSiteName, useText } from '.
 import { Age } from '../ui/time.tsx';
 import { Message, Skeleton } from '../ui/primitives.tsx';
 import { Chart, type ChartPoint } from './chart.tsx';
-import { useMetricName } from './metric-name.ts';
+import { useSeriesName } from './series-name.ts';
 import { extentOf, type Range } from './series.ts';
 import { useHistory, type History } from './use-series.ts';
 
 export function SensorCard({ value, range }: { value: LatestValue; range: Range }) {
   const t = useText();
   const language = useLanguage();
-  const metricName = useMetricName();
+  const seriesName = useSeriesName();
   const sentence = useErrorSentence();
   const siteName = useSiteName(value.site);
   const name = useFleet((state) => state.sensors[keyOf(value.site, value.sensor)]?.name ?? value.sensor);
@@ -23,7 +23,7 @@ export function SensorCard({ value, range }: { value: LatestValue; range: Range 
   const [point, setPoint] = useState<ChartPoint | undefined>(undefined);
   const label = t('sensors.chartOf', {
     name,
-    metric: metricName(value.metric),
+    metric: seriesName(value),
     range: t(`sensors.range.${range}`),
   });
   const isEmpty = history.isLoaded && history.columns.values.length === 0;
@@ -35,7 +35,7 @@ export function SensorCard({ value, range }: { value: LatestValue; range: Range 
     >
       <div className="sensor__head">
         <div className="sensor__names">
-          <h2 className="truncate">{metricName(value.metric)}</h2>
+          <h2 className="truncate">{seriesName(value)}</h2>
           <p className="truncate muted">
             {name} · {siteName}
           </p>

@@ -7,7 +7,7 @@ import { keyOf } from '../state/fleet.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { Age } from '../ui/time.tsx';
 import { Skeleton } from '../ui/primitives.tsx';
-import { useMetricName } from './metric-name.ts';
+import { useSeriesName } from './series-name.ts';
 import { useLatestValues } from './use-latest.ts';
 
 const SHOWN = 8;
@@ -45,12 +45,12 @@ export function SensorList() {
 
 function Row({ value }: { value: LatestValue }) {
   const language = useLanguage();
-  const metricName = useMetricName();
+  const seriesName = useSeriesName();
   const name = useFleet((state) => state.sensors[keyOf(value.site, value.sensor)]?.name ?? value.sensor);
   return (
     <li className="readings__row" data-testid="sensor-row">
       <span className="readings__name">
-        <span className="truncate">{metricName(value.metric)}</span>
+        <span className="truncate">{seriesName(value)}</span>
         <span className="truncate muted">
           {name} · <Age at={value.ts} />
         </span>

@@ -138,7 +138,8 @@ export function applyReadings(fleet: Fleet, values: LatestValue[]): Fleet {
     const key = keyOf(value.site, value.sensor, value.metric);
     const before = latest[key];
     if (before !== undefined && Date.parse(before.ts) > Date.parse(value.ts)) continue;
-    latest[key] = { ...value, unit: value.unit ?? before?.unit ?? null };
+    const { unit = null, label = null } = before ?? {};
+    latest[key] = { ...value, unit: value.unit ?? unit, label: value.label ?? label };
     const { site, sensor, ts } = value;
     const known = sensors[keyOf(site, sensor)];
     sensors[keyOf(site, sensor)] = { name: null, metrics: [], ...known, site, id: sensor, lastSeenAt: ts };

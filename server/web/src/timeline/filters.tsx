@@ -2,7 +2,7 @@
 
 import { useMemo } from 'react';
 import { useSearchParams } from 'wouter';
-import { useMetricName } from '../sensors/metric-name.ts';
+import { useSeriesName } from '../sensors/series-name.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useText } from '../state/hooks.ts';
 
@@ -35,7 +35,7 @@ export function useFilters(): Filters {
 
 export function TimelineFilters({ site, chosen, onChoose }: Filters & { site: string }) {
   const t = useText();
-  const metricName = useMetricName();
+  const seriesName = useSeriesName();
   const all = useFleet((state) => state.cameras);
   const latest = useFleet((state) => state.latest);
   const sensors = useFleet((state) => state.sensors);
@@ -80,9 +80,9 @@ export function TimelineFilters({ site, chosen, onChoose }: Filters & { site: st
         onChange={({ target }) => chooseSeries(target.value)}
       >
         <option value="">{t('timeline.firstSeries')}</option>
-        {series.map(({ sensor, metric }) => (
+        {series.map(({ sensor, metric, label }) => (
           <option key={`${sensor}/${metric}`} value={`${sensor}/${metric}`}>
-            {sensors[keyOf(site, sensor)]?.name ?? sensor} · {metricName(metric)}
+            {sensors[keyOf(site, sensor)]?.name ?? sensor} · {seriesName({ metric, label })}
           </option>
         ))}
       </select>

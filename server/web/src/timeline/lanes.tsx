@@ -10,7 +10,7 @@ import type {
   TimelinePicture,
 } from '../api/types.ts';
 import { formatDateTime, formatValue } from '../i18n/format.ts';
-import { useMetricName } from '../sensors/metric-name.ts';
+import { useSeriesName } from '../sensors/series-name.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useCameraName, useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { useNow } from '../state/store.ts';
@@ -222,7 +222,7 @@ export function CurveLane({ curves, ...lane }: LaneProps & { curves: TimelineCur
 
 function CurveRow({ curve, ...lane }: LaneProps & { curve: TimelineCurve }) {
   const language = useLanguage();
-  const metricName = useMetricName();
+  const seriesName = useSeriesName();
   const sensor = useFleet((state) => state.sensors[keyOf(lane.site, curve.sensor)]?.name ?? curve.sensor);
   const points = pointsOf(curve);
   const { min, max } = extentOf(points);
@@ -232,7 +232,7 @@ function CurveRow({ curve, ...lane }: LaneProps & { curve: TimelineCurve }) {
     `${xOf(atMs, lane).toFixed(1)},${yOf(value).toFixed(1)}`;
   return (
     <Row
-      name={`${sensor} · ${metricName(curve.metric)}`}
+      name={`${sensor} · ${seriesName(curve)}`}
       note={`${formatValue(min, language)} – ${formatValue(max, language)}${unit}`}
     >
       <svg

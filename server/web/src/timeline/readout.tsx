@@ -2,7 +2,7 @@
 
 import type { Timeline } from '../api/types.ts';
 import { formatDateTime, formatValue } from '../i18n/format.ts';
-import { useMetricName } from '../sensors/metric-name.ts';
+import { useSeriesName } from '../sensors/series-name.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { useNow } from '../state/store.ts';
@@ -64,12 +64,12 @@ interface FoundLine {
 
 function useValues({ site, curves }: Timeline, atMs: number): FoundLine[] {
   const language = useLanguage();
-  const metricName = useMetricName();
+  const seriesName = useSeriesName();
   const sensors = useFleet((state) => state.sensors);
   return curves.flatMap((curve) => {
     const point = valueAt(linesOf(curve), atMs);
     if (point === undefined) return [];
-    const name = `${sensors[keyOf(site, curve.sensor)]?.name ?? curve.sensor} · ${metricName(curve.metric)}`;
+    const name = `${sensors[keyOf(site, curve.sensor)]?.name ?? curve.sensor} · ${seriesName(curve)}`;
     return [{ name, value: `${formatValue(point.value, language)} ${curve.unit ?? ''}`.trim() }];
   });
 }
