@@ -24,6 +24,11 @@ export interface Clip {
   sha256: string;
 }
 
+export interface ListedClip extends Clip {
+  /** Taken while it was recorded, by preference for a reason of its own: to show it by. Null: none is here. */
+  snapshotId: string | null;
+}
+
 export interface ClipQuery {
   /** Sites that the asker may see; undefined is all. */
   sites?: readonly string[];
@@ -43,6 +48,11 @@ type Row = Omit<Clip, 'startedAt' | 'receivedAt'> & { startedAt: Date; receivedA
 
 const COLUMNS = `id, site, camera, started_at as "startedAt", received_at as "receivedAt", duration_ms as "durationMs", reason, type,
   codec, width, height, bytes, encode(sha256, 'hex') as sha256`;
+
+const SNAPSHOT = `(select s.id from snapshots s
+    where s.site = clips.site and s.camera = clips.camera and s.captured_at >= clips.started_at
+      and s.captured_at <= clips.started_at + clips.duration_ms * interval '1 millisecond'
+    order by s.reason = 'interval', s.captured_at limit 1) as "snapshotId"`;
 
 export class ClipStore {
   readonly #database: Queryable;
@@ -82,7 +92,7 @@ export class ClipStore {
   }
 
   /** Newest first. @throws {AppError} BAD_REQUEST for a cursor of another list. */
-  async list({ sites, site, camera, from, to, reason, limit, cursor }: ClipQuery): Promise<Page<Clip>> {
+  async list({ sites, site, camera, from, to, reason, limit, cursor }: ClipQuery): Promise<Page<ListedClip>> {
     const after = cursor === undefined ? undefined : parseCursor(cursor);
     const conditions = new Conditions()
       .add('site = any(?)', sites)
@@ -92,13 +102,13 @@ export class ClipStore {
       .add('started_at < ?', to)
       .add('reason = ?', reason)
       .add('(started_at, id) < (?, ?)', after?.at, after?.id);
-    const rows = await this.#database.query<Row>(
-      `select ${COLUMNS} from clips ${conditions.where}
+    const rows = await this.#database.query<Row & Pick<ListedClip, 'snapshotId'>>(
+      `select ${COLUMNS}, ${SNAPSHOT} from clips ${conditions.where}
        order by started_at desc, id desc limit ${conditions.value(limit + 1)}`,
       conditions.values,
     );
     const page = toPage(rows, limit, ({ startedAt, id }) => ({ at: startedAt, id }));
-    return { ...page, items: page.items.map(toClip) };
+    return { ...page, items: page.items.map((row) => ({ ...toClip(row), snapshotId: row.snapshotId })) };
   }
 
   /** @throws {AppError} DELETED_BY_RETENTION, NOT_FOUND. */

@@ -32,6 +32,8 @@ const clipAnswer = z.object({
   height: count,
   bytes: count,
   sha256: z.string(),
+  /** Of a picture taken while it was recorded, to show it by. */
+  snapshotId: ulid.nullable(),
 });
 
 const arrivingAnswer = z.object({

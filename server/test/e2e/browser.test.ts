@@ -191,6 +191,11 @@ describe.skipIf(!requireTool('chromium', 'it stands for the browser of an operat
       expect(await card.getAttribute('aria-label')).toMatch(
         /^Clip of Courtyard, .+: Uploaded, \d:\d\d, .+ [KM]B, On request$/,
       );
+      const poster = card.locator('img');
+      await waitFor(
+        () => poster.evaluate((element) => (element as HTMLImageElement).naturalWidth > 0),
+        'a picture of the time of the clip',
+      );
       await page.goto(`${sitecast.ready.url}/timeline`);
       await page.getByTestId('timeline-clip').last().click();
       await expectPlaying(page.getByTestId('clip-dialog').getByTestId('clip-video'));

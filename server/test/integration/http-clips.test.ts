@@ -1,12 +1,15 @@
+import { ulid } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { AppError } from '@sitecast/shared/runtime/app-error';
 import { CLIP_DOWNLOADS_MAX, ClipDownloads } from '../../src/ingest/clip-downloads.ts';
 import { ClipStore } from '../../src/ingest/clip-store.ts';
+import { SnapshotStore } from '../../src/ingest/snapshot-store.ts';
 import { rangeOf } from '../../src/routes/byte-range.ts';
 import { makeClip, type MadeClip } from '../support/clips.ts';
 import { openHttpHarness, type HttpHarness } from '../support/http-harness.ts';
 import { useTestPostgres } from '../support/postgres.ts';
+import { makeSnapshot } from '../support/snapshots.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const postgres = useTestPostgres();
@@ -35,6 +38,20 @@ async function addClip(
   return made;
 }
 
+async function addSnapshot(
+  { database, mediaStore }: HttpHarness,
+  capturedAt: string,
+  reason: 'interval' | 'motion',
+): Promise<string> {
+  const made = makeSnapshot({ id: ulid(Date.parse(capturedAt)), camera: 'front', capturedAt, reason });
+  const paths = await mediaStore.put('yard', made);
+  await new SnapshotStore(database).insert({
+    ...{ site: 'yard', agent: 'gateway', receivedAt: new Date(), header: made.header },
+    ...paths,
+  });
+  return made.header.id;
+}
+
 describe('clips over HTTP', () => {
   it('are listed by camera and over all, newest first, page by page', async () => {
     await using harness = await openHttpHarness(postgres);
@@ -59,6 +76,22 @@ describe('clips over HTTP', () => {
     expect([rest.items.map(({ id }) => id), rest.nextCursor]).toEqual([ids.slice(2), null]);
     expect((await list('clips?from=2026-05-04T12:01:00Z&to=2026-05-04T12:02:00Z')).items).toHaveLength(1);
     expect((await list('clips?reason=command')).items).toEqual([]);
+  });
+
+  it('are shown by a picture that was taken meanwhile, by preference for a reason', async () => {
+    await using harness = await openHttpHarness(postgres);
+    await addCamera(harness);
+    const { header } = await addClip(harness);
+    const pictureOf = async (cookie: string): Promise<unknown> =>
+      (await harness.request(cookie, { url: '/api/v1/clips' })).json().items[0].snapshotId;
+    const cookie = await harness.login('viewer');
+    await addSnapshot(harness, '2026-05-04T11:59:59.000Z', 'motion');
+    await addSnapshot(harness, '2026-05-04T12:00:16.000Z', 'motion');
+    expect([header.durationMs, await pictureOf(cookie)]).toEqual([15_040, null]);
+    const first = await addSnapshot(harness, '2026-05-04T12:00:02.000Z', 'interval');
+    expect(await pictureOf(cookie)).toBe(first);
+    const better = await addSnapshot(harness, '2026-05-04T12:00:07.000Z', 'motion');
+    expect(await pictureOf(cookie)).toBe(better);
   });
 
   it('come whole or in parts, as players ask for them, and are kept by caches', async () => {

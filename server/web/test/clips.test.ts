@@ -19,6 +19,7 @@ const at = (minutesAgo: number): string => new Date(NOW_MS - minutesAgo * MINUTE
 const clip = (id: string, minutesAgo: number): Clip => ({
   ...{ id, site: 'yard', camera: 'front', startedAt: at(minutesAgo), receivedAt: at(minutesAgo - 1) },
   ...{ durationMs: 15_000, reason: 'motion', codec: 'avc1.64001f', width: 640, height: 360, bytes: 1_000 },
+  snapshotId: null,
 });
 const event = (clipId: string, minutesAgo: number, detail: string | null = '15.0 s, 2.0 MiB'): ClipEvent => ({
   ...{ id: `e-${clipId}`, site: 'yard', camera: 'front', clipId, at: at(minutesAgo), detail },

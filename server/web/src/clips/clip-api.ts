@@ -17,6 +17,8 @@ export interface Clip {
   width: number;
   height: number;
   bytes: number;
+  /** A picture taken while it was recorded. */
+  snapshotId: string | null;
 }
 
 /** Of kind `clip`: what the gateway tells of one that it records. */

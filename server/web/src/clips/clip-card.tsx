@@ -1,5 +1,7 @@
 // One clip in a list.
 
+import { useState } from 'react';
+import { thumbnailUrl } from '../api/endpoints.ts';
 import { formatClock, formatDateTime } from '../i18n/format.ts';
 import { useCameraName, useLanguage, useText } from '../state/hooks.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -7,6 +9,22 @@ import { Chip } from '../ui/primitives.tsx';
 import { isMoving } from './clip-phase.ts';
 import { figuresOf, toneOf, useClipReason, usePhaseName } from './clip-words.ts';
 import type { PhasedClip } from './use-clips.ts';
+
+/** One that retention has deleted meanwhile leaves the card without. */
+function Poster({ snapshotId }: { snapshotId: string | null }) {
+  const [isGone, setGone] = useState(false);
+  if (snapshotId === null || isGone) return null;
+  return (
+    <img
+      className="clip__poster"
+      src={thumbnailUrl(snapshotId)}
+      alt=""
+      loading="lazy"
+      decoding="async"
+      onError={() => setGone(true)}
+    />
+  );
+}
 
 export function ClipCard({ clip, onOpen }: { clip: PhasedClip; onOpen: () => void }) {
   const t = useText();
@@ -29,6 +47,7 @@ export function ClipCard({ clip, onOpen }: { clip: PhasedClip; onOpen: () => voi
       data-phase={clip.phase.kind}
     >
       <span className={`thumb__picture clip__face${clip.phase.kind === 'here' ? ' clip__face--here' : ''}`}>
+        <Poster key={clip.clip?.snapshotId} snapshotId={clip.clip?.snapshotId ?? null} />
         <span className="clip__state">
           <Chip tone={toneOf(clip.phase)} isBusy={isMoving(clip.phase)}>
             {phaseName}

@@ -1,5 +1,6 @@
 // In the place of the picture of a clip that is not on the server: where it is, how far it is, and the button that fetches it.
 
+import { useRef } from 'react';
 import { useMayAct, useText } from '../state/hooks.ts';
 import { Button, Chip, Meter } from '../ui/primitives.tsx';
 import { isMoving, type ClipPhase } from './clip-phase.ts';
@@ -12,10 +13,17 @@ export function ClipElsewhere({ clip, onChanged }: { clip: PhasedClip; onChanged
   const phaseName = usePhaseName();
   const phaseText = usePhaseText();
   const mayFetch = useMayAct('operator');
+  const panel = useRef<HTMLDivElement>(null);
   const { phase } = clip;
   if (phase.kind === 'here') return null;
   return (
-    <div className="viewer__picture viewer__instead" data-testid="clip-elsewhere" data-phase={phase.kind}>
+    <div
+      ref={panel}
+      tabIndex={-1}
+      className="viewer__picture viewer__instead"
+      data-testid="clip-elsewhere"
+      data-phase={phase.kind}
+    >
       <Chip tone={toneOf(phase)} isBusy={isMoving(phase)}>
         {phaseName(phase)}
       </Chip>
@@ -29,7 +37,11 @@ export function ClipElsewhere({ clip, onChanged }: { clip: PhasedClip; onChanged
         <Button
           look="primary"
           icon="download"
-          onClick={() => void fetchClip(clip).then(onChanged)}
+          onClick={() => {
+            // The button goes, and the focus must not go with it.
+            panel.current?.focus();
+            void fetchClip(clip).then(onChanged);
+          }}
           data-testid="clip-fetch"
         >
           {t(phase.kind === 'asked' ? 'clips.fetchAgain' : 'clips.fetch')}

@@ -8,7 +8,9 @@ import { ClipCard } from './clip-card.tsx';
 import { ClipDialog } from './clip-dialog.tsx';
 import type { ClipList } from './use-clips.ts';
 
-export const LATEST_CLIPS = 4;
+const SHOWN = 4;
+/** More than are shown, since those at the end of a page may have to wait for the next one. */
+export const LATEST_CLIPS_READ = 12;
 
 export interface LatestClipsProps {
   /** `site/camera` */
@@ -36,7 +38,7 @@ export function LatestClips({ camera, list, refusal }: LatestClipsProps) {
         {problem === undefined ? null : <Message tone="bad">{sentence(problem)}</Message>}
         {clips.length > 0 ? (
           <div className="thumbs thumbs--small">
-            {clips.slice(0, LATEST_CLIPS).map((clip) => (
+            {clips.slice(0, SHOWN).map((clip) => (
               <ClipCard key={clip.id} clip={clip} onOpen={() => setOpenId(clip.id)} />
             ))}
           </div>

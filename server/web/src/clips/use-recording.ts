@@ -1,7 +1,7 @@
 // Asks a camera for a clip now, and tells what becomes of it.
 
 import { useEffect, useRef, useState } from 'react';
-import { useText } from '../state/hooks.ts';
+import { useErrorSentence, useText } from '../state/hooks.ts';
 import { toast } from '../ui/toasts.tsx';
 import { clipApi } from './clip-api.ts';
 import type { ClipList } from './use-clips.ts';
@@ -18,6 +18,7 @@ export interface Recording {
 /** @param camera `site/camera`, of which `list` is the list. */
 export function useRecording(camera: string, { clips, reread }: ClipList): Recording {
   const t = useText();
+  const sentence = useErrorSentence();
   const [isAsking, setAsking] = useState(false);
   const [refusal, setRefusal] = useState<unknown>(undefined);
   const [askedId, setAskedId] = useState<string | undefined>(undefined);
@@ -41,7 +42,11 @@ export function useRecording(camera: string, { clips, reread }: ClipList): Recor
           toast(t('clips.begun'));
           reread();
         },
-        (error: unknown) => setRefusal(error),
+        (error: unknown) => {
+          setRefusal(error);
+          // What stays is beside the picture; on a phone that is not in sight.
+          toast(sentence(error));
+        },
       )
       .finally(() => setAsking(false));
   };

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Camera } from '../api/types.ts';
-import { LATEST_CLIPS, LatestClips } from '../clips/latest-clips.tsx';
+import { LATEST_CLIPS_READ, LatestClips } from '../clips/latest-clips.tsx';
 import { RecordClip } from '../clips/record-clip.tsx';
 import { useClips } from '../clips/use-clips.ts';
 import { useRecording } from '../clips/use-recording.ts';
@@ -53,7 +53,7 @@ function CameraView({ camera, address }: { camera: Camera; address: string }) {
     isLive: camera.online && camera.state === 'live',
   });
   const recordsClips = useRecordsClips(camera);
-  const clips = useClips({ camera: address }, LATEST_CLIPS);
+  const clips = useClips({ camera: address }, LATEST_CLIPS_READ);
   const recording = useRecording(address, clips);
   const fullScreen = (): void => {
     const { frame, video } = stream;
