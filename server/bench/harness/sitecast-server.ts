@@ -31,6 +31,18 @@ export interface SitecastServerOptions {
   fill?: (database: EmbeddedDatabase) => Promise<void>;
 }
 
+/** What the server keeps of what is in `dataDir`. */
+export const serverDir = (dataDir: string): string => join(dataDir, 'server');
+
+/** Another verb of the command, with the flags of node that all of them have. */
+export function startVerb(args: string[], env: Record<string, string>): Program {
+  return new Program({
+    command: process.execPath,
+    args: [...AS_DEPLOYED.nodeArgs, BIN, ...args],
+    env: { ...AS_DEPLOYED.env, ...env },
+  });
+}
+
 export class SitecastServer implements AsyncDisposable {
   readonly program: Program;
   readonly database: EmbeddedDatabase;
@@ -102,7 +114,7 @@ function launchOptions(
       ...AS_DEPLOYED.env,
       ...ports,
       DATABASE_URL: databaseUrl,
-      DATA_DIR: join(dataDir, 'server'),
+      DATA_DIR: serverDir(dataDir),
       LOG_LEVEL: 'info',
       ...env,
     },
@@ -114,7 +126,7 @@ function postgresPids({ pid }: EmbeddedDatabase): number[] {
 }
 
 async function login(url: string, dataDir: string): Promise<ApiSession> {
-  const credentials = await readFile(join(dataDir, 'server', 'first-login.json'), 'utf8');
+  const credentials = await readFile(join(serverDir(dataDir), 'first-login.json'), 'utf8');
   const response = await fetch(`${url}/api/v1/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { queryDatabase } from '../../test/e2e/support/database.ts';
 import { waitFor } from '../../test/e2e/support/sitecast.ts';
 import { LoadProcess } from '../harness/load-process.ts';
-import { usageOf } from '../harness/process-usage.ts';
+import { cpuSecondsOfTree, usageOf } from '../harness/process-usage.ts';
 import { Resources } from '../harness/resources.ts';
 import { SitecastServer } from '../harness/sitecast-server.ts';
 import { median, round } from '../harness/statistics.ts';
@@ -89,8 +89,8 @@ async function runOurs(bench: Bench, shape: Shape): Promise<OurRound> {
   const options = { port: server.dataPort, logins, firstStep, readingsPerMessage: SHAPES[shape] };
   await using load = await LoadProcess.start('bulk-readings', options);
   await delay(WARM_UP_MS, undefined, { signal });
-  const subjects = [[server.program.pid], server.postgresPids];
-  const before = subjects.map(usageOf);
+  const subjects = [server.program.pid, server.database.pid];
+  const before = subjects.map(cpuSecondsOfTree);
   await load.reset();
   const startMs = performance.now();
   const rss: number[] = [];
@@ -100,7 +100,7 @@ async function runOurs(bench: Bench, shape: Shape): Promise<OurRound> {
   }
   const { rowsAcked } = await load.report();
   const tookS = (performance.now() - startMs) / 1_000;
-  const cores = subjects.map((pids, n) => (usageOf(pids).cpuSeconds - before[n]!.cpuSeconds) / tookS);
+  const cores = subjects.map((pid, n) => (cpuSecondsOfTree(pid) - before[n]!) / tookS);
   const { cores: loadCores } = load;
   await load.finish();
   const { rowsAckedInAll, nextStep } = await load.report();

@@ -8,25 +8,27 @@ import { createLogger } from '@sitecast/shared/node/logger';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { ControlGroups, type MemoryGroup } from '../box/control-groups.ts';
 import { Resources } from '../harness/resources.ts';
-import { SitecastServer } from '../harness/sitecast-server.ts';
+import { serverDir, SitecastServer } from '../harness/sitecast-server.ts';
 import { TempDir } from '../harness/temp-dir.ts';
 import { Unavailable } from '../harness/unavailable.ts';
 import { composePostgresSettings, POSTGRES_BYTES } from './compose-settings.ts';
-import { DAY_MS, fillMonth, ROWS_OF_DAY, SERIES } from './fill.ts';
+import { DAY_MS, fillMonth, ROWS_OF_DAY } from './fill.ts';
+import { fillNames, fillTimeline } from './fill-site.ts';
+import { signedRange, signMonth, type SignedMonth } from './signed-month.ts';
 
-export const SITE = 'plant';
-export const METRICS = ['temperature', 'humidity', 'pressure', 'power', 'level'];
-const SENSORS = SERIES / METRICS.length;
-const CAMERAS = 4;
 const CORES = 2;
-/** A timeline has pictures of each camera, and things that happened at it. */
-const PICTURE_EVERY = '10 minutes';
-const EVENT_EVERY = '37 minutes';
 /** Nothing of the year may be dropped, and nobody is told to slow down. */
 const ENV = {
   RETENTION_RAW_DAYS: '400',
   RETENTION_MINUTES_DAYS: '400',
+  RETENTION_SNAPSHOTS_DAYS: '0',
+  RETENTION_EVENTS_DAYS: '0',
+  RETENTION_OUTAGES_DAYS: '0',
+  RETENTION_SEALS_DAYS: '0',
+  MEDIA_MAX_BYTES: '0',
   HTTP_REQUESTS_PER_MINUTE: '1000000',
+  // As docker-compose.yml starts it.
+  NODE_OPTIONS: '--max-old-space-size=448',
 };
 
 export interface YearOptions {
@@ -44,10 +46,13 @@ export interface Dataset {
   rows: number;
   fillSeconds: number;
   databaseBytes: number;
+  signed: SignedMonth;
 }
 
 export class Year implements AsyncDisposable {
   readonly server: SitecastServer;
+  /** Of the server. */
+  readonly dataDir: string;
   readonly dataset: Dataset;
   /** undefined where memory groups cannot be made: then nothing holds PostgreSQL within its size. */
   readonly postgresGroup: MemoryGroup | undefined;
@@ -55,11 +60,13 @@ export class Year implements AsyncDisposable {
 
   private constructor(parts: {
     server: SitecastServer;
+    dataDir: string;
     dataset: Dataset;
     postgresGroup: MemoryGroup | undefined;
     resources: Resources;
   }) {
     this.server = parts.server;
+    this.dataDir = parts.dataDir;
     this.dataset = parts.dataset;
     this.postgresGroup = parts.postgresGroup;
     this.#resources = parts.resources;
@@ -82,7 +89,8 @@ export class Year implements AsyncDisposable {
         },
       }),
     );
-    return new Year({ server, dataset: dataset!, postgresGroup, resources: resources.move() });
+    const own = { server, dataDir: serverDir(dir), dataset: dataset! };
+    return new Year({ ...own, postgresGroup, resources: resources.move() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,7 +120,7 @@ async function fillOnce(
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const dataset = await fill(client, options);
+    const dataset = await fill(client, dir, options);
     writeFileSync(note, JSON.stringify(dataset));
     return dataset;
   } finally {
@@ -122,6 +130,7 @@ async function fillOnce(
 
 async function fill(
   client: pg.Client,
+  dir: string,
   { days, log, signal }: Pick<YearOptions, 'days' | 'log' | 'signal'>,
 ): Promise<Dataset> {
   const startMs = performance.now();
@@ -139,7 +148,10 @@ async function fill(
     log(`${month}: ${begins.length} days after ${Math.round((performance.now() - startMs) / 1_000)} s`);
   }
   await fillTimeline(client, fromMs, toMs);
-  await client.query('analyze telemetry_1m, telemetry_1h, telemetry_1d, series, snapshots, events');
+  const signed = await signMonth(client, signedRange(fromMs, toMs), join(serverDir(dir), 'media'));
+  log(`${signed.seals} seals after ${Math.round((performance.now() - startMs) / 1_000)} s`);
+  await client.query('vacuum analyze telemetry_1d, snapshots, seals');
+  await client.query('analyze telemetry_1m, telemetry_1h, series, sensors, cameras, events, outages');
   await client.query('checkpoint');
   const { rows } = await client.query<{ bytes: string }>(
     'select pg_database_size(current_database()) as bytes',
@@ -149,6 +161,7 @@ async function fill(
     ...{ days, fromMs, toMs, rows: Number(counted.rows[0]!.n) },
     fillSeconds: Math.round((performance.now() - startMs) / 1_000),
     databaseBytes: Number(rows[0]!.bytes),
+    signed,
   };
 }
 
@@ -160,37 +173,6 @@ function monthsOf(fromMs: number, days: number): Map<string, number[]> {
     months.set(month, [...(months.get(month) ?? []), ms]);
   }
   return months;
-}
-
-async function fillNames(client: pg.Client, fromMs: number): Promise<void> {
-  const since = new Date(fromMs);
-  await client.query(`insert into sites (id, name) values ('${SITE}', 'Plant')`);
-  await client.query(
-    `insert into series (site, sensor, metric, unit, device, created_at)
-     select '${SITE}', 'sensor-' || n, metric, 'u', 'gateway', $1
-     from generate_series(1, ${SENSORS}) as n, unnest($2::text[]) with ordinality as given (metric, place) order by n, place`,
-    [since, METRICS],
-  );
-}
-
-async function fillTimeline(client: pg.Client, fromMs: number, toMs: number): Promise<void> {
-  const range = [new Date(fromMs), new Date(toMs)];
-  const ulid = (prefix: string): string =>
-    `'0' || upper(translate(lpad(to_hex((extract(epoch from at) * 1000)::int8), 15, '0') || lpad(to_hex(camera), 2, '0') || '${prefix}' || '0000000', 'ilou', '0000'))`;
-  await client.query(
-    `insert into snapshots (id, site, camera, agent, captured_at, received_at, reason, type, width, height, bytes, sha256,
-       thumbnail_type, thumbnail_width, thumbnail_height, thumbnail_bytes, path, thumbnail_path)
-     select ${ulid('A')}, '${SITE}', 'camera-' || camera, 'gateway', at, at, 'interval', 'image/jpeg', 1280, 720, 90000, decode(repeat('00', 32), 'hex'),
-       'image/jpeg', 320, 180, 9000, 'none', 'none'
-     from generate_series(1, ${CAMERAS}) as camera, generate_series($1::timestamptz, $2, '${PICTURE_EVERY}') as at`,
-    range,
-  );
-  await client.query(
-    `insert into events (id, site, camera, agent, kind, at, until)
-     select ${ulid('B')}, '${SITE}', 'camera-' || camera, 'gateway', case when n % 20 = 0 then 'offline' else 'motion' end, at, at + interval '4 minutes'
-     from generate_series(1, ${CAMERAS}) as camera, generate_series($1::timestamptz, $2, '${EVENT_EVERY}') with ordinality as moment (at, n)`,
-    range,
-  );
 }
 
 export const daysOfRows = (rows: number): number => Math.max(1, Math.floor(rows / ROWS_OF_DAY));

@@ -1,16 +1,20 @@
-// A year of readings, written as fast as PostgreSQL takes them: raw values, and the tiers that follow from them.
+// A year of readings, written as fast as PostgreSQL takes them: raw values, and the tiers that follow from them. Rows lie as a server
+// leaves them that took them in one by one: by time, those of all series beside each other.
 
 import type pg from 'pg';
 import { BinaryRows, copyIn } from '../harness/copy-in.ts';
 
 export const SERIES = 200;
-const MINUTES_OF_DAY = 1_440;
+export const MINUTES_OF_DAY = 1_440;
 export const ROWS_OF_DAY = SERIES * MINUTES_OF_DAY;
 export const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const HOURS = 24;
 
 const FOLD = ['int4', 'timestamptz', 'int4', 'float8', 'float8', 'float8'] as const;
+const RAW_KEY = '(series_id, ts) include (value)';
+const FOLD_KEY = '(series_id, bucket) include (count, sum, min, max)';
 const raw = new BinaryRows(['int4', 'timestamptz', 'float8'], ROWS_OF_DAY);
 const minutes = new BinaryRows([...FOLD], ROWS_OF_DAY);
 const hours = new BinaryRows([...FOLD], SERIES * HOURS);
@@ -31,7 +35,7 @@ export async function fillMonth(client: pg.Client, dayBegins: number[]): Promise
   }
   const [beginMs, endMs] = monthOf(dayBegins[0]!);
   for (const { parent, name } of tables)
-    await attach(client, { name, parent, key: 'bucket' }, beginMs, endMs);
+    await attach(client, { name, parent, key: FOLD_KEY }, beginMs, endMs);
   await client.query('commit');
 }
 
@@ -39,7 +43,7 @@ async function fillDay(client: pg.Client, dayMs: number): Promise<void> {
   const name = `telemetry_${suffixOf(dayMs, 8)}`;
   await client.query(bareTable(name, 'telemetry'));
   await copyIn(client, name, raw, { isNew: true });
-  await attach(client, { name, parent: 'telemetry', key: 'ts' }, dayMs, dayMs + DAY_MS);
+  await attach(client, { name, parent: 'telemetry', key: RAW_KEY }, dayMs, dayMs + DAY_MS);
 }
 
 const bareTable = (name: string, parent: string): string =>
@@ -51,7 +55,7 @@ async function attach(
   fromMs: number,
   toMs: number,
 ): Promise<void> {
-  await client.query(`alter table ${name} add primary key (series_id, ${key})`);
+  await client.query(`alter table ${name} add primary key ${key}`);
   const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString());
   await client.query(
     `alter table ${parent} attach partition ${name} for values from ('${from}') to ('${to}')`,
@@ -62,24 +66,33 @@ async function attach(
 function fold(dayMs: number): void {
   for (const rows of [raw, minutes, hours, days]) rows.clear();
   const day = dayMs / DAY_MS;
-  for (let series = 1; series <= SERIES; series += 1) {
-    const silentHour = (day + series) % 50 === 0 ? series % (HOURS - 2) : undefined;
-    const ofDay = new Fold();
-    for (let hour = 0; hour < HOURS; hour += 1) {
-      if (silentHour !== undefined && (hour === silentHour || hour === silentHour + 1)) continue;
-      const ofHour = new Fold();
-      for (let minute = hour * 60; minute < (hour + 1) * 60; minute += 1) {
+  const all = Array.from({ length: SERIES }, (_, n) => n + 1);
+  const ofDay = new Map(all.map((series) => [series, new Fold()]));
+  for (let hour = 0; hour < HOURS; hour += 1) {
+    const heard = all.filter((series) => !isSilent(series, day, hour));
+    const ofHour = new Map(heard.map((series) => [series, new Fold()]));
+    for (let minute = hour * 60; minute < (hour + 1) * 60; minute += 1) {
+      const ms = dayMs + minute * MINUTE_MS;
+      for (const series of heard) {
         const value = valueAt(series, day, minute);
-        const ms = dayMs + minute * MINUTE_MS;
         raw.add(series, ms, value);
         minutes.add(series, ms, 1, value, value, value);
-        ofHour.take(value);
-        ofDay.take(value);
+        ofHour.get(series)!.take(value);
+        ofDay.get(series)!.take(value);
       }
-      hours.add(series, dayMs + hour * 60 * MINUTE_MS, ofHour.count, ofHour.sum, ofHour.min, ofHour.max);
     }
-    days.add(series, dayMs, ofDay.count, ofDay.sum, ofDay.min, ofDay.max);
+    addFolds(hours, ofHour, dayMs + hour * HOUR_MS);
   }
+  addFolds(days, ofDay, dayMs);
+}
+
+function addFolds(rows: BinaryRows, folds: ReadonlyMap<number, Fold>, ms: number): void {
+  for (const [series, { count, sum, min, max }] of folds) rows.add(series, ms, count, sum, min, max);
+}
+
+export function isSilent(series: number, day: number, hour: number): boolean {
+  const first = series % (HOURS - 2);
+  return (day + series) % 50 === 0 && (hour === first || hour === first + 1);
 }
 
 class Fold {
@@ -99,7 +112,7 @@ class Fold {
 const SINE = Array.from({ length: MINUTES_OF_DAY }, (_, n) => Math.sin((2 * Math.PI * n) / MINUTES_OF_DAY));
 
 /** A curve of the day, a drift, and noise; in eighths. */
-const valueAt = (series: number, day: number, minute: number): number =>
+export const valueAt = (series: number, day: number, minute: number): number =>
   Math.round(8 * (20 + (series % 7) * SINE[minute]! + ((day * 13 + series) % 29) / 10)) / 8 +
   ((minute * 7 + series * 3 + day) % 5) / 8;
 

@@ -1,7 +1,7 @@
-// The seals of a site: each is signed, and follows the one before it. What they name goes into temporary tables, to be
+// The seals of a site: each is signed, and follows the one before it. The pictures that they name go into a temporary table, to be
 // compared with what is stored.
 
-import { readingsInSeal, sealBody, sealText, type SealBody } from '@sitecast/shared/protocol/evidence';
+import { sealBody, sealText, type SealBody } from '@sitecast/shared/protocol/evidence';
 import { sha256Of } from '@sitecast/shared/node/signing';
 import type { Queryable } from '../postgres/pool.ts';
 import type { ProofBook } from './proof.ts';
@@ -15,7 +15,7 @@ export interface Period {
   to: Date;
 }
 
-interface SealRow {
+export interface SealRow {
   agent: string;
   chain: string;
   sequence: number;
@@ -43,18 +43,20 @@ interface Hole {
 }
 
 /** Made by whoever verifies, in the transaction that it reads in. */
-export const SEALED_TABLES = `
-  create temporary table sealed (agent text, series_id int, sensor text, metric text, ts timestamptz, value float8) on commit drop;
-  create temporary table sealed_snapshots (agent text, camera text, id text, sha256 text) on commit drop`;
+export const SEAL_TABLES = `
+  create temporary table sealed_snapshots (agent text, camera text, id text, sha256 text) on commit drop;
+  create temporary table seal_edges (agent text, chain text, before int, after int, primary key (agent, chain)) on commit drop`;
+
+// Once for all pages: it looks at every seal of the site.
+const EDGES = `
+  insert into seal_edges
+  select agent, chain, max(sequence) filter (where at < $2), min(sequence) filter (where at >= $3)
+  from seals where site = $1 group by agent, chain`;
 
 // Of the period, with one on each side of it for the links; and those that name readings of it, or tell what was lost.
 const SEALS = `
-  with edge as (
-    select agent, chain, max(sequence) filter (where at < $2) as before, min(sequence) filter (where at >= $3) as after
-    from seals where site = $1 group by agent, chain
-  )
   select seals.agent, seals.chain, seals.sequence, seals.at, seals.body, seals.signature
-  from seals join edge using (agent, chain)
+  from seals join seal_edges as edge using (agent, chain)
   where site = $1
     and ((at >= $2 and at < $3) or sequence = edge.before or sequence = edge.after
       or (last_ts >= $2 and first_ts < $3) or (has_gaps and at >= $2))
@@ -79,6 +81,7 @@ export class SealCheck {
 
   async run(): Promise<void> {
     const { site, from, to } = this.#period;
+    await this.#client.query(EDGES, [site, from, to]);
     let after: [string, string, number] = ['', '', 0];
     for (;;) {
       const rows = await this.#client.query<SealRow>(SEALS, [site, from, to, ...after]);
@@ -102,8 +105,7 @@ export class SealCheck {
     this.#book.checked.seals += 1;
     const text = sealText({ site, agent }, row.body);
     const what = `seal ${sequence} of ${agent} (${row.at.toISOString()})`;
-    const doubt = trust.doubt(text, row.signature, row.at.getTime());
-    const body = doubt === undefined ? bodyOf(row) : undefined;
+    const { doubt, body } = readSeal(site, row, trust);
     if (body) {
       trust.learn(body);
       await this.#checkLink(row, body, trust, what);
@@ -150,24 +152,6 @@ export class SealCheck {
   }
 
   async #keep(agent: string, body: SealBody): Promise<void> {
-    const { site, from, to } = this.#period;
-    const readings = readingsInSeal(body).filter(({ tsMs }) => tsMs >= from.getTime() && tsMs < to.getTime());
-    if (readings.length > 0) {
-      await this.#client.query(
-        `insert into sealed
-         select $1, series.id, given.sensor, given.metric, timestamptz 'epoch' + ms * interval '1 millisecond', value
-         from unnest($3::text[], $4::text[], $5::int8[], $6::float8[]) as given (sensor, metric, ms, value)
-         left join series on series.site = $2 and series.sensor = given.sensor and series.metric = given.metric`,
-        [
-          agent,
-          site,
-          readings.map(({ sensor }) => sensor),
-          readings.map(({ metric }) => metric),
-          readings.map(({ tsMs }) => tsMs),
-          readings.map(({ value }) => value),
-        ],
-      );
-    }
     if (body.snapshots.length === 0) return;
     await this.#client.query(
       `insert into sealed_snapshots select $1, camera, id, sha256 from unnest($2::text[], $3::text[], $4::text[]) as given (camera, id, sha256)`,
@@ -179,6 +163,17 @@ export class SealCheck {
       ],
     );
   }
+}
+
+/** Its body when it is believed, or why it is not. */
+export function readSeal(
+  site: string,
+  row: SealRow,
+  trust: Trust,
+): { doubt?: ReturnType<Trust['doubt']> | undefined; body?: SealBody | undefined } {
+  const { agent, body, signature, at } = row;
+  const doubt = trust.doubt(sealText({ site, agent }, body), signature, at.getTime());
+  return doubt === undefined ? { body: bodyOf(row) } : { doubt };
 }
 
 /** @returns undefined when its columns are not those that were signed, or it is none. */

@@ -4,9 +4,10 @@ import { AppError } from '@sitecast/shared/runtime/app-error';
 import type { MediaStore } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import { checkReadings } from './check-readings.ts';
-import { SealCheck, SEALED_TABLES, type Period } from './check-seals.ts';
+import { SealCheck, SEAL_TABLES, type Period } from './check-seals.ts';
 import { SnapshotCheck } from './check-snapshots.ts';
 import { ProofBook, type Proof } from './proof.ts';
+import { READING_TABLES } from './sealed-readings.ts';
 import { keysOf, type KnownKey } from './signing-keys.ts';
 import { Trust } from './trust.ts';
 
@@ -34,7 +35,9 @@ export async function verifyEvidence({
     throw new AppError('PERIOD_TOO_LONG', `at most ${VERIFY_MAX_DAYS} days at once`);
   const book = new ProofBook();
   return database.transaction(async (client) => {
-    for (const statement of SEALED_TABLES.split(';')) await client.query(statement);
+    // Files are read between two statements.
+    await client.query(`set local idle_in_transaction_session_timeout = '10min'`);
+    for (const statement of [SEAL_TABLES, READING_TABLES].join(';').split(';')) await client.query(statement);
     const trust = trustIn(await keysOf(client, site), trustedKeys);
     await new SealCheck(client, period, trust, book).run();
     await checkReadings(client, period, trust, book);

@@ -170,6 +170,27 @@ describe('a record that an agent signed', () => {
     expect(told.findings.map(({ kind }) => kind)).toContain('key-unaccepted');
   });
 
+  it('is compared hour by hour, readings that were sealed hours after their time included', async () => {
+    const house = await openHouse();
+    await house.live(5);
+    house.clock.advance(5 * 60 * MINUTE_MS);
+    const lateMs = house.clock.nowMs() - 3 * 60 * MINUTE_MS;
+    await house.outbox.reading('climate', { tsMs: lateMs, values: { temperature: 77 } });
+    await house.live(5);
+    const proof = await house.verify();
+    expect(proof.findings).toEqual([]);
+    expect(proof.checked.readings).toBe(21);
+    const from = new Date(lateMs + 1);
+    expect(await house.verify({ from })).toMatchObject({ findings: [], checked: { readings: 10 } });
+    await house.database.query(`update telemetry set value = 78 where ${READING} = 77`, []);
+    const [changed, ...others] = (await house.verify()).findings;
+    expect(changed).toMatchObject({
+      kind: 'reading-changed',
+      what: `climate temperature ${new Date(lateMs).toISOString()}`,
+    });
+    expect(others).toEqual([]);
+  });
+
   it('tells apart what the gateway lost and signed that it lost', async () => {
     const house = await openHouse();
     await house.live(5);
