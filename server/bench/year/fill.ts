@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { BinaryRows, copyIn } from '../harness/copy-in.ts';
 
 export const SERIES = 200;
-export const MINUTES_OF_DAY = 1_440;
+const MINUTES_OF_DAY = 1_440;
 export const ROWS_OF_DAY = SERIES * MINUTES_OF_DAY;
 export const DAY_MS = 86_400_000;
 export const MINUTE_MS = 60_000;
