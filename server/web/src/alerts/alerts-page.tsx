@@ -5,7 +5,7 @@ import { useMayAct, useText } from '../state/hooks.ts';
 import { AlertList } from './alert-list.tsx';
 import { ChannelList } from './channel-list.tsx';
 import { RuleList } from './rule-list.tsx';
-import { SiteSilences } from './site-silences.tsx';
+import { SilenceSiteButton, SiteSilences, useSiteSilences } from './site-silences.tsx';
 
 type Tab = 'alerts' | 'rules' | 'channels';
 const HREFS: Record<Tab, string> = {
@@ -17,6 +17,8 @@ const HREFS: Record<Tab, string> = {
 export function AlertsPage({ tab }: { tab: Tab }) {
   const t = useText();
   const isOperator = useMayAct('operator');
+  const { maySilence, ...silences } = useSiteSilences();
+  const isOfAlerts = tab !== 'channels';
   const tabs: readonly Tab[] = isOperator ? ['alerts', 'rules', 'channels'] : ['alerts', 'rules'];
   return (
     <section aria-labelledby="alerts-title">
@@ -24,20 +26,23 @@ export function AlertsPage({ tab }: { tab: Tab }) {
         <div className="page-head__title">
           <h1 id="alerts-title">{t('alerts.title')}</h1>
         </div>
-        <nav className="tabs" aria-label={t('alerts.title')}>
-          {tabs.map((one) => (
-            <Link
-              key={one}
-              href={HREFS[one]}
-              className="tabs__link"
-              aria-current={one === tab ? 'page' : undefined}
-            >
-              {t(`alerts.tab.${one}`)}
-            </Link>
-          ))}
-        </nav>
+        <div className="page-head__tools">
+          {isOfAlerts && maySilence ? <SilenceSiteButton onDone={silences.reread} /> : null}
+          <nav className="tabs" aria-label={t('alerts.title')}>
+            {tabs.map((one) => (
+              <Link
+                key={one}
+                href={HREFS[one]}
+                className="tabs__link"
+                aria-current={one === tab ? 'page' : undefined}
+              >
+                {t(`alerts.tab.${one}`)}
+              </Link>
+            ))}
+          </nav>
+        </div>
       </div>
-      {tab === 'channels' ? null : <SiteSilences />}
+      {isOfAlerts ? <SiteSilences {...silences} /> : null}
       {tab === 'alerts' ? <AlertList /> : null}
       {tab === 'rules' ? <RuleList /> : null}
       {tab === 'channels' && isOperator ? <ChannelList /> : null}

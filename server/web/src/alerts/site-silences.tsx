@@ -19,37 +19,53 @@ import { toast } from '../ui/toasts.tsx';
 import { SilenceDialog } from './silence-dialog.tsx';
 import { useReread } from './use-reread.ts';
 
-export function SiteSilences() {
-  const t = useText();
-  const sentence = useErrorSentence();
+/** What is silenced, and whether a person may silence more of what is looked at. */
+export function useSiteSilences() {
   const site = useSite();
+  const sites = useFleet((state) => state.sites);
   const mayAct = useMayAct('operator');
-  const hasSites = useFleet(({ sites }) => sites.length > 0);
   const read = useCallback(() => alertApi.siteSilences(), []);
   const { value, failure, reread } = useReread(read);
-  const [isAsking, setAsking] = useState(false);
-  const shown = value?.filter((silence) => site === undefined || silence.site === site) ?? [];
+  const silences = value?.filter((silence) => site === undefined || silence.site === site) ?? [];
+  const seen = site === undefined ? sites.length : 1;
+  return { silences, failure, reread, maySilence: mayAct && silences.length < seen };
+}
+
+export function SiteSilences({
+  silences,
+  failure,
+  reread,
+}: Pick<ReturnType<typeof useSiteSilences>, 'silences' | 'failure' | 'reread'>) {
+  const sentence = useErrorSentence();
+  if (silences.length === 0 && failure === undefined) return null;
   return (
     <div className="silences">
       {failure === undefined ? null : <Message tone="bad">{sentence(failure)}</Message>}
-      {shown.map((silence) => (
+      {silences.map((silence) => (
         <SilencedSite key={silence.site} silence={silence} onEnded={reread} />
       ))}
-      {mayAct && hasSites ? (
-        <Button onClick={() => setAsking(true)} data-testid="site-silence">
-          {t('alerts.silenceSite')}
-        </Button>
-      ) : null}
+    </div>
+  );
+}
+
+export function SilenceSiteButton({ onDone }: { onDone: () => void }) {
+  const t = useText();
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button onClick={() => setAsking(true)} data-testid="site-silence">
+        {t('alerts.silenceSite')}
+      </Button>
       {isAsking ? (
         <SilenceSiteDialog
           onClose={() => setAsking(false)}
           onDone={() => {
             setAsking(false);
-            reread();
+            onDone();
           }}
         />
       ) : null}
-    </div>
+    </>
   );
 }
 
@@ -90,7 +106,7 @@ function SilenceSiteDialog({ onClose, onDone }: { onClose: () => void; onDone: (
       onDone={onDone}
     >
       <Choice
-        label={t('alerts.field.site')}
+        label={t('shell.site')}
         value={site}
         options={sites.map(({ id, name: siteName }) => ({ value: id, label: siteName ?? id }))}
         onChange={setSite}
