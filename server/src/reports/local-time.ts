@@ -70,11 +70,16 @@ export class LocalCalendar {
     return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000;
   }
 
-  /** Since 1970. Of a time that the clock skips, what it would have been; of one that comes twice, either. */
+  /**
+   * Since 1970. Of a time that the clock skips, what it would have been, so that a day without a midnight begins at the skip; of one
+   * that comes twice, the first.
+   */
   instantOf({ year, month, day, hour = 0, minute = 0 }: LocalTime): number {
     const wall = Date.UTC(year, month - 1, day, hour, minute);
-    const guess = wall - this.offsetMs(wall);
-    return wall - this.offsetMs(guess);
+    const before = this.offsetMs(wall - DAY_MS);
+    if (this.offsetMs(wall - before) === before) return wall - before;
+    const after = this.offsetMs(wall + DAY_MS);
+    return wall - (this.offsetMs(wall - after) === after ? after : before);
   }
 
   /** 0 is Monday. */

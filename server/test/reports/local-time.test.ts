@@ -66,6 +66,27 @@ describe('a period', () => {
     expect(to.getTime() - from.getTime()).toBe(23 * 3_600_000);
   });
 
+  it.each([
+    ['Atlantic/Azores', '2026-03-29T18:00Z', '2026-03-28T01:00Z', '2026-03-29T01:00Z', '2026-03-30T00:00Z'],
+    ['America/Santiago', '2026-09-06T18:00Z', '2026-09-05T04:00Z', '2026-09-06T04:00Z', '2026-09-07T03:00Z'],
+    ['America/Havana', '2026-03-08T18:00Z', '2026-03-07T05:00Z', '2026-03-08T05:00Z', '2026-03-09T04:00Z'],
+    ['America/Sao_Paulo', '2017-10-15T18:00Z', '2017-10-14T03:00Z', '2017-10-15T03:00Z', '2017-10-16T02:00Z'],
+    ['Africa/Cairo', '2026-04-24T18:00Z', '2026-04-22T22:00Z', '2026-04-23T22:00Z', '2026-04-24T21:00Z'],
+  ])('of %s begins where the clock skips midnight', (timeZone, noon, before, skip, after) => {
+    const days = [0, 24].map((hours) => lastWhole('daily', timeZone, at(noon) + hours * 3_600_000));
+    expect(days.map(({ from, to }) => [from.getTime(), to.getTime()])).toEqual([
+      [at(before), at(skip)],
+      [at(skip), at(after)],
+    ]);
+  });
+
+  it.each([
+    ['America/Havana', '2026-11-01T18:00Z', '2026-11-01T04:00Z'],
+    ['Asia/Amman', '2021-10-29T12:00Z', '2021-10-28T21:00Z'],
+  ])('of %s begins at the first midnight where there are two', (timeZone, noon, midnight) => {
+    expect(lastWhole('daily', timeZone, at(noon)).to.getTime()).toBe(at(midnight));
+  });
+
   it('is due at its hour and not before', () => {
     expect(told(lastDue('daily', 'UTC', 6, at('2026-03-04T05:59:59Z')))[1]).toBe('2026-03-03T00:00:00.000Z');
     expect(told(lastDue('daily', 'UTC', 6, at('2026-03-04T06:00:00Z')))[1]).toBe('2026-03-04T00:00:00.000Z');
