@@ -38,6 +38,8 @@ const OTHER_KINDS = 'other';
 const ALL_CAMERAS = '*';
 /** Of events that began before the range and last into it, the newest. */
 const LASTING_MAX = 100;
+/** Of events without an end, the newest: those before them are of agents that never tell any. */
+const OPEN_LOOKED_AT_MAX = 1_000;
 
 const COLUMNS = `id, camera, agent, kind, at, until, detail, snapshot_id as "snapshotId", clip_id as "clipId"`;
 const OF_ASKED = `site = $1 and ($2::text is null or camera = $2)`;
@@ -70,7 +72,11 @@ function firstOf(
   );
 }
 
-/** Began before the range and end in it or after. Those that last for more than an hour are few, and have an index. */
+/**
+ * Began before the range and end in it, after it, or not yet. Those that last for more than an hour are few, and have an index, as
+ * have those without an end. Of these the newest of each kind and camera goes on, if no later hour has another one of its kind
+ * (its agent lost what it knew of the first), and if its camera is still there.
+ */
 async function lastingInto(
   database: Queryable,
   { site, camera, from }: TimelineQuery,
@@ -84,8 +90,20 @@ async function lastingInto(
        union all
        (select ${COLUMNS} from events
         where ${OF_ASKED} and at < $3 and until > $3 and (until - at) > interval '1 hour' order by at desc limit $4)
+       union all
+       (select distinct on (camera, kind) * from (
+          select ${COLUMNS} from events
+          where ${OF_ASKED} and at < $3 and until is null and kind not in ('online', 'offline')
+          order by at desc limit ${OPEN_LOOKED_AT_MAX}
+        ) as open
+        where (camera is null or exists (select from cameras where (cameras.site, cameras.id) = ($1, open.camera)))
+          and not exists (
+            select from event_counts as later
+            where later.site = $1 and later.camera = coalesce(open.camera, $5) and later.kind = open.kind
+              and later.hour > open.at and later.hour < $3)
+        order by camera, kind, at desc)
      ) as lasting order by at desc, id desc limit $4`,
-    [site, camera ?? null, from, limit],
+    [site, camera ?? null, from, limit, ALL_CAMERAS],
   );
   return rows.toReversed();
 }

@@ -63,6 +63,33 @@ describe('a timeline', () => {
     );
   });
 
+  it('has every event that goes on, however long ago it began, but none that nobody will end any more', async () => {
+    await using run = await openRun();
+    await run.database.query(
+      `insert into cameras (site, id, agent, name, report)
+       select 'home', id, 'gateway', id, '{}' from unnest(array['front', 'back']) as id`,
+    );
+    const frozen = await run.event('frozen', at('09:00:00'), null);
+    const dark = await run.event('dark', at('02:00:00', '2026-02-01'), null, { camera: 'back' });
+    await run.event('online', at('09:00:00'), null);
+    await run.event('offline', at('09:30:00'), null);
+    await run.event('motion', at('12:30:00'), null);
+    // Its agent lost what it knew of the first two: later ones began and ended.
+    await run.event('covered', at('08:00:00', '2026-03-01'), null);
+    await run.event('covered', at('08:10:00', '2026-03-01'), null);
+    await run.event('covered', at('10:00:00'), at('10:05:00'));
+    await run.event('frozen', at('09:00:00'), null, { camera: 'taken-down' });
+    const range = { from: at('12:00:00'), to: at('12:01:00') };
+    expect((await run.answer(range)).events.map(({ id, until }) => [id, until])).toEqual([
+      [dark, null],
+      [frozen, null],
+    ]);
+    expect((await run.answer({ ...range, camera: 'front' })).events.map(({ id }) => id)).toEqual([frozen]);
+    const before = await run.answer({ from: at('08:00:00'), to: at('08:30:00') });
+    expect(before.events.map(({ id }) => id)).toEqual(expect.arrayContaining([dark]));
+    expect(before.events.map(({ id }) => id)).not.toContain(frozen);
+  });
+
   it('asks for one camera or sensor: the others are left out, agents are not', async () => {
     await using run = await openRun();
     await run.picture('front', at('12:00:10'));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TimelineCurve } from '../src/api/types.ts';
 import { extentOf, linesOf, pointsOf, valueAt } from '../src/timeline/curve.ts';
-import { kindsOf, thingsOf } from '../src/timeline/found.ts';
+import { endOf, kindsOf, thingsOf } from '../src/timeline/found.ts';
 import {
   lengthOf,
   NARROWEST_MS,
@@ -98,6 +98,16 @@ describe('a curve of the timeline', () => {
 });
 
 describe('what a timeline shows', () => {
+  it('are events to their end, those that go on to now, and moments', () => {
+    const at = new Date(NOW - DAY_MS).toISOString();
+    const until = new Date(NOW - DAY_MS / 2).toISOString();
+    expect(endOf({ kind: 'frozen', at, until }, NOW)).toBe(NOW - DAY_MS / 2);
+    expect(endOf({ kind: 'frozen', at, until: null }, NOW)).toBe(NOW);
+    expect(endOf({ kind: 'frozen', at, until: null }, NOW - 2 * DAY_MS)).toBe(NOW - DAY_MS);
+    for (const kind of ['online', 'offline'])
+      expect(endOf({ kind, at, until: null }, NOW)).toBe(NOW - DAY_MS);
+  });
+
   it('are kinds of events by how many there are, and things that were away, gateways first', () => {
     const from = '2026-05-04T12:00:00.000Z';
     const counts = [

@@ -4,7 +4,6 @@ import { formatDateTime } from '../i18n/format.ts';
 import type { TimelineEvent } from '../api/types.ts';
 import { useCameraName, useLanguage, useText } from '../state/hooks.ts';
 import { Icon } from '../ui/icon.tsx';
-import { endOf } from './found.ts';
 
 /** What a finger hits. */
 const MARK_PX = 24;
@@ -22,7 +21,8 @@ export interface ClipMarksProps {
 export function ClipMarks({ site, events, widthPx, xOf, onOpen, onLook }: ClipMarksProps) {
   const marks = events.map((event) => {
     const left = xOf(Date.parse(event.at));
-    return { event, left, width: Math.max(MARK_PX, xOf(endOf(event.at, event.until)) - left) };
+    // One without an end hides no later one.
+    return { event, left, width: Math.max(MARK_PX, xOf(Date.parse(event.until ?? event.at)) - left) };
   });
   return (
     <div className="lane__clips">

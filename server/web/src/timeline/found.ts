@@ -3,8 +3,17 @@
 import type { EventCount, TimelineEvent, TimelineOutage } from '../api/types.ts';
 import { keyOf } from '../state/fleet.ts';
 
-/** An event without an end is a moment, as far as anybody knows. */
-export const endOf = (at: string, until: string | null): number => Date.parse(until ?? at);
+/** These have no end: how long a camera was away, its outage tells. */
+const MOMENTS = ['online', 'offline'];
+
+export const goesOn = ({ kind, until }: Pick<TimelineEvent, 'kind' | 'until'>): boolean =>
+  until === null && !MOMENTS.includes(kind);
+
+/** Of an event that goes on, as far as it has come. */
+export function endOf(event: Pick<TimelineEvent, 'kind' | 'at' | 'until'>, nowMs: number): number {
+  const beganMs = Date.parse(event.at);
+  return goesOn(event) ? Math.max(beganMs, nowMs) : Date.parse(event.until ?? event.at);
+}
 
 export type Thing = Pick<TimelineOutage, 'kind' | 'id'>;
 

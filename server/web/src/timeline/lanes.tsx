@@ -162,11 +162,13 @@ export function EventLane({ events, counts, onOpenClip, onLook, ...lane }: Event
 const toneOf = (index: number): string => `tone tone--${index % 6}`;
 
 function EventBars({ events, tone, ...lane }: LaneProps & { events: TimelineEvent[]; tone: number }) {
+  const nowMs = useNow();
   return (
     <svg className="lane__drawing" width={lane.widthPx} height={EVENT_PX} aria-hidden="true">
       {events.map((event) => {
-        const x = xOf(Date.parse(event.at), lane);
-        const width = Math.max(NARROWEST_PX, xOf(endOf(event.at, event.until), lane) - x);
+        const x = Math.max(-NARROWEST_PX, xOf(Date.parse(event.at), lane));
+        const end = Math.min(lane.widthPx + 1, xOf(endOf(event, nowMs), lane));
+        const width = Math.max(NARROWEST_PX, end - x);
         return (
           <rect
             key={event.id}

@@ -88,7 +88,7 @@ function useHappened(
     .filter(({ began, ended }) => covers(Date.parse(began), ended === null ? nowMs : Date.parse(ended)))
     .map((outage): FoundLine => ({ name: thingName(outage), value: '', tone: 'bad' }));
   const happened = events
-    .filter(({ at, until }) => covers(Date.parse(at), endOf(at, until)))
+    .filter((event) => covers(Date.parse(event.at), endOf(event, nowMs)))
     .map(({ kind, camera, agent }) => ({
       name: kindName(kind),
       value: camera === null ? agent : (cameras[keyOf(site, camera)]?.name ?? camera),

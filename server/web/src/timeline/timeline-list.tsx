@@ -5,6 +5,7 @@ import { formatDateTime, formatDuration } from '../i18n/format.ts';
 import { keyOf } from '../state/fleet.ts';
 import { useFleet, useLanguage, useText } from '../state/hooks.ts';
 import { Button } from '../ui/primitives.tsx';
+import { goesOn } from './found.ts';
 import { useKindName, useThingName } from './names.ts';
 
 const ROWS_MAX = 100;
@@ -87,7 +88,7 @@ function useRows({ site, events, eventCounts, outages }: Timeline): ListRow[] {
         atMs: Date.parse(at),
         what: kindName(kind),
         where: camera === null ? agent : (cameras[keyOf(site, camera)]?.name ?? camera),
-        lengthMs: until === null ? undefined : Date.parse(until) - Date.parse(at),
+        lengthMs: goesOn(event) ? null : until === null ? undefined : Date.parse(until) - Date.parse(at),
         event: clipId === null ? undefined : event,
       };
     }),
