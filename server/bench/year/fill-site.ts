@@ -17,9 +17,9 @@ export async function fillNames(client: pg.Client, fromMs: number): Promise<void
     since,
   ]);
   await client.query(
-    `insert into cameras (site, id, agent, name, report)
+    `insert into cameras (site, id, agent, name, report, known_since)
      select '${SITE}', 'camera-' || n, '${AGENT.agent}', 'Camera ' || n, jsonb_build_object('id', 'camera-' || n, 'name', 'Camera ' || n,
-       'state', 'live', 'since', $1::timestamptz, 'profiles', '[]'::jsonb)
+       'state', 'live', 'since', $1::timestamptz, 'profiles', '[]'::jsonb), $1
      from generate_series(1, ${CAMERAS}) as n`,
     [since],
   );

@@ -21,22 +21,26 @@ interface Fold {
 }
 
 /**
- * @param outages of each id by their begin, and all within `span` or reaching into it.
- * @returns of each id that has any, at most as many as `outages` names.
+ * @param outages of each id by their begin.
+ * @param spans what each id is looked at for; other ids are left out.
+ * @returns of each id of `spans`; what lies outside of its span is no time away.
  */
 export async function foldOutages(
   outages: AsyncIterable<Outage>,
-  { fromMs, toMs }: Span,
+  spans: ReadonlyMap<string, Span>,
 ): Promise<Map<string, Availability>> {
-  const folds = new Map<string, Fold>();
-  for await (const outage of outages) {
-    const fold = folds.get(outage.id) ?? { downMs: 0, downs: 0, untilMs: fromMs };
-    folds.set(outage.id, fold);
-    addOutage(fold, { fromMs: outage.fromMs, toMs: Math.min(outage.toMs, toMs) });
+  const folds = new Map<string, Fold & Span>();
+  for (const [id, span] of spans) folds.set(id, { ...span, downMs: 0, downs: 0, untilMs: span.fromMs });
+  for await (const { id, fromMs, toMs } of outages) {
+    const fold = folds.get(id);
+    if (fold !== undefined && toMs > fold.fromMs)
+      addOutage(fold, { fromMs, toMs: Math.min(toMs, fold.toMs) });
   }
-  const lengthMs = toMs - fromMs;
   return new Map(
-    [...folds].map(([id, { downMs, downs }]) => [id, { downMs, downs, share: shareOf(downMs, lengthMs) }]),
+    [...folds].map(([id, { downMs, downs, fromMs, toMs }]) => [
+      id,
+      { downMs, downs, share: shareOf(downMs, toMs - fromMs) },
+    ]),
   );
 }
 

@@ -34,6 +34,15 @@ export interface ReportContentOptions {
   subject: ReportSubject;
 }
 
+interface Known {
+  id: string;
+  name: string;
+  knownSince: Date | null;
+}
+
+const CAMERAS = `
+  select id, coalesce(custom_name, name) as name, known_since as "knownSince"
+  from cameras where site = $1 order by id limit ${REPORT_CAMERAS_MAX + 1}`;
 const AWAY = `(extract(epoch from began) * 1000)::float8 as "fromMs", (extract(epoch from coalesce(ended, $3)) * 1000)::float8 as "toMs"`;
 const IN_PERIOD = 'outages.site = $1 and began < $3 and coalesce(ended, $3) > $2';
 // An absence of the gateway is one of its cameras too.
@@ -43,6 +52,11 @@ const CAMERA_OUTAGES = `
     and (outages.kind, outages.id) in (('camera', cameras.id::text), ('agent', cameras.agent::text))
   where ${IN_PERIOD} order by cameras.id, began`;
 const SENSOR_OUTAGES = `select id, ${AWAY} from outages where ${IN_PERIOD} and kind = 'sensor' order by id, began`;
+
+const SENSORS_AWAY = `
+  select id, coalesce(name, id) as name,
+    (select min(created_at) from series where series.site = sensors.site and series.sensor = sensors.id) as "knownSince"
+  from sensors where site = $1 and id in (select outages.id from outages where ${IN_PERIOD} and kind = 'sensor')`;
 
 const ALERTS = `
   select rule_name as rule, severity, kind, coalesce(label || ' (' || subject || ')', subject) as subject, value,
@@ -97,32 +111,18 @@ export class ReportContent {
 
   /** @throws {AppError} STORE_UNAVAILABLE (retryable), as every part. */
   async cameras(): Promise<CameraPart[]> {
-    const { database } = this.#options;
-    const cameras = await database.query<{ id: string; name: string }>(
-      `select id, coalesce(custom_name, name) as name from cameras where site = $1 order by id limit ${REPORT_CAMERAS_MAX + 1}`,
-      [this.subject.site],
-    );
-    const outages = await this.#outages(CAMERA_OUTAGES);
-    return this.#atMost(REPORT_CAMERAS_MAX, cameras).map((camera) => ({
-      ...camera,
-      ...(outages.get(camera.id) ?? this.#neverAway()),
-    }));
+    const cameras = await this.#options.database.query<Known>(CAMERAS, [this.subject.site]);
+    return this.#atMost(REPORT_CAMERAS_MAX, await this.#available(cameras, CAMERA_OUTAGES));
   }
 
   /** Those with a noted outage by it, the others by what they sent. */
   async sensors(): Promise<SensorPart[]> {
     const { database, subject } = this.#options;
-    const outages = await this.#outages(SENSOR_OUTAGES);
-    const names = await database.query<{ id: string; name: string }>(
-      `select id, coalesce(name, id) as name from sensors where site = $1 and id = any($2::text[])`,
-      [subject.site, [...outages.keys()]],
-    );
-    const sensors = names.map((sensor): SensorPart => {
-      const away = outages.get(sensor.id) ?? this.#neverAway();
-      return { ...sensor, ...away, basis: 'outages' };
-    });
-    for await (const silence of readSilences(database, subject.site, this.span, [...outages.keys()]))
-      sensors.push(silence);
+    const away = await database.query<Known>(SENSORS_AWAY, this.#values());
+    const available = await this.#available(away, SENSOR_OUTAGES);
+    const sensors = available.map((sensor): SensorPart => ({ ...sensor, basis: 'outages' }));
+    const noted = away.map(({ id }) => id);
+    for await (const silence of readSilences(database, subject.site, this.span, noted)) sensors.push(silence);
     this.#progress = BEFORE_SERIES;
     return this.#atMost(
       REPORT_SENSORS_MAX,
@@ -172,13 +172,18 @@ export class ReportContent {
     return parts.slice(0, max);
   }
 
-  #outages(sql: string): Promise<Map<string, Availability>> {
-    const rows = cursorRows<Outage>(this.#options.database, sql, this.#values(), BATCH_ROWS);
-    return foldOutages(rows, this.span);
-  }
-
-  #neverAway(): Availability {
-    return { share: this.span.toMs > this.span.fromMs ? 1 : null, downMs: 0, downs: 0 };
+  /** By the outages that `sql` finds, each thing from when it was known. */
+  async #available(things: Known[], sql: string): Promise<(Availability & { id: string; name: string })[]> {
+    const { fromMs, toMs } = this.span;
+    const sinceOf = ({ knownSince }: Known): number =>
+      Math.min(toMs, Math.max(fromMs, knownSince?.getTime() ?? fromMs));
+    const spans = new Map(things.map((thing) => [thing.id, { fromMs: sinceOf(thing), toMs }]));
+    const outages = cursorRows<Outage>(this.#options.database, sql, this.#values(), BATCH_ROWS);
+    const folded = await foldOutages(outages, spans);
+    return things.flatMap(({ id, name }) => {
+      const availability = folded.get(id);
+      return availability === undefined ? [] : [{ id, name, ...availability }];
+    });
   }
 
   #values(): [string, Date, Date] {

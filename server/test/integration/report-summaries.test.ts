@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CameraReport } from '@sitecast/shared/protocol/status';
 import { ulid } from 'ulid';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { FleetTables } from '../../src/fleet/fleet-tables.ts';
 import { MediaStore } from '../../src/media-store/media-store.ts';
 import type { Database } from '../../src/postgres/pool.ts';
 import { htmlReport } from '../../src/reports/html-report.ts';
@@ -36,6 +38,43 @@ describe('the summary of a day', () => {
     expect(cameras).toEqual([
       { id: 'dock', name: 'dock', share: 1 - 4 / 24, downMs: 4 * HOUR_MS, downs: 1 },
       { id: 'gate', name: HOSTILE, share: 1 - 6 / 24, downMs: 6 * HOUR_MS, downs: 2 },
+    ]);
+  });
+
+  it('counts a camera and a sensor from when they were known, and says nothing of them before', async () => {
+    const { database, content } = await openSite();
+    await database.query(`update cameras set known_since = $1 where id = 'dock'`, [at(20)]);
+    await database.query(`update cameras set known_since = $1 where id = 'gate'`, [at(22)]);
+    await database.query(`update series set created_at = $1 where sensor = 'meter'`, [at(3)]);
+    expect(await content().cameras()).toMatchObject([
+      { id: 'dock', share: 1 - 3 / 4, downMs: 3 * HOUR_MS, downs: 1 },
+      { id: 'gate', share: 1 - 1 / 2, downMs: HOUR_MS, downs: 1 },
+    ]);
+    const [, meter] = await content().sensors();
+    expect(meter).toMatchObject({ id: 'meter', share: 1 - 1 / 21, downMs: HOUR_MS, downs: 1 });
+    const before = content({ from: at(-30), to: at(-24) });
+    expect(await before.cameras()).toMatchObject([
+      { id: 'dock', share: null, downMs: 0, downs: 0 },
+      { id: 'gate', share: null, downMs: 0, downs: 0 },
+    ]);
+  });
+
+  it('keeps since when a camera is known while its agent tells of it again', async () => {
+    const { database } = await openSite();
+    await database.query(
+      `insert into devices (kind, site, id, secret_hash) values ('agent', 'yard', 'gateway', pg_catalog.sha256(''))`,
+    );
+    await database.query(`update cameras set known_since = $1`, [FROM]);
+    const report = { id: 'dock', name: 'Dock' } as CameraReport;
+    const fresh = { ...report, id: 'new' };
+    await new FleetTables(database).saveInventory({ site: 'yard', agent: 'gateway' }, [report, fresh], []);
+    const known = await database.query(
+      `select id, name, known_since > now() - interval '1 hour' as "isNew" from cameras order by id`,
+    );
+    expect(known).toEqual([
+      { id: 'dock', name: 'Dock', isNew: false },
+      { id: 'gate', name: 'gate', isNew: false },
+      { id: 'new', name: 'Dock', isNew: true },
     ]);
   });
 
@@ -231,9 +270,9 @@ async function openSite(): Promise<Site> {
 async function makeFleet(database: Database): Promise<void> {
   await database.query(`insert into sites (id, name) values ('yard', 'Yard')`);
   await database.query(
-    `insert into cameras (site, id, agent, name, custom_name, report)
-     values ('yard', 'dock', 'gateway', 'dock', null, '{}'), ('yard', 'gate', 'gateway', 'gate', $1, '{}')`,
-    [HOSTILE],
+    `insert into cameras (site, id, agent, name, custom_name, report, known_since)
+     values ('yard', 'dock', 'gateway', 'dock', null, '{}', $2), ('yard', 'gate', 'gateway', 'gate', $1, '{}', $2)`,
+    [HOSTILE, at(-48)],
   );
   await database.query(
     `insert into sensors (site, id) values ('yard', 'boiler'), ('yard', 'meter'), ('yard', 'mute')`,

@@ -23,11 +23,29 @@ describe('time away', () => {
       toMs: to * HOUR_MS,
     });
     const folded = await foldOutages(
-      each([hours('gate', -5, 1), hours('gate', 2, 4), hours('gate', 3, 6), hours('yard', 20, 40)]),
-      SPAN,
+      each([
+        hours('gate', -5, 1),
+        hours('late', 1, 2),
+        hours('gate', 2, 4),
+        hours('gate', 3, 6),
+        hours('late', 10, 14),
+        hours('yard', 20, 40),
+        hours('elsewhere', 20, 40),
+      ]),
+      new Map([
+        ['gate', SPAN],
+        ['yard', SPAN],
+        ['well', SPAN],
+        ['late', { ...SPAN, fromMs: 12 * HOUR_MS }],
+        ['next', { ...SPAN, fromMs: SPAN.toMs }],
+      ]),
     );
     expect(folded.get('gate')).toEqual({ downMs: 5 * HOUR_MS, downs: 2, share: 1 - 5 / 24 });
     expect(folded.get('yard')).toEqual({ downMs: 4 * HOUR_MS, downs: 1, share: 1 - 4 / 24 });
+    expect(folded.get('well')).toEqual({ downMs: 0, downs: 0, share: 1 });
+    expect(folded.get('late')).toEqual({ downMs: 2 * HOUR_MS, downs: 1, share: 1 - 2 / 12 });
+    expect(folded.get('next')).toEqual({ downMs: 0, downs: 0, share: null });
+    expect(folded.size).toBe(5);
   });
 
   it('is the same as counting minute by minute, whatever overlaps what', async () => {
@@ -42,8 +60,8 @@ describe('time away', () => {
       for (const { fromMs, toMs } of outages)
         for (let ms = Math.max(0, fromMs); ms < Math.min(DAY_MS, toMs); ms += MINUTE_MS) down.add(ms);
       const within = outages.filter(({ fromMs, toMs }) => fromMs < DAY_MS && toMs > 0);
-      const folded = (await foldOutages(each(within), SPAN)).get('gate');
-      expect(folded?.downMs ?? 0).toBe(down.size * MINUTE_MS);
+      const folded = (await foldOutages(each(within), new Map([['gate', SPAN]]))).get('gate');
+      expect(folded?.downMs).toBe(down.size * MINUTE_MS);
     }
   });
 });
