@@ -10,6 +10,8 @@ import type { ReportText } from './report-text.ts';
 
 const WIDTH = 720;
 const HEIGHT = 200;
+/** Beside the value axis. */
+const VALUE_LABEL_CHARS = 9;
 const PLOT = { left: 64, right: 708, top: 22, bottom: 172 };
 /** Of the usual distance of two points: what lies farther apart is not joined. */
 const JOINED_DISTANCES = 1.5;
@@ -64,20 +66,28 @@ export function joined(points: readonly CurvePoint[], bucketMs: number): CurvePo
   return runs;
 }
 
-function valueAxis({ marks, digits }: ValueScale, y: (value: number) => number, text: ReportText): string {
-  const numbers = new Intl.NumberFormat(text.language, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return marks
-    .map((mark) => {
+function valueAxis(scale: ValueScale, y: (value: number) => number, text: ReportText): string {
+  const labels = valueLabels(scale, text);
+  return scale.marks
+    .map((mark, index) => {
       const at = short(y(mark));
       return (
         `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/>` +
-        `<text class="value" x="${PLOT.left - 8}" y="${short(y(mark) + 4)}">${numbers.format(mark)}</text>`
+        `<text class="value" x="${PLOT.left - 8}" y="${short(y(mark) + 4)}">${labels[index]}</text>`
       );
     })
     .join('');
+}
+
+/** With exponents where the place beside the axis does not do: of as many digits as tell the marks apart. */
+function valueLabels({ marks, digits }: ValueScale, text: ReportText): string[] {
+  const write = (options: Intl.NumberFormatOptions): string[] =>
+    marks.map((mark) => new Intl.NumberFormat(text.language, options).format(mark));
+  const plain = write({ minimumFractionDigits: digits, maximumFractionDigits: digits });
+  if (plain.every((label) => label.length <= VALUE_LABEL_CHARS)) return plain;
+  const [highest, step] = [Math.max(...marks.map(Math.abs)), (marks[1] ?? 0) - (marks[0] ?? 0)];
+  const told = Math.floor(Math.log10(highest)) - Math.floor(Math.log10(step));
+  return write({ notation: 'scientific', maximumFractionDigits: Math.min(12, Math.max(0, told)) });
 }
 
 function timeMark(x: number, mark: string): string {

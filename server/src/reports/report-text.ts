@@ -22,6 +22,8 @@ const METRICS: Record<string, readonly [en: string, ko: string]> = {
   value: ['Value', '값'],
 };
 
+const EXPONENT_FROM = 1e12;
+
 export class ReportText {
   readonly language: ReportLanguage;
   readonly #timeZone: string;
@@ -85,9 +87,14 @@ export class ReportText {
     return this.#percent.format(share < 1 ? Math.min(share, 0.9999) : share);
   }
 
-  /** Five significant digits. */
+  /** Five significant digits; with an exponent what nobody could read otherwise. */
   value(value: number | null): string {
     if (value === null) return '–';
+    if (Math.abs(value) >= EXPONENT_FROM)
+      return new Intl.NumberFormat(this.language, {
+        notation: 'scientific',
+        maximumFractionDigits: 4,
+      }).format(value);
     const maximumFractionDigits = Math.min(20, Math.max(0, 4 - Math.floor(Math.log10(Math.abs(value) || 1))));
     return new Intl.NumberFormat(this.language, { maximumFractionDigits }).format(value);
   }

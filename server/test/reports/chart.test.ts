@@ -112,4 +112,28 @@ describe('a chart', () => {
     expect(svg).not.toMatch(/NaN|Infinity/);
     expect(svg).not.toContain('style=');
   });
+
+  it.each([
+    ['of 1e300', 0, 1e300, ['0E0', '5E299', '1E300']],
+    ['far from zero', 12_345_600, 12_345_700, ['1.23456E7', '1.234565E7', '1.23457E7']],
+    ['small', 0, 1e-30, ['0E0', '1E-30']],
+    ['usual', 0, 4_000_000, ['0', '4,000,000']],
+  ])('has marks beside the axis that fit there, when values are %s', (_what, min, max, some) => {
+    const svg = drawChart({
+      points: [
+        [0, min, min, min, 1],
+        [HOUR_MS, max, max, max, 1],
+      ],
+      bucketMs: HOUR_MS,
+      span: day,
+      unit: null,
+      label: 'power',
+      calendar: new LocalCalendar('UTC'),
+      text: new ReportText('en', 'UTC'),
+    });
+    const labels = [...svg.matchAll(/class="value"[^>]*>([^<]*)</g)].map(([, label = '']) => label);
+    expect(labels).toEqual(expect.arrayContaining(some));
+    expect(labels.filter((label) => label.length > 10)).toEqual([]);
+    expect(new Set(labels).size).toBe(labels.length);
+  });
 });

@@ -168,6 +168,11 @@ describe('the words of a report', () => {
       '12,346',
       '0.00012345',
     ]);
+    expect([en.value(1e300), ko.value(-1.234_567e15), en.value(999_999_999_999)]).toEqual([
+      '1E300',
+      '-1.2346E15',
+      '999,999,999,999',
+    ]);
     expect([en.percent(0.999_99), en.percent(1), en.percent(null)]).toEqual(['99.99%', '100%', '–']);
     expect([en.duration(0), en.duration(20_000), en.duration(27 * HOUR_MS)]).toEqual([
       '0 min',

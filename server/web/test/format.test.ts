@@ -50,6 +50,14 @@ describe('formatters', () => {
     ]);
   });
 
+  it('write values that are too long for a page with an exponent', () => {
+    expect([1e300, -1.2345e15, 999_999_999_999].map((value) => formatValue(value, 'ko'))).toEqual([
+      '1E300',
+      '-1.23E15',
+      '999,999,999,999',
+    ]);
+  });
+
   it('write an age in the language of the person, and never in the future', () => {
     expect(formatAge(3_000, 'en')).toBe('3s ago');
     expect(formatAge(3_000, 'ko')).toBe('3초 전');

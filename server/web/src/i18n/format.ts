@@ -26,9 +26,15 @@ export function formatLatency(ms: number): string {
   return ms < 1000 ? `${Math.round(ms / 10) * 10} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+const EXPONENT_FROM = 1e12;
+
 /** At most four significant digits, so that a card does not jump in width. */
 export function formatValue(value: number, language: Language): string {
   const size = Math.abs(value);
+  if (size >= EXPONENT_FROM)
+    return new Intl.NumberFormat(language, { notation: 'scientific', maximumFractionDigits: 2 }).format(
+      value,
+    );
   const digits = size >= 1000 ? 0 : size >= 100 ? 1 : 2;
   return new Intl.NumberFormat(language, {
     maximumFractionDigits: digits,
