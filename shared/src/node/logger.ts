@@ -8,8 +8,8 @@ const HIDDEN = '***';
 const NAMES = 'passwords?|passwd|passphrase|secrets?|tokens?|api[-_]?key|authorization|cookie';
 
 // From the scheme up to the LAST @ of the word: a password may hold an @ or a / that nobody escaped. A quote ends the word
-// only where it can be the end of one. The bound keeps a long line without any @ from costing quadratic time.
-const URL_CREDENTIALS = /(?<=:\/\/)(?:[^\s"]|"(?![\s,:;)}\]]|$)){0,1024}@/gm;
+// only where it can be the end of one. The whole word is taken at once, so that a line full of :// costs no more than its length.
+const URL_WORD = /:\/\/(?:[^\s"]|"(?![\s,:;)}\]]|$))+/gm;
 // `Authorization: Digest username="x", response="y"`: the rest of the line is the secret.
 const HEADER_LINES = /\b(authorization|cookie)(\s*[:=]\s*)[^\r\n]+/gi;
 // `/etc/passwd: No such file or directory` is a file and what happened to it: so ends a path, and begins no secret.
@@ -24,9 +24,14 @@ const SECRET_KEY = new RegExp(`(?:${NAMES}|^pass|^pwd)$`, 'i');
 /** Removes `user:password@` from URLs and the values of secret-looking fields. For log lines, stderr tails, API details. */
 export function redact(text: string): string {
   return text
-    .replace(URL_CREDENTIALS, `${HIDDEN}@`)
+    .replace(URL_WORD, withoutCredentials)
     .replace(HEADER_LINES, `$1$2${HIDDEN}`)
     .replace(SECRET_FIELDS, `$1${HIDDEN}`);
+}
+
+function withoutCredentials(word: string): string {
+  const at = word.lastIndexOf('@');
+  return at < 0 ? word : `://${HIDDEN}${word.slice(at)}`;
 }
 
 export interface LoggerOptions {

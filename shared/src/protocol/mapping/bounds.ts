@@ -9,6 +9,8 @@ export const MAX_JSON_PATH_SEGMENTS = 16;
 export const MAX_MAPPED_DEPTH = 8;
 /** Nodes of a payload that are looked at. */
 export const MAX_MAPPED_NODES = 4_096;
+/** Of all the names on the way to a value: each of the values is called by all of them. */
+export const MAX_MAPPED_NAME_CHARACTERS = 256;
 /** Numbers taken from one message. */
 export const MAX_MAPPED_VALUES = 256;
 /** Rules of one table, and values of one rule. */
@@ -18,5 +20,7 @@ export const MAX_VALUES_PER_RULE = 64;
 export const MAX_LEFT_OUT_NAMED = 8;
 /** Values that one discovery message of Home Assistant may tell of. */
 export const MAX_DISCOVERED_PER_MESSAGE = 64;
+/** Where a value is in a message, in the words of Home Assistant: a JSON path, and what stands around it. */
+export const MAX_TEMPLATE_CHARACTERS = 2 * MAX_JSON_PATH_CHARACTERS;
 /** Name of a value, for people. */
 export const MAX_LABEL_CHARACTERS = 80;

@@ -5,8 +5,14 @@
 //
 // https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
 
+import { MAX_JSON_MESSAGE_BYTES } from '../limits.ts';
 import { isUnit } from '../telemetry.ts';
-import { MAX_DISCOVERED_PER_MESSAGE, MAX_LABEL_CHARACTERS, MAX_TOPIC_CHARACTERS } from './bounds.ts';
+import {
+  MAX_DISCOVERED_PER_MESSAGE,
+  MAX_LABEL_CHARACTERS,
+  MAX_TEMPLATE_CHARACTERS,
+  MAX_TOPIC_CHARACTERS,
+} from './bounds.ts';
 import { parseJsonPath, type JsonPath } from './json-path.ts';
 import { toMetric } from './names.ts';
 import { decodePayload, isJsonObject, memberOf } from './payload.ts';
@@ -44,16 +50,18 @@ const PATTERNS = [
   'homeassistant/{component}/{node}/{object}/config',
 ].map(parseTopicPattern);
 
-/** The keys that are read here, by their abbreviation. */
-const ABBREVIATED: Readonly<Record<string, string>> = {
-  stat_t: 'state_topic',
-  unit_of_meas: 'unit_of_measurement',
-  val_tpl: 'value_template',
-  dev: 'device',
-  cmps: 'components',
-  p: 'platform',
-  pl_on: 'payload_on',
-  pl_off: 'payload_off',
+/** The keys that are read here, with their abbreviations. */
+const KEYS: Readonly<Record<string, string | undefined>> = {
+  state_topic: 'stat_t',
+  unit_of_measurement: 'unit_of_meas',
+  value_template: 'val_tpl',
+  device: 'dev',
+  components: 'cmps',
+  platform: 'p',
+  payload_on: 'pl_on',
+  payload_off: 'pl_off',
+  name: undefined,
+  '~': undefined,
 };
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -66,6 +74,8 @@ export function parseDiscovery(topic: string, payload: Uint8Array): Discovery | 
   const pieces = piecesOf(topic);
   if (!pieces) return undefined;
   if (payload.length === 0) return { kind: 'values', values: [], refused: [] };
+  if (payload.length > MAX_JSON_MESSAGE_BYTES)
+    return { kind: 'refused', reason: `${payload.length} bytes are above ${MAX_JSON_MESSAGE_BYTES}` };
   const value = decodePayload(payload);
   if (!isJsonObject(value)) return { kind: 'refused', reason: 'a discovery message holds a JSON object' };
   const { component = '', node, object = '' } = pieces;
@@ -77,9 +87,9 @@ export function parseDiscovery(topic: string, payload: Uint8Array): Discovery | 
   const parts = Object.entries(settings.components).slice(0, MAX_DISCOVERED_PER_MESSAGE);
   return read(
     parts.flatMap(([key, part]): [string, Settings][] => {
-      const own = inFull(part);
       // One that says nothing but its platform is taken back.
-      return Object.keys(own).length < 2 ? [] : [[`${name}.${key}`, { ...settings, name: null, ...own }]];
+      if (!isJsonObject(part) || Object.keys(part).length < 2) return [];
+      return [[`${name}.${key}`, { ...settings, name: null, ...inFull(part) }]];
     }),
   );
 }
@@ -89,9 +99,17 @@ export function parseDiscovery(topic: string, payload: Uint8Array): Discovery | 
  * @returns undefined for anything more.
  */
 export function pathOfTemplate(template: string): string | undefined {
-  const [, place] =
-    /^\s*\{\{-?\s*(value(?:_json)?[^|{}]*?)\s*(?:\|\s*is_defined\s*)?-?\}\}\s*$/.exec(template) ?? [];
-  if (place === undefined) return undefined;
+  // A regular expression for all of it takes time by the square of its length, and a device may write what it likes.
+  if (template.length > MAX_TEMPLATE_CHARACTERS) return undefined;
+  const text = template.trim();
+  if (!text.startsWith('{{') || !text.endsWith('}}')) return undefined;
+  const [place = '', filter = 'is_defined', ...more] = text
+    .slice(2, -2)
+    .replace(/^-/, '')
+    .replace(/-$/, '')
+    .split('|')
+    .map((part) => part.trim());
+  if (filter !== 'is_defined' || more.length > 0 || /[{}]/.test(place)) return undefined;
   const path =
     place === 'value' ? '$' : place.startsWith('value_json') ? `$${place.slice('value_json'.length)}` : '';
   return pathOf(path) && !path.includes('*') ? path : undefined;
@@ -153,13 +171,15 @@ function withBase(topic: string, base: unknown): string {
   return topic.endsWith('~') ? `${topic.slice(0, -1)}${base}` : topic;
 }
 
-function inFull(settings: unknown): Settings {
-  if (!isJsonObject(settings)) return {};
+/** The settings that are read here, whatever else is beside them: they are laid over each part of a device. */
+function inFull(settings: Settings): Settings {
   return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [
-      Object.hasOwn(ABBREVIATED, key) ? (ABBREVIATED[key] ?? key) : key,
-      value,
-    ]),
+    Object.entries(KEYS)
+      .map(([key, short = key]) => [
+        key,
+        Object.hasOwn(settings, key) ? settings[key] : memberOf(settings, short),
+      ])
+      .filter(([, value]) => value !== undefined),
   );
 }
 

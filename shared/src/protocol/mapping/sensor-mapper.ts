@@ -2,7 +2,7 @@
 
 import { MAX_TELEMETRY_PAYLOAD_BYTES, MAX_VALUE_MAGNITUDE, MAX_VALUES_PER_READING } from '../limits.ts';
 import { isReadingTime, parseIsoTime, type Reading } from '../telemetry.ts';
-import { MAX_LEFT_OUT_NAMED, MAX_MAPPED_VALUES } from './bounds.ts';
+import { MAX_LEFT_OUT_NAMED, MAX_MAPPED_NAME_CHARACTERS, MAX_MAPPED_VALUES } from './bounds.ts';
 import { toMetric, toSensorId } from './names.ts';
 import { decodePayload, numberOf, whyNoNumber } from './payload.ts';
 import { READY_RULES, readyRule } from './ready-rules.ts';
@@ -128,8 +128,11 @@ export function readingsOf(
   const leftOut: LeftOut[] = [];
   let leftOutCount = 0;
   for (const { path, value } of content.leaves) {
-    const metric = toMetric(path.join('.'));
-    const number = tryNumber(values, metric, value);
+    const isLong = path.reduce((sum, { length }) => sum + length, 0) > MAX_MAPPED_NAME_CHARACTERS;
+    const metric = isLong ? 'value' : toMetric(path.join('.'));
+    const number = isLong
+      ? `called by more than ${MAX_MAPPED_NAME_CHARACTERS} characters`
+      : tryNumber(values, metric, value);
     if (typeof number === 'string') {
       leftOutCount += 1;
       if (leftOut.length < MAX_LEFT_OUT_NAMED) leftOut.push({ metric, reason: number });

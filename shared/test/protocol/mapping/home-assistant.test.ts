@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_DISCOVERED_PER_MESSAGE } from '../../../src/protocol/mapping/bounds.ts';
+import { MAX_JSON_MESSAGE_BYTES } from '../../../src/protocol/limits.ts';
+import { MAX_DISCOVERED_PER_MESSAGE, MAX_TEMPLATE_CHARACTERS } from '../../../src/protocol/mapping/bounds.ts';
 import {
   parseDiscovery,
   pathOfTemplate,
@@ -127,6 +128,25 @@ describe('a discovery message of Home Assistant', () => {
     ['{{- value -}}', '$'],
   ])('reads the place of %s', (template, path) => {
     expect(pathOfTemplate(template)).toBe(path);
+  });
+
+  it('does not look for a place in a template that is longer than any place', () => {
+    expect(pathOfTemplate(`{{ value${' '.repeat(200)}}}`)).toBe('$');
+    expect(pathOfTemplate(`{{ value${' '.repeat(MAX_TEMPLATE_CHARACTERS)}}}`)).toBeUndefined();
+    expect(pathOfTemplate(`{{ value${' '.repeat(30_000)}x`)).toBeUndefined();
+  });
+
+  it('is refused unread above the size of a message', () => {
+    const message = (bytes: number) => {
+      const start = '{"stat_t":"a/b","rest":"';
+      return Buffer.from(`${start}${'x'.repeat(bytes - start.length - 2)}"}`);
+    };
+    const topic = 'homeassistant/sensor/x/config';
+    expect(parseDiscovery(topic, message(MAX_JSON_MESSAGE_BYTES))).toMatchObject({ kind: 'values' });
+    expect(parseDiscovery(topic, message(MAX_JSON_MESSAGE_BYTES + 1))).toEqual({
+      kind: 'refused',
+      reason: `${MAX_JSON_MESSAGE_BYTES + 1} bytes are above ${MAX_JSON_MESSAGE_BYTES}`,
+    });
   });
 
   it('never throws, and is bounded, whatever it holds', () => {

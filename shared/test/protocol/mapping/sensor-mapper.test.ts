@@ -4,6 +4,7 @@ import { MAX_VALUE_MAGNITUDE, MAX_VALUES_PER_READING } from '../../../src/protoc
 import {
   MAX_LEFT_OUT_NAMED,
   MAX_MAPPED_DEPTH,
+  MAX_MAPPED_NAME_CHARACTERS,
   MAX_MAPPED_VALUES,
 } from '../../../src/protocol/mapping/bounds.ts';
 import { toMetric, toSensorId } from '../../../src/protocol/mapping/names.ts';
@@ -210,6 +211,23 @@ describe('any message', () => {
     expect(map('zigbee2mqtt/nested', nested(MAX_MAPPED_DEPTH))).toMatchObject({ kind: 'readings' });
     expect(map('zigbee2mqtt/nested', nested(MAX_MAPPED_DEPTH + 1))).toMatchObject({ kind: 'refused' });
     expect(map('zigbee2mqtt/big', 'x'.repeat(64 * 1024 + 1))).toMatchObject({ kind: 'refused' });
+  });
+
+  it('has no value that is called by more than a person would read, which each value of it would cost', () => {
+    const long = 'k'.repeat(MAX_MAPPED_NAME_CHARACTERS);
+    const payload = {
+      a: 1,
+      [long]: Object.fromEntries(Array.from({ length: 4_000 }, (_, n) => [`b${n}`, n])),
+    };
+    expect(map('zigbee2mqtt/x', payload)).toMatchObject({
+      kind: 'readings',
+      readings: [{ values: { a: 1 } }],
+      leftOut: Array.from({ length: MAX_LEFT_OUT_NAMED }, () => ({
+        metric: 'value',
+        reason: `called by more than ${MAX_MAPPED_NAME_CHARACTERS} characters`,
+      })),
+      leftOutCount: 4_000,
+    });
   });
 
   it('never makes the mapper throw, nor leave the bounds: random JSON, random and nearly right bytes', () => {
