@@ -13,6 +13,7 @@ const BOUND_BY_ROW: Record<string, string> = {
   'alerts/alert-engine.ts #rules': 'rules',
   'alerts/alert-journal.ts #alerts': 'alerts that wait to be stored',
   'alerts/alert-journal.ts #standings': 'subjects of rules that are watched',
+  'alerts/channels/deliveries.ts #busy': 'alert channels',
   'alerts/disk-forecasts.ts #forecasts': 'forecasts of disks',
   'alerts/site-silences.ts #silences': 'silences of sites',
   'alerts/watches.ts #byRule': 'subjects of rules that are watched',

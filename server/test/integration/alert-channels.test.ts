@@ -10,7 +10,7 @@ import { Mail, type MailSettings } from '../../src/alerts/channels/mail.ts';
 import { WebAddresses } from '../../src/alerts/channels/web-addresses.ts';
 import { Webhook } from '../../src/alerts/channels/webhook.ts';
 import { openQueue } from '../../src/queues/job-queue.ts';
-import { openMailListener, openWebListener } from '../support/alert-listeners.ts';
+import { openDrippingMailServer, openMailListener, openWebListener } from '../support/alert-listeners.ts';
 import { AlertsWorld, MINUTE_MS, TOO_HOT } from '../support/alerts.ts';
 import { useTestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -169,9 +169,46 @@ describe('a mail', () => {
     expect(log() + JSON.stringify(dead)).not.toContain('wrong-password');
     expect(server.mails).toEqual([]);
   });
+
+  it('has a time in which the server must take it, however often that says a little', async () => {
+    await using server = await openDrippingMailServer();
+    const mail = mailSettings(server.port, 'hunter-2-hunter');
+    const { world, channel, settled } = await openTold({ mail, timeoutMs: 400 });
+    const { id } = await channel({ kind: 'email', to: ['a@example.com'] });
+    await world.rule(TOO_HOT, { channels: [id] });
+    await world.read('tank', 'temperature', 31);
+    const [dead] = await settled(1);
+    expect(dead).toMatchObject({
+      state: 'dead',
+      attempts: 3,
+      error: 'the mail server did not take it within 400 ms',
+    });
+    await waitFor('its connections to be closed', () => server.connections.size === 0);
+  });
 });
 
 describe('channels', () => {
+  it('wait for none but themselves: a mail server that never comes to an end keeps no webhook waiting', async () => {
+    await using server = await openDrippingMailServer();
+    await using web = await openWebListener();
+    const mail = mailSettings(server.port, 'hunter-2-hunter');
+    const { world, channel, store } = await openTold({ mail, timeoutMs: 60_000 });
+    const mails = [
+      await channel({ kind: 'email', to: ['a@example.com'] }),
+      await channel({ kind: 'email', to: ['b@example.com'] }),
+    ];
+    const { id } = await channel({ kind: 'webhook', url: web.url });
+    await world.rule(TOO_HOT, { channels: mails.map((one) => one.id) });
+    await world.read('tank', 'temperature', 31);
+    await waitFor('a mail to be on its way', () => server.connections.size > 0);
+    await world.rule({ ...TOO_HOT, metric: 'pressure' }, { channels: [id] });
+    for (const sensor of ['tank', 'shed', 'hall']) await world.read(sensor, 'pressure', 31);
+    await waitFor('the webhooks to be told', () => web.heard.length === 3);
+    expect(server.connections.size).toBe(1);
+    const { items } = await store.list({ limit: 10, state: 'waiting' });
+    expect(items.map(({ channelId }) => channelId).sort()).toEqual(mails.map((one) => one.id).sort());
+  });
+
   it('are told of nothing while the rule is silenced, and afterwards of what still fires', async () => {
     await using web = await openWebListener();
     const { world, channel } = await openTold();
@@ -236,13 +273,14 @@ describe('channels', () => {
     await world.read('tank', 'temperature', 31);
     const at = new Date(world.clock.nowMs());
     const later = new Date(at.getTime() + MINUTE_MS);
-    const [due] = await store.due(at, 10);
+    const [due] = await store.due(at, []);
     const claimed = await store.claim(due?.id ?? '', at, later);
     expect(claimed).toMatchObject({ attempts: 1, event: 'firing', alert: { subject: 'tank/temperature' } });
     // Nobody else may have it meanwhile.
     expect(await store.claim(due?.id ?? '', at, later)).toBeUndefined();
-    expect(await store.due(at, 10)).toEqual([]);
-    expect(await store.due(later, 10)).toEqual([{ id: due?.id, attempts: 1 }]);
+    expect(await store.due(at, [])).toEqual([]);
+    expect(await store.due(later, [])).toEqual([{ id: due?.id, attempts: 1, target: id }]);
+    expect(await store.due(later, [id])).toEqual([]);
   });
 });
 
@@ -272,7 +310,7 @@ async function openTold({ allowPrivate = true, mail, timeoutMs = 5_000, isStarte
         publicUrl: PUBLIC_URL,
         timeoutMs,
       }),
-      email: new Mail({ settings: mail, publicUrl: PUBLIC_URL }),
+      email: new Mail({ settings: mail, publicUrl: PUBLIC_URL, timeoutMs }),
       mqtt: { send: () => Promise.reject(new TypeError('no broker here')) },
     },
     logger,

@@ -1,7 +1,7 @@
 // Those who are told of alerts, for real: a web server and a mail server on this machine.
 
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
 export interface Heard {
@@ -74,6 +74,37 @@ export async function openMailListener(): Promise<MailListener> {
     port: (server.server.address() as AddressInfo).port,
     mails,
     async [Symbol.asyncDispose]() {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+export interface DrippingMailServer extends AsyncDisposable {
+  readonly port: number;
+  /** Those that are open now. */
+  readonly connections: ReadonlySet<Socket>;
+}
+
+/** Greets, then answers one line after the other and never comes to an end: it is never silent, and takes no mail. */
+export async function openDrippingMailServer(): Promise<DrippingMailServer> {
+  const connections = new Set<Socket>();
+  const server = createSocketServer((socket) => {
+    connections.add(socket);
+    socket.write('220 hello\r\n');
+    const drip = setInterval(() => socket.write('250-drip\r\n'), 50);
+    socket.on('error', () => undefined);
+    socket.on('data', () => undefined);
+    socket.on('close', () => {
+      clearInterval(drip);
+      connections.delete(socket);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections,
+    async [Symbol.asyncDispose]() {
+      for (const socket of connections) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };

@@ -1,5 +1,6 @@
 // Messages on their way: each is tried, tried again ever more slowly, and in the end a dead letter that people see and can send
-// again. Rows are the truth; jobs of the queue only say that there is work. Owns the timer of the sweep; borrows the queue.
+// again. Rows are the truth; jobs of the queue only say that there is work. Each target has one job at a time, so that one which
+// is slow or away keeps only its own messages waiting. Owns the timer of the sweep; borrows the queue.
 
 import type { Logger } from '@sitecast/shared/node/logger';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
@@ -7,7 +8,7 @@ import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/cl
 import type { JobQueue } from '../../queues/job-queue.ts';
 import type { Page } from '../../ingest/page.ts';
 import { nameOfTarget, type ChannelKind } from './channel.ts';
-import type { Delivery, DeliveryQuery, DeliveryStore, Letter } from './delivery-store.ts';
+import type { Delivery, DeliveryQuery, DeliveryStore, DueDelivery, Letter } from './delivery-store.ts';
 
 /** At once. */
 export const DELIVERIES_AT_ONCE_MAX = 2;
@@ -30,11 +31,11 @@ export const DELIVERY_ATTEMPTS_MAX = RETRY_AFTER_MS.length + 1;
 /** Longer than any attempt. One whose process ended is tried again after it. */
 const LEASE_MS = 60 * SECOND_MS;
 const SWEEP_MS = 5 * SECOND_MS;
-const SWEEP_MAX = 200;
 const TIDY_MS = 60 * MINUTE_MS;
 
 export interface DeliveryJob {
   id: string;
+  target: string;
 }
 
 export interface DeliveriesOptions {
@@ -52,6 +53,8 @@ export interface DeliveriesOptions {
 export class Deliveries {
   readonly #options: Required<DeliveriesOptions>;
   readonly counters = { deliveriesSent: 0, deliveriesFailed: 0, deliveriesDead: 0, deadLettersDropped: 0 };
+  /** Targets that have a job, and until when that is believed: a queue whose store is away may lose one. */
+  readonly #busy = new Map<string, number>();
   #counts = { waiting: 0, dead: 0 };
   #timer: Timer | undefined;
   #sweeping: Promise<void> | undefined;
@@ -69,7 +72,7 @@ export class Deliveries {
   }
 
   start(): void {
-    this.#options.queue.process(DELIVERIES_AT_ONCE_MAX, ({ id }) => this.#deliver(id));
+    this.#options.queue.process(DELIVERIES_AT_ONCE_MAX, (job) => this.#deliver(job));
     this.wake();
   }
 
@@ -124,7 +127,18 @@ export class Deliveries {
     this.wake();
   }
 
-  async #deliver(id: string): Promise<void> {
+  async #deliver({ id, target }: DeliveryJob): Promise<void> {
+    this.#busy.set(target, this.#options.clock.nowMs() + LEASE_MS);
+    try {
+      await this.#attempt(id);
+    } finally {
+      this.#busy.delete(target);
+      // The next one for it.
+      this.wake();
+    }
+  }
+
+  async #attempt(id: string): Promise<void> {
     const { store, senders, clock } = this.#options;
     const nowMs = clock.nowMs();
     const letter = await store.claim(id, new Date(nowMs), new Date(nowMs + LEASE_MS));
@@ -165,7 +179,6 @@ export class Deliveries {
       },
       'an alert could not be told',
     );
-    this.wake();
   }
 
   /** What came during a sweep may have been missed by it. */
@@ -176,13 +189,12 @@ export class Deliveries {
     }
   }
 
-  /** Adding a job that is there already changes nothing. */
   async #sweep(): Promise<void> {
-    const { store, queue, logger, clock } = this.#options;
+    const { store, logger, clock } = this.#options;
     try {
-      for (const { id, attempts } of await store.due(this.#now(), SWEEP_MAX))
-        await queue.add(`${id}-${attempts}`, { id });
       const nowMs = clock.nowMs();
+      for (const [target, untilMs] of this.#busy) if (untilMs <= nowMs) this.#busy.delete(target);
+      for (const due of await store.due(this.#now(), [...this.#busy.keys()])) await this.#add(due);
       if (nowMs >= this.#tidyAtMs) {
         this.#tidyAtMs = nowMs + TIDY_MS;
         const dropped = await store.removeSurplus({ sent: SENT_KEPT_MAX, dead: DEAD_LETTERS_MAX });
@@ -191,6 +203,18 @@ export class Deliveries {
       this.#counts = await store.counts();
     } catch (error) {
       logger.warn({ reason: messageOf(error) }, 'messages about alerts wait for the next sweep');
+    }
+  }
+
+  /** Adding a job that is there already changes nothing. */
+  async #add({ id, attempts, target }: DueDelivery): Promise<void> {
+    // Before it is there: it may be done before we hear that it was added.
+    this.#busy.set(target, this.#options.clock.nowMs() + LEASE_MS);
+    try {
+      await this.#options.queue.add(`${id}-${attempts}`, { id, target });
+    } catch (error) {
+      this.#busy.delete(target);
+      throw error;
     }
   }
 

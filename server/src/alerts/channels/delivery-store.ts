@@ -28,6 +28,13 @@ export interface Delivery {
   finishedAt: Date | null;
 }
 
+export interface DueDelivery {
+  id: string;
+  attempts: number;
+  /** What may be slow or away: the channel, or the one mail server of all mails. */
+  target: string;
+}
+
 /** What is sent, with what it is signed with. */
 export interface Letter {
   id: string;
@@ -79,11 +86,17 @@ export class DeliveryStore {
     this.#database = database;
   }
 
-  /** Oldest first. */
-  async due(at: Date, limit: number): Promise<{ id: string; attempts: number }[]> {
-    return this.#database.query<{ id: string; attempts: number }>(
-      `select id, attempts from alert_deliveries where state = 'waiting' and next_at <= $1 order by next_at, id limit $2`,
-      [at, limit],
+  /** The oldest one of each target that is not busy. Oldest first; no more than there are channels. */
+  async due(at: Date, busyTargets: readonly string[]): Promise<DueDelivery[]> {
+    return this.#database.query<DueDelivery>(
+      `select id, attempts, target from (
+         select distinct on (target) delivery.id, attempts, next_at, target
+         from alert_deliveries delivery join alert_channels channel on channel.id = channel_id
+         cross join lateral (select case kind when 'email' then kind else channel.id end as target) as towards
+         where state = 'waiting' and next_at <= $1 and target <> all($2::text[])
+         order by target, next_at, delivery.id
+       ) as due order by next_at, id`,
+      [at, busyTargets],
     );
   }
 

@@ -7,6 +7,8 @@ import { mailOf } from './letter-text.ts';
 
 const CONNECT_MS = 10_000;
 const SILENT_MS = 15_000;
+/** The whole of an attempt: a server that says a little now and then is never silent. */
+const TIMEOUT_MS = 45_000;
 
 export interface MailSettings {
   /** `smtp://` or `smtps://`, with user name and password. */
@@ -18,6 +20,7 @@ export interface MailOptions {
   /** Undefined: there is no SMTP server. */
   settings: MailSettings | undefined;
   publicUrl: URL | undefined;
+  timeoutMs?: number;
 }
 
 export class Mail {
@@ -33,7 +36,7 @@ export class Mail {
 
   /** @throws {AppError} DELIVERY_FAILED (retryable); MAIL_NOT_CONFIGURED. Neither says who or with what. */
   async send(letter: Letter): Promise<void> {
-    const { settings, publicUrl } = this.#options;
+    const { settings, publicUrl, timeoutMs = TIMEOUT_MS } = this.#options;
     const { settings: channel } = letter.channel;
     if (channel.kind !== 'email') throw new TypeError('not a mail');
     if (!settings) throw new AppError('MAIL_NOT_CONFIGURED', 'there is no SMTP server (SMTP_URL)');
@@ -44,6 +47,7 @@ export class Mail {
       dnsTimeout: CONNECT_MS,
       socketTimeout: SILENT_MS,
     });
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
       await transport.sendMail({
         from: settings.from,
@@ -54,9 +58,10 @@ export class Mail {
         headers: { 'auto-submitted': 'auto-generated' },
         disableFileAccess: true,
         disableUrlAccess: true,
+        signal,
       });
     } catch (error) {
-      throw toDeliveryError(error);
+      throw signal.aborted ? failed(`within ${timeoutMs} ms`) : toDeliveryError(error);
     } finally {
       transport.close();
     }
@@ -66,5 +71,8 @@ export class Mail {
 function toDeliveryError(error: unknown): AppError {
   const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
   const said = responseCode === undefined ? code : `${code} ${responseCode}`;
-  return new AppError('DELIVERY_FAILED', `the mail server did not take it (${said})`, { retryable: true });
+  return failed(`(${said})`);
 }
+
+const failed = (how: string): AppError =>
+  new AppError('DELIVERY_FAILED', `the mail server did not take it ${how}`, { retryable: true });
