@@ -44,15 +44,19 @@ export class LatestValues {
     return this.#seriesLeftOut;
   }
 
-  /** From the table, at start. @throws {AppError} STORE_UNAVAILABLE (retryable). */
-  async load(database: Queryable): Promise<void> {
+  /** From the table, at start: what is dated ahead only where there is nothing else. @throws {AppError} STORE_UNAVAILABLE (retryable). */
+  async load(database: Queryable, nowMs = Date.now()): Promise<void> {
     const rows = await database.query<Omit<NewestValue, 'tsMs'> & { ts: Date; label: string | null }>(
       `select site, sensor, metric, unit, label, ts, value from series
-       cross join lateral (select ts, value from telemetry where series_id = series.id order by ts desc limit 1) as newest
+       cross join lateral (
+         (select ts, value from telemetry where series_id = series.id and ts <= $2 order by ts desc limit 1)
+         union all (select ts, value from telemetry where series_id = series.id and ts > $2 order by ts limit 1)
+         limit 1
+       ) as newest
        order by series.id limit $1`,
-      [this.#max],
+      [this.#max, new Date(nowMs)],
     );
-    this.accept(rows.map(({ ts, label: _, ...rest }) => ({ ...rest, tsMs: ts.getTime() })));
+    this.accept(rows.map(({ ts, label: _, ...rest }) => ({ ...rest, tsMs: Math.min(ts.getTime(), nowMs) })));
     for (const { site, sensor, metric, label } of rows)
       if (label !== null) this.nameSeries({ site, id: sensor }, { [metric]: label });
   }

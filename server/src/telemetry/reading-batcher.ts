@@ -1,6 +1,7 @@
 // Readings of all devices on their way into one table: gathered for a moment, written by one writer, and only then
 // acknowledged. Owns the queue and its timer; borrows the catalogue, the store and the newest values.
 
+import { formatAddress } from '@sitecast/shared/protocol/ids';
 import type { Reading } from '@sitecast/shared/protocol/telemetry';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
 import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
@@ -33,7 +34,7 @@ export interface ReadingBatcherOptions {
   catalogue: SeriesCatalogue;
   store: Pick<TelemetryStore, 'insert'>;
   latest: LatestValues;
-  /** Called after the commit with what was in the batch, new or not, before any of it is a newest value. */
+  /** Called after the commit with what was in the batch, new or not, before any of it is a newest value. Nothing is later than now. */
   onRows?: (rows: readonly NewestValue[]) => void;
   /** Called after the commit with what became the newest value of its series. */
   onStored: (values: LatestValue[]) => void;
@@ -224,7 +225,10 @@ export class ReadingBatcher {
   }
 
   #settle(prepared: Prepared[], valuesStored: number): void {
-    const rows = prepared.flatMap((one) => one.rows);
+    const rows = asArrived(
+      prepared.flatMap((one) => one.rows),
+      this.#clock.nowMs(),
+    );
     this.counters.valuesStored += valuesStored;
     this.counters.valuesKnown += rows.length - valuesStored;
     this.#options.onRows?.(rows);
@@ -255,6 +259,20 @@ function addRows(prepared: Prepared, { tsMs, values }: Reading, series: Map<stri
     prepared.seriesIds.push(known.id);
   }
 }
+
+/**
+ * What is newest goes by this: the readings of a sensor whose clock is ahead, moved back until the last of them comes as it
+ * arrives. One of tomorrow would hide from rules and people all that come until then, also after the clock was set right.
+ */
+function asArrived(rows: NewestValue[], nowMs: number): NewestValue[] {
+  const aheadMs = new Map<string, number>();
+  for (const row of rows)
+    if (row.tsMs > nowMs) aheadMs.set(keyOf(row), Math.max(row.tsMs - nowMs, aheadMs.get(keyOf(row)) ?? 0));
+  if (aheadMs.size === 0) return rows;
+  return rows.map((row) => ({ ...row, tsMs: row.tsMs - (aheadMs.get(keyOf(row)) ?? 0) }));
+}
+
+const keyOf = ({ site, sensor }: NewestValue): string => formatAddress({ site, id: sensor });
 
 function columnsOf(prepared: Prepared[]): ValueColumns {
   const rows = prepared.flatMap((one) => one.rows);

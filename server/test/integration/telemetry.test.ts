@@ -253,6 +253,30 @@ describe('telemetry', () => {
     expect(afterRestart.of({ site: 'home', id: 'other' })).toEqual([]);
   });
 
+  it('takes what is dated ahead as of its arrival when it asks what is newest, and keeps it as it is dated', async () => {
+    const { batcher, database, changes } = await openTelemetry();
+    const aheadMs = Date.now() + DAY_MS - MINUTE_MS;
+    const send = (sensor: string, tsMs: number, v: number): Promise<void> =>
+      batcher.add('home', sensor, DEVICE, [{ tsMs, values: { v } }]);
+    // Its clock was ahead, and is set right; that of the other one stays ahead.
+    await send('climate', aheadMs, 21);
+    await waitFor('a later time', () => Date.now() > Date.parse(changes[0]?.ts ?? ''));
+    await send('climate', Date.now(), 99);
+    await send('ahead', aheadMs, 1);
+    await waitFor('a later time', () => Date.now() > Date.parse(changes[2]?.ts ?? ''));
+    await send('ahead', aheadMs + 10, 2);
+    expect(changes.map(({ value }) => value)).toEqual([21, 99, 1, 2]);
+    for (const { ts } of changes) expect(Date.parse(ts)).toBeLessThanOrEqual(Date.now());
+    const stored = await database.query<{ ts: Date }>('select ts from telemetry where value = 21');
+    expect(stored).toEqual([{ ts: new Date(aheadMs) }]);
+
+    const afterRestart = new LatestValues();
+    await afterRestart.load(database);
+    expect(afterRestart.of({ site: 'home', id: 'climate' })).toMatchObject([{ value: 99 }]);
+    const [ahead] = afterRestart.of({ site: 'home', id: 'ahead' });
+    expect(Date.parse(ahead?.ts ?? '')).toBeLessThanOrEqual(Date.now());
+  });
+
   it('answers with raw values where they fit, and with exact buckets where they do not', async () => {
     const { batcher, database } = await openTelemetry();
     const fromMs = (Math.floor(Date.now() / DAY_MS) - 3) * DAY_MS;
