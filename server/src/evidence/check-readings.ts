@@ -82,7 +82,7 @@ function tellDifferent(
 function tellAdded(row: Row, trust: ReadonlyMap<string, Trust>, book: ProofBook): void {
   const of = trust.get(row.agent);
   const atMs = row.ts.getTime();
-  if (!of || atMs < of.firstSealMs - 2 * 60_000) return book.noted('before-signing');
+  if (!of || of.isBeforeSigning(atMs)) return book.noted('before-signing');
   if (of.isUnsealed(atMs)) return book.noted('not-sealed');
   if (of.isLost('telemetry', atMs)) return book.noted('lost-on-the-way');
   book.found('reading-added', nameOf(row), `${row.stored} is stored, and was never signed`);

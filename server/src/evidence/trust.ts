@@ -1,5 +1,6 @@
 // Which signatures are believed, and when the gateway said that something may be missing.
 
+import { decodeTime } from 'ulid';
 import { isSignedBy, keyIdIn } from '@sitecast/shared/node/signing';
 import type { SealBody } from '@sitecast/shared/protocol/evidence';
 import type { FindingKind } from './proof.ts';
@@ -9,6 +10,9 @@ import type { KnownKey } from './signing-keys.ts';
 const BLUR_MS = 90_000;
 /** A seal is about a minute behind what it names, and comes by the same way. */
 const TAIL_MS = 5 * 60_000;
+
+/** A chain has its first seal a minute after its begin; how long ago that was is not known of a clock that was set meanwhile. */
+const FIRST_SEAL_MS = 2 * 60_000;
 
 interface Span {
   fromMs: number;
@@ -20,6 +24,7 @@ export class Trust {
   readonly #keys: readonly KnownKey[];
   readonly #lost = new Map<string, Span[]>();
   readonly #unsealed: Span[] = [];
+  #signsFromMs = Infinity;
   /** When its seals begin and end. */
   firstSealMs = Infinity;
   lastSealMs = -Infinity;
@@ -38,8 +43,11 @@ export class Trust {
   }
 
   /** Of a seal that is believed. */
-  learn({ at, unsealedFrom, gaps }: SealBody): void {
+  learn({ chain, sequence, at, unsealedFrom, gaps }: SealBody): void {
     const atMs = Date.parse(at);
+    const beganMs = sequence === 1 ? decodeTime(chain) : 0;
+    const signsFromMs = Math.min(atMs, Math.max(beganMs, atMs - FIRST_SEAL_MS));
+    this.#signsFromMs = Math.min(this.#signsFromMs, signsFromMs);
     this.firstSealMs = Math.min(this.firstSealMs, atMs);
     this.lastSealMs = Math.max(this.lastSealMs, atMs);
     if (unsealedFrom !== null) this.#unsealed.push({ fromMs: Date.parse(unsealedFrom), toMs: atMs });
@@ -53,6 +61,11 @@ export class Trust {
   /** Whether the gateway gave up messages of this lane in that time. */
   isLost(lane: 'telemetry' | 'snapshots', fromMs: number, toMs = fromMs): boolean {
     return isWithin(this.#lost.get(lane) ?? [], fromMs, toMs);
+  }
+
+  /** As far back as seals were read. */
+  isBeforeSigning(atMs: number): boolean {
+    return atMs < this.#signsFromMs;
   }
 
   isUnsealed(atMs: number): boolean {
