@@ -110,7 +110,8 @@ export class AedesEngine {
       connectTimeout: limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
       maxInflightInbound: 20,
-      maxTopicLevels: 16,
+      // As many as aedes can match. What goes beyond is cut off without a word; a topic that is only not allowed is told.
+      maxTopicLevels: 100,
       // Ids are ours by then; MQTT 3.1 allows 23 characters.
       maxClientsIdLength: 128,
       preConnect: (client, packet, done) => {

@@ -224,7 +224,8 @@ describe('topic access', () => {
   it('lets a sensor use the topics that it was given, and what is below them, and nobody else', async () => {
     const client = await harness.connect('bridge');
     const given = ['zigbee2mqtt/kitchen', 'zigbee2mqtt', 'hall/7/state'];
-    const others = ['zigbee2mqttx/kitchen', 'hall/8', 'hall', 'zigbee2mqtt//x', topics.status(GATEWAY)];
+    const deep = `zigbee2mqtt/${'x/'.repeat(20)}y`;
+    const others = ['zigbee2mqttx/kitchen', 'hall/8', 'hall', 'zigbee2mqtt//x', deep, topics.status(GATEWAY)];
     for (const topic of [...others, ...given]) await client.publishAsync(topic, topic, { qos: 1 });
     const stranger = await harness.connect('thermo');
     await stranger.publishAsync('zigbee2mqtt/kitchen', 'not mine', { qos: 1 });
