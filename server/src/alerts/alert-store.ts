@@ -9,6 +9,8 @@ import type { Phase } from './phase.ts';
 /** Alerts that are over (`drop-oldest`). */
 export const ALERTS_KEPT_MAX = 20_000;
 /** Messages that wait for their channel; those of more are dead letters at once (`reject`). */
+/** So that no statement takes long. */
+const REMOVED_AT_ONCE = 1_000;
 export const DELIVERIES_WAITING_MAX = 5_000;
 
 /** Longer than a gateway has to answer. */
@@ -79,13 +81,17 @@ export class AlertStore {
 
   /** @returns how many were removed. */
   async removeSurplus(max: number): Promise<number> {
-    const removed = await this.#database.query(
-      `delete from alerts where id in (
-         select id from alerts where state = 'resolved' order by fired_at desc, id desc offset $1 limit 1000
-       ) returning id`,
-      [max],
-    );
-    return removed.length;
+    let removed = 0;
+    for (;;) {
+      const { length } = await this.#database.query(
+        `delete from alerts where id in (
+           select id from alerts where state = 'resolved' order by fired_at desc, id desc offset $1 limit ${REMOVED_AT_ONCE}
+         ) returning id`,
+        [max],
+      );
+      removed += length;
+      if (length < REMOVED_AT_ONCE) return removed;
+    }
   }
 }
 

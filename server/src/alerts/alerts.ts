@@ -19,7 +19,8 @@ import { RuleStore } from './rule-store.ts';
 import { SiteSilences, type SiteSilence } from './site-silences.ts';
 
 const LOOK_MS = 5_000;
-const TIDY_MS = 3_600_000;
+/** Often, so that what comes meanwhile is little beside what is kept. */
+const TIDY_MS = 60_000;
 
 export interface AlertsOptions {
   database: Database;

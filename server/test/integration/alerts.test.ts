@@ -444,6 +444,24 @@ describe('alerts', () => {
     expect(statesOf(world, rule.id)).toEqual([['a/temperature', 'firing']]);
   });
 
+  it('that are over are kept up to the bound however many there were, as soon as somebody looks', async () => {
+    const world = await openWorld();
+    world.more = { maxKept: 2 };
+    await world.restart(0);
+    const rule = await world.rule(TOO_HOT);
+    await world.database.query(
+      `insert into alerts (id, site, rule_id, rule_name, kind, subject, severity, state, condition, pending_at, fired_at,
+         resolved_at, end_reason)
+       select '01JZ' || lpad(n::text, 22, '0'), 'yard', $1, 'r', 'threshold', 's', 'warning', 'resolved', '{}', at, at, at, 'cleared'
+       from generate_series(1, 2500) as n, lateral (select timestamptz '2026-01-01' + n * interval '1 s' as at) as times`,
+      [rule.id],
+    );
+    world.clock.advance(2 * MINUTE_MS);
+    await world.alerts.look();
+    expect(await world.found()).toHaveLength(2);
+    expect(world.alerts.counters).toMatchObject({ dropped: 2_498 });
+  });
+
   it('have no more subjects than may be watched, and the one too many is counted', async () => {
     const world = await openWorld();
     world.more = { maxWatches: 2 };

@@ -31,7 +31,7 @@ export const DELIVERY_ATTEMPTS_MAX = RETRY_AFTER_MS.length + 1;
 /** Longer than any attempt. One whose process ended is tried again after it. */
 const LEASE_MS = 60 * SECOND_MS;
 const SWEEP_MS = 5 * SECOND_MS;
-const TIDY_MS = 60 * MINUTE_MS;
+const TIDY_MS = MINUTE_MS;
 
 export interface DeliveryJob {
   id: string;
