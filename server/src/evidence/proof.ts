@@ -4,6 +4,8 @@
 const LISTED_MAX = 200;
 
 export const FINDINGS = {
+  'nothing-signed': 'no gateway of it signs, so nothing is proved',
+  'key-missing': 'a key that was named, and no gateway of the site has it',
   'key-unaccepted': 'signed with a key that nobody accepted',
   'key-retired': 'signed with a key after another one took its place',
   'seal-changed': 'a seal is not what was signed',

@@ -25,12 +25,14 @@ export class Trust {
   readonly #lost = new Map<string, Span[]>();
   readonly #unsealed: Span[] = [];
   #signsFromMs = Infinity;
-  /** When its seals begin and end. */
+  readonly #newestSealMs: number;
+  /** Of those that were read. */
   firstSealMs = Infinity;
-  lastSealMs = -Infinity;
 
-  constructor(keys: readonly KnownKey[]) {
+  /** @param newestSealMs of all that are stored, also behind the period: only what is behind it cannot be sealed yet. */
+  constructor(keys: readonly KnownKey[], newestSealMs: number) {
     this.#keys = keys;
+    this.#newestSealMs = newestSealMs;
   }
 
   /** @returns why the signature is not believed; `changed` when it is not over this text. */
@@ -49,7 +51,6 @@ export class Trust {
     const signsFromMs = Math.min(atMs, Math.max(beganMs, atMs - FIRST_SEAL_MS));
     this.#signsFromMs = Math.min(this.#signsFromMs, signsFromMs);
     this.firstSealMs = Math.min(this.firstSealMs, atMs);
-    this.lastSealMs = Math.max(this.lastSealMs, atMs);
     if (unsealedFrom !== null) this.#unsealed.push({ fromMs: Date.parse(unsealedFrom), toMs: atMs });
     for (const { lane, from, to } of gaps) {
       const known = this.#lost.get(lane) ?? [];
@@ -69,7 +70,7 @@ export class Trust {
   }
 
   isUnsealed(atMs: number): boolean {
-    const isNewest = atMs > this.lastSealMs - BLUR_MS && atMs <= this.lastSealMs + TAIL_MS;
+    const isNewest = atMs > this.#newestSealMs - BLUR_MS && atMs <= this.#newestSealMs + TAIL_MS;
     return isNewest || isWithin(this.#unsealed, atMs, atMs);
   }
 }

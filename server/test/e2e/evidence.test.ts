@@ -191,6 +191,35 @@ describe('a record that an agent signed', () => {
     expect(others).toEqual([]);
   });
 
+  it('is not proved by keys that are gone, nor where nobody signs or there is no such site', async () => {
+    const house = await openHouse();
+    await house.live(5);
+    const [key] = await house.keys();
+    const kinds = (proof: Proof): Set<string> => new Set(proof.findings.map(({ kind }) => kind));
+    await house.database.query('delete from signing_keys', []);
+    expect(kinds(await house.verify())).toContain('key-unaccepted');
+    await house.database.query('delete from seals', []);
+    expect(kinds(await house.verify())).toEqual(new Set(['nothing-signed']));
+    const told = await house.verify({ trustedKeys: [key!.publicKey] });
+    expect(kinds(told)).toEqual(new Set(['nothing-signed', 'key-missing']));
+    expect(told.isWhole).toBe(false);
+    await expect(house.verify({ site: 'nosuch' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('is proved up to the end of the period where newer seals are stored', async () => {
+    const house = await openHouse();
+    await house.live(5);
+    const to = new Date(house.clock.nowMs());
+    await house.live(5);
+    expect((await house.verify({ to })).findings).toEqual([]);
+    await house.database.query(
+      `insert into telemetry select series_id, ts + interval '7 seconds', 1 from telemetry where ${READING} = 4
+       order by ts limit 1`,
+      [],
+    );
+    expect((await house.verify({ to })).findings.map(({ kind }) => kind)).toEqual(['reading-added']);
+  });
+
   it('tells apart what the gateway lost and signed that it lost', async () => {
     const house = await openHouse();
     await house.live(5);
@@ -353,7 +382,9 @@ async function openHouse() {
       const { header, snapshot, thumbnail } = makeSnapshot({ id: ulid(capturedAtMs), capturedAt });
       await house.outbox.snapshot({ header, snapshot, thumbnail });
     },
-    verify: (options: { trustedKeys?: string[]; from?: Date } = {}): Promise<Proof> =>
+    verify: (
+      options: { trustedKeys?: string[]; from?: Date; to?: Date; site?: string } = {},
+    ): Promise<Proof> =>
       verifyEvidence({
         database,
         site: 'yard',

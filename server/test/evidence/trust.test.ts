@@ -19,7 +19,7 @@ const seal = (given: Partial<SealBody>): SealBody => ({
 
 describe('Trust', () => {
   it('knows what is from before the gateway signed by the begin of its first chain, not by its first seal', () => {
-    const trust = new Trust([]);
+    const trust = new Trust([], Infinity);
     trust.learn(seal({}));
     expect(trust.isBeforeSigning(STARTED_MS - 1)).toBe(true);
     expect(trust.isBeforeSigning(STARTED_MS)).toBe(false);
@@ -28,10 +28,10 @@ describe('Trust', () => {
   });
 
   it('goes by the first seal where the clock was set after the begin of the chain, or the begin was not read', () => {
-    const set = new Trust([]);
+    const set = new Trust([], Infinity);
     set.learn(seal({ chain: ulid(0) }));
     expect(set.isBeforeSigning(STARTED_MS - 10 * 60_000)).toBe(true);
-    const later = new Trust([]);
+    const later = new Trust([], Infinity);
     later.learn(seal({ sequence: 9, at: new Date(STARTED_MS + 3_600_000).toISOString() }));
     expect(later.isBeforeSigning(STARTED_MS)).toBe(true);
   });
