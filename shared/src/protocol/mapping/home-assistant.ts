@@ -173,14 +173,12 @@ function withBase(topic: string, base: unknown): string {
 
 /** The settings that are read here, whatever else is beside them: they are laid over each part of a device. */
 function inFull(settings: Settings): Settings {
-  return Object.fromEntries(
-    Object.entries(KEYS)
-      .map(([key, short = key]) => [
-        key,
-        Object.hasOwn(settings, key) ? settings[key] : memberOf(settings, short),
-      ])
-      .filter(([, value]) => value !== undefined),
-  );
+  const read: Record<string, unknown> = {};
+  for (const [key, short = key] of Object.entries(KEYS)) {
+    const value = memberOf(settings, key) ?? memberOf(settings, short);
+    if (value !== undefined) read[key] = value;
+  }
+  return read;
 }
 
 function piecesOf(topic: string): Readonly<Record<string, string>> | undefined {
