@@ -47,6 +47,7 @@ export async function openRetention(
       reports: config.retention.reportsDays,
     },
     bounds: {
+      seals: config.retention.sealsDays,
       mediaMaxBytes: config.media.maxBytes,
       clipsMaxBytes: config.clips.maxBytes,
       reportsMaxBytes: REPORTS_KEPT_BYTES,

@@ -179,7 +179,7 @@ async function openFleet({ config, lifetime }: Opening, database: Database) {
   return { updates, fleet, devices, sites: new Sites({ database }) };
 }
 
-function openEvidence({ config }: Opening, database: Database) {
-  const seals = new SealStore({ database, keepDays: config.retention.sealsDays });
+function openEvidence(database: Database) {
+  const seals = new SealStore({ database });
   return { seals, keys: new SigningKeys(database) };
 }

@@ -11,31 +11,38 @@ import {
 import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import type { AgentAddress } from '@sitecast/shared/protocol/topics';
 import { AppError } from '@sitecast/shared/runtime/app-error';
-import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Database } from '../postgres/pool.ts';
 import { keysOf } from './signing-keys.ts';
 
-const PRUNE_EVERY_MS = 60 * 60 * 1000;
-/** Of one statement, and statements at once: the next hour goes on. */
-const PRUNE_ROWS = 500;
-const PRUNE_ROUNDS = 20;
+/** What is older than it is kept ($1), so many at once ($2); notes where each chain was cut. For retention. */
+export const DELETE_OLD_SEALS = `with old as (
+    select site, agent, chain, sequence from seals where at < $1 order by at, sequence limit $2
+  ), gone as (
+    delete from seals using old
+    where (seals.site, seals.agent, seals.chain, seals.sequence) = (old.site, old.agent, old.chain, old.sequence)
+    returning seals.site, seals.agent, seals.chain, seals.sequence, seals.at, encode(sha256(convert_to(
+      concat_ws(chr(10), 'sitecast-seal-1', seals.site, seals.agent, seals.body), 'UTF8')), 'hex') as sha256
+  ), newest as (
+    select distinct on (site, agent, chain) * from gone order by site, agent, chain, sequence desc
+  ), noted as (
+    insert into seal_anchors as known (site, agent, chain, sequence, sha256, at)
+    select site, agent, chain, sequence, sha256, at from newest
+    on conflict (site, agent, chain) do update
+      set sequence = excluded.sequence, sha256 = excluded.sha256, at = excluded.at
+      where excluded.sequence > known.sequence
+  )
+  select sequence from gone`;
 
 export interface SealStoreOptions {
   database: Database;
-  /** 0: for ever. */
-  keepDays: number;
-  clock?: Clock;
 }
 
 export class SealStore {
   readonly #options: SealStoreOptions;
-  readonly #clock: Clock;
-  #prunedAtMs = -Infinity;
-  readonly counters = { sealsStored: 0, sealsRefused: 0, sealsDeleted: 0 };
+  readonly counters = { sealsStored: 0, sealsRefused: 0 };
 
   constructor(options: SealStoreOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -51,34 +58,6 @@ export class SealStore {
       throw new AppError('CONFLICT', `seal ${body.sequence} of chain ${body.chain} is another one here`);
     }
     this.counters.sealsStored += 1;
-    await this.#pruneNowAndThen();
-  }
-
-  /** Deletes what is older than it is kept, and notes where each chain was cut. @returns how many. */
-  async prune(before: Date): Promise<number> {
-    const rows = await this.#options.database.query<{ count: number }>(
-      `with old as (
-         select site, agent, chain, sequence from seals where at < $1 order by at, sequence limit ${PRUNE_ROWS}
-       ), gone as (
-         delete from seals using old
-         where (seals.site, seals.agent, seals.chain, seals.sequence) = (old.site, old.agent, old.chain, old.sequence)
-         returning seals.site, seals.agent, seals.chain, seals.sequence, seals.at, encode(sha256(convert_to(
-           concat_ws(chr(10), 'sitecast-seal-1', seals.site, seals.agent, seals.body), 'UTF8')), 'hex') as sha256
-       ), newest as (
-         select distinct on (site, agent, chain) * from gone order by site, agent, chain, sequence desc
-       ), noted as (
-         insert into seal_anchors as known (site, agent, chain, sequence, sha256, at)
-         select site, agent, chain, sequence, sha256, at from newest
-         on conflict (site, agent, chain) do update
-           set sequence = excluded.sequence, sha256 = excluded.sha256, at = excluded.at
-           where excluded.sequence > known.sequence
-       )
-       select count(*)::int as count from gone`,
-      [before],
-    );
-    const count = rows[0]?.count ?? 0;
-    this.counters.sealsDeleted += count;
-    return count;
   }
 
   // One that nobody accepted yet may be accepted later: what it signed is kept, and believed then.
@@ -116,13 +95,5 @@ export class SealStore {
       ],
     );
     return rows[0]?.body ?? '';
-  }
-
-  async #pruneNowAndThen(): Promise<void> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#options.keepDays === 0 || nowMs - this.#prunedAtMs < PRUNE_EVERY_MS) return;
-    this.#prunedAtMs = nowMs;
-    const before = new Date(this.#clock.nowMs() - this.#options.keepDays * 86_400_000);
-    for (let round = 0; round < PRUNE_ROUNDS; round += 1) if ((await this.prune(before)) < PRUNE_ROWS) return;
   }
 }

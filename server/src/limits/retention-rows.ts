@@ -23,6 +23,7 @@ export function retentionRows({ clips, media, retention }: ServerConfig): LimitR
     age('clips', retention.clipsDays, 'RETENTION_CLIPS_DAYS', 'retention_items_removed_by_age'),
     age('events', retention.eventsDays, 'RETENTION_EVENTS_DAYS', 'retention_rows_expired'),
     age('outages', retention.outagesDays, 'RETENTION_OUTAGES_DAYS', 'retention_rows_expired'),
+    age('seals', retention.sealsDays, 'RETENTION_SEALS_DAYS', 'retention_rows_expired'),
     row('items deleted at once', REMOVAL_BATCH, 'items', 'block', {
       counter: 'retention_yielded',
       // Its rows, and the files that are unlinked.

@@ -1,5 +1,6 @@
 // Rows without files, deleted by age in small statements. Borrows the database.
 
+import { DELETE_OLD_SEALS } from '../evidence/seal-store.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
 export const EXPIRY_BATCH = 500;
@@ -12,9 +13,14 @@ const STATEMENTS = {
   outages: `delete from outages where (site, kind, id, began) in (
     select site, kind, id, began from outages where ended < $1 order by ended limit $2 for update skip locked
   ) returning id`,
+  seals: DELETE_OLD_SEALS,
 } as const;
 
-export const EXPIRING_ROWS = ['events', 'outages'] as const satisfies readonly (keyof typeof STATEMENTS)[];
+export const EXPIRING_ROWS = [
+  'events',
+  'outages',
+  'seals',
+] as const satisfies readonly (keyof typeof STATEMENTS)[];
 export type ExpiringRows = (typeof EXPIRING_ROWS)[number];
 
 export class RowExpiry {

@@ -14,6 +14,7 @@ import { Sealer } from '../../../edge-agent/src/evidence/sealer.ts';
 import { KEY_FILE, SigningKey } from '../../../edge-agent/src/evidence/signing-key.ts';
 import { QuietLog } from '../../../edge-agent/src/health/quiet-log.ts';
 import { Outbox } from '../../../edge-agent/src/uplink/outbox.ts';
+import { RowExpiry } from '../../src/retention/row-expiry.ts';
 import { SealStore } from '../../src/evidence/seal-store.ts';
 import { SigningKeys } from '../../src/evidence/signing-keys.ts';
 import { verifyEvidence } from '../../src/evidence/verify.ts';
@@ -287,7 +288,9 @@ describe('a record that an agent signed', () => {
     const dropped = await house.verify();
     expect(dropped.findings).toEqual([]);
     expect(dropped.notes['deleted-by-retention']).toBe(10);
-    expect(await house.sealStore.prune(new Date(Date.UTC(2026, 0, 2)))).toBeGreaterThan(0);
+    expect(
+      await new RowExpiry(house.database).removeOldest('seals', new Date(Date.UTC(2026, 0, 2))),
+    ).toBeGreaterThan(0);
     const from = new Date(Date.UTC(2026, 0, 2));
     expect((await house.verify({ from })).findings).toEqual([]);
     await house.database.query('delete from seal_anchors', []);
@@ -317,7 +320,7 @@ async function openHouse() {
     agentDir,
     serverDir,
     clock: new ManualClock(),
-    sealStore: new SealStore({ database, keepDays: 3_650 }),
+    sealStore: new SealStore({ database }),
     /** As they were sent. */
     seals: [] as SealMessage[],
     outbox: undefined as unknown as Outbox,

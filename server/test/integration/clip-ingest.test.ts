@@ -241,7 +241,7 @@ describe('clip ingest', () => {
         figures: new StorageFigures(database),
         turns: new Turns({ isBusy: () => false, isUrgent: async () => false }),
         readDisk: () => Promise.reject(new Error('not in this test')),
-        maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0, reports: 0 },
+        maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0, seals: 0, reports: 0 },
         bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes, reportsMaxBytes: 0 },
         logger: testLogger,
       });

@@ -6,12 +6,12 @@ import { testLogger, useTestPostgres } from '../support/postgres.ts';
 import { Garbage } from '../../src/retention/garbage.ts';
 import { MediaRemoval } from '../../src/retention/media-removal.ts';
 import { Retention, type RetentionOptions } from '../../src/retention/retention.ts';
-import { RowExpiry } from '../../src/retention/row-expiry.ts';
+import { EXPIRY_BATCH, RowExpiry } from '../../src/retention/row-expiry.ts';
 import { StorageFigures } from '../../src/retention/storage-figures.ts';
 import { Turns } from '../../src/retention/turns.ts';
 
 const DISK = { totalBytes: 1e12, freeBytes: 5e11, minFreeBytes: 1e9, isWritable: true };
-const FOR_EVER = { snapshots: 0, clips: 0, events: 0, outages: 0, reports: 0 };
+const FOR_EVER = { snapshots: 0, clips: 0, events: 0, outages: 0, seals: 0, reports: 0 };
 const UNBOUND = { mediaMaxBytes: 0, clipsMaxBytes: 2 ** 40, reportsMaxBytes: 2 ** 31 };
 const DAY_MS = 86_400_000;
 
@@ -101,6 +101,30 @@ describe('retention', () => {
     for (let day = 100; day <= 104; day += 1) await house.storeSnapshot(day, 400);
     for (let day = 1; day <= 20; day += 1) await house.storeClip(day, 1_000);
     await open(house, { bounds: { ...UNBOUND, mediaMaxBytes: 20_000 } }).pass();
+  it('deletes seals by age, also those of a gateway that signs no more, and notes where the chain was cut', async () => {
+    const house = await openMediaHouse(postgres);
+    const chain = ulid();
+    const many = 3 * EXPIRY_BATCH + 7;
+    await house.database.query(
+      `insert into seals (site, agent, chain, sequence, at, has_gaps, body, signature)
+       select 'home', 'gateway', $1, n, $2::timestamptz + n * interval '1 second', false, '{}', 'none' from generate_series(1, $3::int) as n`,
+      [chain, ago(91), many],
+    );
+    await house.database.query(
+      `insert into seals (site, agent, chain, sequence, at, has_gaps, body, signature)
+       values ('home', 'gateway', $1, $2, $3, false, '{}', 'none')`,
+      [chain, many + 1, ago(1)],
+    );
+    const retention = open(house, { maxAgeDays: { ...FOR_EVER, seals: 90 } });
+    await retention.pass();
+    const left = await house.database.query('select sequence::int from seals');
+    expect(left).toEqual([{ sequence: many + 1 }]);
+    expect(await house.database.query('select sequence::int from seal_anchors')).toEqual([
+      { sequence: many },
+    ]);
+    expect(retention.counters).toMatchObject({ rowsExpired: many });
+  });
+
     const { snapshots, clips } = await new StorageFigures(house.database).stored();
     expect([snapshots.items, clips.items]).toEqual([5, 15]);
   });
