@@ -209,6 +209,23 @@ describe('channels', () => {
     expect(items.map(({ channelId }) => channelId).sort()).toEqual(mails.map((one) => one.id).sort());
   });
 
+  it('wait for none but themselves: webhooks that never answer keep no other one waiting', async () => {
+    await using silent = await openWebListener();
+    silent.status = 0;
+    await using web = await openWebListener();
+    const { world, channel } = await openTold({ timeoutMs: 120_000 });
+    const hanging: string[] = [];
+    for (const _ of 'abc') hanging.push((await channel({ kind: 'webhook', url: silent.url })).id);
+    const { id } = await channel({ kind: 'webhook', url: web.url });
+    await world.rule(TOO_HOT, { channels: hanging });
+    for (const sensor of ['tank', 'shed', 'hall']) await world.read(sensor, 'temperature', 31);
+    await waitFor('one message of each to be on its way', () => silent.heard.length === hanging.length);
+    await world.rule({ ...TOO_HOT, metric: 'pressure' }, { channels: [id] });
+    for (const sensor of ['tank', 'shed', 'hall']) await world.read(sensor, 'pressure', 31);
+    await waitFor('the other one to be told', () => web.heard.length === 3);
+    expect(silent.heard).toHaveLength(hanging.length);
+  });
+
   it('are told of nothing while the rule is silenced, and afterwards of what still fires', async () => {
     await using web = await openWebListener();
     const { world, channel } = await openTold();

@@ -10,8 +10,8 @@ import type { Page } from '../../ingest/page.ts';
 import { nameOfTarget, type ChannelKind } from './channel.ts';
 import type { Delivery, DeliveryQuery, DeliveryStore, DueDelivery, Letter } from './delivery-store.ts';
 
-/** At once. */
-export const DELIVERIES_AT_ONCE_MAX = 2;
+/** At once, each to another target: as many may hang, and others are told all the same. */
+export const DELIVERIES_AT_ONCE_MAX = 8;
 /** Kept (`drop-oldest`). */
 export const DEAD_LETTERS_MAX = 1_000;
 const SENT_KEPT_MAX = 2_000;
