@@ -71,7 +71,9 @@ export class ForeignIntake {
     const { sensor, topic, payload, arrivalMs } = message;
     const told = this.#toldOf(message);
     const units = new Map(told.flatMap(({ path, unit }) => (unit === null ? [] : [[metricOf(path), unit]])));
-    const unitOf = (path: readonly string[]): string | undefined => units.get(toMetric(path.join('.')));
+    const whole = told.find(isWhole)?.unit ?? undefined;
+    const unitOf = (path: readonly string[]): string | undefined =>
+      units.get(toMetric(path.join('.'))) ?? whole;
     const mapping = mapOwnTopic(mapper, { sensor, topic, payload, arrivalMs, unitOf });
     const isUnknown = mapping.kind === 'refused' && mapping.rule === undefined;
     return isUnknown && told.length > 0 ? mapDiscovered(sensor, told, payload, arrivalMs) : mapping;
@@ -82,9 +84,12 @@ export class ForeignIntake {
     this.#options.samples.note({ site, id: sensor }, { topic, reason, payload, atMs: arrivalMs });
   }
 
-  #toldOf({ site, sensor, topic }: ForeignMessage): DiscoveredValue[] {
+  /** What is told of a payload as a whole is not told of its parts. */
+  #toldOf({ site, sensor, topic, payload }: ForeignMessage): DiscoveredValue[] {
     const names = [topic, topics.sensorForeign(site, sensor, topic)];
-    return names.flatMap((name) => this.#options.discovered.of(sensor, name));
+    const told = names.flatMap((name) => this.#options.discovered.of(sensor, name));
+    if (!told.some(isWhole) || typeof decodePayload(payload) !== 'object') return told;
+    return told.filter((one) => !isWhole(one));
   }
 
   #mapperOf(own: DeviceMapping | undefined): SensorMapper {
@@ -136,6 +141,11 @@ function mapDiscovered(
   return readingsOf({ name: DISCOVERY_RULE, sensor }, {}, content, arrivalMs);
 }
 
+/** A bare value, as of ESPHome: the message holds nothing else. */
+function isWhole({ path }: Pick<DiscoveredValue, 'path'>): boolean {
+  return path === '$';
+}
+
 function asNumber({ on, off }: DiscoveredValue, value: unknown): unknown {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return value;
   const text = String(value);
@@ -144,14 +154,15 @@ function asNumber({ on, off }: DiscoveredValue, value: unknown): unknown {
 
 function withLabels(readings: Reading[], told: readonly DiscoveredValue[]): Reading[] {
   const labelled = told.flatMap(({ label, metric, path }) =>
-    label === null ? [] : [{ label, metric, place: metricOf(path) }],
+    label === null ? [] : [{ label, metric, place: metricOf(path), isWhole: isWhole({ path }) }],
   );
   if (labelled.length === 0) return readings;
   return readings.map((reading) => {
     const labels = Object.keys(reading.values).flatMap((metric): [string, string][] => {
       // A rule calls a value after its place in the payload, behind the name of the device that it is of.
       const of = labelled.find(
-        (one) => one.metric === metric || one.place === metric || metric.endsWith(`.${one.place}`),
+        (one) =>
+          one.isWhole || one.metric === metric || one.place === metric || metric.endsWith(`.${one.place}`),
       );
       return of ? [[metric, of.label]] : [];
     });

@@ -55,6 +55,29 @@ describe('what a foreign device publishes straight to the server', () => {
     ]);
   });
 
+  it('gets the unit and the label of a value that is the whole message, as of ESPHome', async () => {
+    const { say } = opened();
+    const settings = {
+      stat_t: 'esp/sensor/temp/state',
+      unit_of_meas: '°C',
+      name: 'Temp',
+      dev: { name: 'Esp' },
+    };
+    await say('homeassistant/sensor/esp/temp/config', settings);
+    expect(await say('esp/sensor/temp/state', '23.50')).toEqual([
+      {
+        tsMs: ARRIVAL_MS,
+        values: { 'esp.temp': 23.5 },
+        units: { 'esp.temp': '°C' },
+        labels: { 'esp.temp': 'Esp Temp' },
+      },
+    ]);
+    await say('homeassistant/sensor/kitchen/link/config', { ...settings, stat_t: 'zigbee2mqtt/kitchen' });
+    const [reading] = await say('zigbee2mqtt/kitchen', { voc_index: 12, temperature: 21 });
+    expect(reading?.labels).toBeUndefined();
+    expect(reading?.units).toEqual({ 'kitchen.temperature': '°C' });
+  });
+
   it('is read by what it told of itself where no rule knows its topic', async () => {
     const { say, samples } = opened();
     const told = {
