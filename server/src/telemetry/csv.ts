@@ -13,10 +13,10 @@ export function csvLine(site: string, { sensor, metric, unit, ms, value }: Readi
 
 /**
  * A text field. One that a spreadsheet would take for a formula gets an apostrophe in front, which makes it a text there
- * (OWASP, "CSV Injection").
+ * (OWASP, "CSV Injection"), as it does full-width signs where people write with them.
  */
 export function csvText(text: string): string {
-  const harmless = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
+  const harmless = /^[=+\-@＝＋－＠\t\r\n]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 

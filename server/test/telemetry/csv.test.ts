@@ -17,6 +17,10 @@ describe('a text in CSV', () => {
     ['\rx', `"'\rx"`],
     ['=a,"b"', `"'=a,""b"""`],
     ['1-1', '1-1'],
+    ['＝1+1', `'＝1+1`],
+    ['＋1', `'＋1`],
+    ['－1', `'－1`],
+    ['＠sum', `'＠sum`],
   ])('%j is written as %j', (text, written) => {
     expect(csvText(text)).toBe(written);
   });
