@@ -40,7 +40,7 @@ export class Decisions {
     const before = watch.standing;
     const next = move(before, finding.verdict, nowMs, durationsOf(watch.rule));
     if (next.phase === 'firing' && watch.alert === null && !this.#mayFire(watch, nowMs)) return;
-    if (before.phase === 'ok' && next !== before) watch.beganMs = watch.atMs ?? nowMs;
+    if (before.phase === 'ok' && next !== before) watch.beganMs = beganMs(watch, nowMs);
     if (next !== before) this.#change(watch, next, finding, nowMs);
     if (next.phase === 'ok' && watch.rule.condition.kind !== 'missing') this.watches.close(watch);
   }
@@ -128,6 +128,11 @@ export class Decisions {
       alertId: alert?.id ?? null,
     });
   }
+}
+
+/** A value, when it was measured; a silence, when something came last. */
+function beganMs({ rule, atMs, heardMs }: Watch, nowMs: number): number {
+  return rule.condition.kind === 'missing' ? heardMs : (atMs ?? nowMs);
 }
 
 /** Silence is measured from the last reading, so it has no pending of its own. */

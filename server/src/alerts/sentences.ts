@@ -31,7 +31,7 @@ export function sentencesOfAlert({ condition, subject, value, reason, unit, labe
       };
     }
     case 'missing': {
-      const minutes = rounded(value);
+      const minutes = value === null ? '?' : Math.round(value);
       const series = seriesName(subject, label);
       return {
         message: `${series} has sent nothing for ${minutes} min.`,

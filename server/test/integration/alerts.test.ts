@@ -234,6 +234,16 @@ describe('a rule about missing data', () => {
     expect(await world.found()).toMatchObject([{ subject: 'tank', state: 'firing' }]);
   });
 
+  it('says since when it is silent, not since when that was noticed', async () => {
+    const world = await openWorld();
+    await world.read('tank', 'temperature', 20);
+    const heardAt = new Date(world.clock.nowMs());
+    await world.rule({ kind: 'missing', sensor: 'tank', metric: null }, { forMs: MINUTE_MS });
+    await world.pass(MINUTE_MS + 7_000);
+    const { items } = await world.alerts.list({ limit: 1 });
+    expect(items).toMatchObject([{ state: 'firing', pendingAt: heardAt }]);
+  });
+
   it('does not miss sensors that were gone long before it began', async () => {
     const world = await openWorld();
     await world.read('old', 'temperature', 20);
