@@ -160,6 +160,7 @@ export async function openHttp(
       hasMail: () => needs.mail.isConfigured,
       findDevice: (id) => needs.devices.get(id),
       queryTelemetry: (query) => needs.queries.answer(query),
+      countSeriesLeftOut: (query, shown) => needs.queries.leftOut(query, shown),
       isConnected: (id) => presence.isConnected(id),
       restartAgent: (agent) => commands.request(agent, 'restart', {}),
       takeSnapshot: (camera) => takeSnapshot(camera, fleet, commands),

@@ -41,6 +41,13 @@ const seriesAnswer = z.object({
   points: z.array(z.array(z.number())),
 });
 
+const curvesAnswer = z.object({
+  series: z.array(seriesAnswer),
+  seriesLeftOut: z
+    .number()
+    .describe(`Of a sensor with more than ${QUERY_SERIES_MAX}: ask for the others by series, or metric`),
+});
+
 /** `sensor:metric`; a metric may have colons of its own. */
 const seriesName = z
   .string()
@@ -67,11 +74,12 @@ const curvesQuery = z.object({
 export interface TelemetryRoutesOptions {
   latest: LatestValues;
   queryTelemetry: (query: TelemetryQuery) => Promise<SeriesPoints[]>;
+  countSeriesLeftOut: (query: TelemetryQuery, shown: number) => Promise<number>;
 }
 
 export const telemetryRoutes: FastifyPluginAsyncZod<TelemetryRoutesOptions> = async (
   app,
-  { latest, queryTelemetry },
+  { latest, queryTelemetry, countSeriesLeftOut },
 ) => {
   app.get(
     '/telemetry/latest',
@@ -101,7 +109,7 @@ export const telemetryRoutes: FastifyPluginAsyncZod<TelemetryRoutesOptions> = as
         tags: ['telemetry'],
         summary: 'Curves; the tier is the finest whose points fit maxPoints',
         querystring: curvesQuery,
-        response: answers(z.object({ series: z.array(seriesAnswer) })),
+        response: answers(curvesAnswer),
       },
     },
     async (request) => {
@@ -109,8 +117,10 @@ export const telemetryRoutes: FastifyPluginAsyncZod<TelemetryRoutesOptions> = as
       expectSite(request, site);
       const range = { from: new Date(from), to: to === undefined ? new Date() : new Date(to) };
       if (range.from >= range.to) throw new AppError('BAD_REQUEST', `from ${from} is not before to`);
-      const asked = { site, ...range, maxPoints, tier: aggregate, timeZone: tz };
-      return { series: await queryTelemetry({ ...asked, series: seriesOf(request.query) }) };
+      const wanted = { site, ...range, maxPoints, tier: aggregate, timeZone: tz };
+      const asked = { ...wanted, series: seriesOf(request.query) };
+      const series = await queryTelemetry(asked);
+      return { series, seriesLeftOut: await countSeriesLeftOut(asked, series.length) };
     },
   );
 };

@@ -42,6 +42,16 @@ export function findSeries(
   );
 }
 
+/** All that {@link findSeries} would find. */
+export async function countSeries(database: Queryable, site: string, asked: SeriesAsked[]): Promise<number> {
+  const [row] = await database.query<{ count: number }>(
+    `select count(distinct series.id)::int as count from unnest($2::text[], $3::text[]) as asked (sensor, metric)
+     join series on series.site = $1 and series.sensor = asked.sensor and series.metric = coalesce(asked.metric, series.metric)`,
+    [site, asked.map(({ sensor }) => sensor), asked.map(({ metric }) => metric ?? null)],
+  );
+  return row?.count ?? 0;
+}
+
 export async function retainedFrom(database: Queryable): Promise<Retained> {
   const rows = await database.query<{ tier: string; ms: number }>(
     'select tier, (extract(epoch from from_at) * 1000)::int8 as ms from telemetry_retained',

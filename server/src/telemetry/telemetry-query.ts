@@ -7,6 +7,7 @@ import { chooseBuckets, DAY_MS, expectTimeZone, HOUR_MS, MINUTE_MS, type Buckets
 import {
   bucketPoints,
   dueHours,
+  countSeries,
   findSeries,
   rawPoints,
   retainedFrom,
@@ -105,6 +106,12 @@ export class TelemetryQueries {
     } finally {
       this.#gate.leave();
     }
+  }
+
+  /** How many of what is asked for there are, beyond those that an answer has. @throws {AppError} STORE_UNAVAILABLE (retryable). */
+  async leftOut({ site, series }: Pick<TelemetryQuery, 'site' | 'series'>, shown: number): Promise<number> {
+    if (shown < QUERY_SERIES_MAX) return 0;
+    return Math.max(0, (await countSeries(this.#database, site, series)) - shown);
   }
 
   async #answer(query: TelemetryQuery): Promise<SeriesPoints[]> {

@@ -203,6 +203,16 @@ describe('errors', () => {
     expect(answer.body).not.toMatch(/10\.1\.2\.3|57P01/);
   });
 
+  it('says how many series of a sensor with too many have no place in an answer', async () => {
+    await using harness = await openHttpHarness(postgres, {
+      services: { countSeriesLeftOut: async ({ series }, shown) => 100 * series.length - shown },
+    });
+    const answer = await harness.request(await harness.login('viewer'), {
+      url: '/api/v1/telemetry/query?site=yard&sensor=x&from=2026-01-01T00:00:00Z',
+    });
+    expect(answer.json()).toEqual({ series: [], seriesLeftOut: 100 });
+  });
+
   it('asks for curves of several series by sensor:metric, repeated, with the days of a zone', async () => {
     const asked: unknown[] = [];
     await using harness = await openHttpHarness(postgres, {

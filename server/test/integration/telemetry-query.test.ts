@@ -5,6 +5,7 @@ import { Partitions } from '../../src/telemetry/partitions.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/telemetry/query-buckets.ts';
 import { Rollups } from '../../src/telemetry/rollups.ts';
 import {
+  QUERY_SERIES_MAX,
   TelemetryQueries,
   type SeriesPoints,
   type TelemetryQuery,
@@ -107,6 +108,22 @@ describe('curves', () => {
   it('that take longer than a statement may are ended with words, and the next ones are answered', async () => {
     const { url, database } = await openMonths();
     const impatient = openPool({ url, logger: testLogger, min: 0, statementTimeoutMs: 200 });
+  it('tell how many series of a sensor have no place in an answer', async () => {
+    const { database, queries } = await openMonths();
+    await database.query(
+      `insert into series (site, sensor, metric, device) select 'home', 'many', 'm' || n, 'gw' from generate_series(1, 150) as n`,
+    );
+    const query = {
+      site: 'home',
+      series: [{ sensor: 'many' }],
+      from: new Date(FROM_MS),
+      to: new Date(TO_MS),
+    };
+    const shown = await queries.answer(query);
+    expect([shown.length, await queries.leftOut(query, shown.length)]).toEqual([QUERY_SERIES_MAX, 50]);
+    expect(await queries.leftOut(ask('climate'), 1)).toBe(0);
+  });
+
     onTestFinished(() => impatient.close());
     const queries = new TelemetryQueries({ database: impatient });
     const whole = { ...ask('climate'), from: new Date(FROM_MS), to: new Date(TO_MS) };

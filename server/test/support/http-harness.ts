@@ -156,6 +156,7 @@ export async function openHttpHarness(
     samples,
     foreign: new ForeignIntake({ samples, discovered: new DiscoveredValues(database) }),
     queryTelemetry: async () => [],
+    countSeriesLeftOut: async () => 0,
     timelines: new Timelines({ database, queries: new TelemetryQueries({ database }) }),
     exports: new TelemetryExports({ database }),
     reports: NO_REPORTS,
