@@ -9,6 +9,7 @@ import { ReportFiles } from './reports/report-files.ts';
 import { ReportSchedules } from './reports/report-schedules.ts';
 import { Reports, REPORTS_WAITING_MAX, type ReportJob } from './reports/reports.ts';
 import { SCHEDULES_MAX } from './reports/schedule-store.ts';
+import type { ClockTrust } from './retention/clock-trust.ts';
 import type { Opening } from './app-opening.ts';
 
 /** Where a setting of days is 0. */
@@ -17,7 +18,7 @@ const FOR_EVER_DAYS = 36_500;
 export async function openReports(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { mediaStore: pictures }: { mediaStore: MediaStore },
+  { mediaStore: pictures, clockTrust }: { mediaStore: MediaStore; clockTrust: ClockTrust },
 ) {
   const { dataDir, redisUrl, postgres } = config;
   const files = await ReportFiles.open(join(dataDir, 'reports'));
@@ -33,7 +34,7 @@ export async function openReports(
   const reports = lifetime.own(
     'reports',
     new Reports({
-      ...{ database, queue: reportQueue, files, pictures, logger },
+      ...{ database, queue: reportQueue, files, pictures, clockTrust, logger },
       maxKeptDays: config.retention.reportsDays || FOR_EVER_DAYS,
     }),
   );

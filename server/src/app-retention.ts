@@ -8,6 +8,7 @@ import { ClipFiles } from './media-store/clip-files.ts';
 import type { MediaStore } from './media-store/media-store.ts';
 import type { Database } from './postgres/pool.ts';
 import { REPORTS_KEPT_BYTES } from './reports/reports.ts';
+import { ClockTrust } from './retention/clock-trust.ts';
 import { Garbage } from './retention/garbage.ts';
 import { shortfallOf } from './retention/marks.ts';
 import { MediaRemoval } from './retention/media-removal.ts';
@@ -29,7 +30,9 @@ export async function openRetention(
   { disk, fleet, mediaStore }: RetentionNeeds,
 ) {
   const clipFiles = await ClipFiles.open(join(config.dataDir, 'clips/files'));
+  const clockTrust = new ClockTrust({ database, logger });
   const retention = new Retention({
+    clockTrust,
     media: new MediaRemoval(database),
     rows: new RowExpiry(database),
     garbage: new Garbage({ database, mediaStore, clipFiles }),
@@ -44,10 +47,10 @@ export async function openRetention(
       clips: config.retention.clipsDays,
       events: config.retention.eventsDays,
       outages: config.retention.outagesDays,
+      seals: config.retention.sealsDays,
       reports: config.retention.reportsDays,
     },
     bounds: {
-      seals: config.retention.sealsDays,
       mediaMaxBytes: config.media.maxBytes,
       clipsMaxBytes: config.clips.maxBytes,
       reportsMaxBytes: REPORTS_KEPT_BYTES,
@@ -59,5 +62,5 @@ export async function openRetention(
     logger,
   });
   lifetime.own('retention', retention);
-  return { retention, clipFiles };
+  return { retention, clipFiles, clockTrust };
 }

@@ -6,6 +6,7 @@ import { DiscoveredValues } from './foreign/discovered-values.ts';
 import { ForeignIntake } from './foreign/foreign-intake.ts';
 import { UnmappedSamples } from './foreign/unmapped-samples.ts';
 import type { Database } from './postgres/pool.ts';
+import type { ClockTrust } from './retention/clock-trust.ts';
 import { LatestValues } from './telemetry/latest-values.ts';
 import { Partitions } from './telemetry/partitions.ts';
 import { ReadingBatcher } from './telemetry/reading-batcher.ts';
@@ -20,14 +21,14 @@ import type { Opening } from './app-opening.ts';
 export async function openTelemetry(
   { config, lifetime, logger }: Opening,
   database: Database,
-  { updates, feed }: { updates: UpdateHub; feed: AlertFeed },
+  { updates, feed, clockTrust }: { updates: UpdateHub; feed: AlertFeed; clockTrust: ClockTrust },
 ) {
   const partitions = lifetime.own('partitions', new Partitions({ database, logger }));
   await partitions.start();
   const rollups = lifetime.own('rollups', new Rollups({ database, partitions, logger }));
   rollups.start();
   const { retention: kept } = config;
-  const tierRetention = new TierRetention({ database, partitions, kept, logger });
+  const tierRetention = new TierRetention({ database, partitions, kept, clockTrust, logger });
   lifetime.own('retention of readings', tierRetention).start();
   const latest = new LatestValues();
   await latest.load(database);

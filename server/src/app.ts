@@ -94,10 +94,10 @@ export class App {
     const kept = await openRetention(opening, database, { ...self, ...fleet, ...ingest });
     const clips = await openClips(opening, database, { ...self, ...kept });
     const feed = new AlertFeed();
-    const telemetry = await openTelemetry(opening, database, { ...fleet, feed });
-    const reports = await openReports(opening, database, ingest);
+    const telemetry = await openTelemetry(opening, database, { ...fleet, ...kept, feed });
+    const reports = await openReports(opening, database, { ...ingest, ...kept });
     const outages = new OutageStore(database);
-    const evidence = openEvidence(opening, database);
+    const evidence = openEvidence(database);
     const needs = { ...fleet, ...ingest, ...clips, ...telemetry, outages, evidence };
     const live = await openLive(opening, needs);
     notices.sendThrough((topic, payload) => live.broker.publish(topic, payload));

@@ -21,7 +21,7 @@ import {
 } from '../doctor/leftovers.ts';
 import { checkMedia } from '../doctor/media-checks.ts';
 import { MediaScan } from '../doctor/media-scan.ts';
-import { checkDatabase, checkMigrations, checkRedis } from '../doctor/store-checks.ts';
+import { checkClock, checkDatabase, checkMigrations, checkRedis } from '../doctor/store-checks.ts';
 import { ClipFiles } from '../media-store/clip-files.ts';
 import { MediaStore } from '../media-store/media-store.ts';
 import { openPool, type Database } from '../postgres/pool.ts';
@@ -84,9 +84,15 @@ async function checkStores(
       reached.state === 'ok' ? checkMigrations(postgres) : skipped('PostgreSQL does not answer'),
     );
     const redis = redisUrl === undefined ? [] : [await check('redis', () => checkRedis(redisUrl))];
+    const clock = await check('clock', async () =>
+      migrations.state === 'ok'
+        ? checkClock(database, Date.now())
+        : skipped('only where the database is up to date'),
+    );
     return [
       reached,
       migrations,
+      clock,
       ...redis,
       ...(await checkFiles(config, database, migrations, context, options)),
     ];

@@ -5,6 +5,7 @@ import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { ServerConfig } from '../config.ts';
 import { dueMigrations } from '../postgres/migrate.ts';
 import type { Database } from '../postgres/pool.ts';
+import { CLOCK_JUMP_MS, HOLD_MS } from '../retention/clock-trust.ts';
 import { refuseEviction } from '../queues/redis-policy.ts';
 
 export async function checkDatabase(database: Database): Promise<Finding> {
@@ -32,6 +33,17 @@ export async function checkMigrations({ url }: ServerConfig['postgres']): Promis
       : 'report this';
     return failed(messageOf(error), advice);
   }
+}
+
+/** A server that runs now and doubts the clock does not note the time either. */
+export async function checkClock(database: Database, nowMs: number): Promise<Finding> {
+  const [row] = await database.query<{ at: Date }>('select seen_at as at from server_clock');
+  const now = new Date(nowMs).toISOString();
+  if (!row || Math.abs(nowMs - row.at.getTime()) <= CLOCK_JUMP_MS) return ok(`it is ${now}`);
+  return warning(
+    `it is ${now}, and the server believed the clock last at ${row.at.toISOString()}: nothing is deleted by age`,
+    `set the clock, if it is wrong; else the server believes it after ${HOLD_MS / 3_600_000} hours`,
+  );
 }
 
 export async function checkRedis(url: string): Promise<Finding> {

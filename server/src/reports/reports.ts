@@ -10,6 +10,7 @@ import type { MediaStore, StoredFile } from '../media-store/media-store.ts';
 import type { Database } from '../postgres/pool.ts';
 import type { JobQueue } from '../queues/job-queue.ts';
 import { expectPeriod } from '../telemetry/reading-rows.ts';
+import type { ClockTrust } from '../retention/clock-trust.ts';
 import { DAY_MS, expectTimeZone } from './local-time.ts';
 import type { ReportFileName, ReportFiles } from './report-files.ts';
 import type { ReportKind, ReportLanguage } from './report-kinds.ts';
@@ -51,6 +52,8 @@ export interface ReportsOptions {
   queue: Pick<JobQueue<ReportJob>, 'add' | 'process'>;
   files: ReportFiles;
   pictures: Pick<MediaStore, 'open'>;
+  /** None is dropped by age while the clock is doubted. */
+  clockTrust: Pick<ClockTrust, 'isBelieved'>;
   logger: Logger;
   clock?: Clock;
   /** For tests. */
@@ -222,8 +225,8 @@ export class Reports {
   }
 
   async #dropSurplus(): Promise<void> {
-    const { maxKept, maxKeptBytes: maxBytes, maxKeptDays, clock, files } = this.#options;
-    const before = new Date(clock.nowMs() - maxKeptDays * DAY_MS);
+    const { maxKept, maxKeptBytes: maxBytes, maxKeptDays, clock, clockTrust, files } = this.#options;
+    const before = new Date((await clockTrust.isBelieved()) ? clock.nowMs() - maxKeptDays * DAY_MS : 0);
     const dropped: ReportFileName[] = await this.#store.removeSurplus({ maxKept, maxBytes, before });
     for (const report of dropped) {
       this.#counters.dropped += 1;

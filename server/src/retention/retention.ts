@@ -5,6 +5,7 @@ import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { DiskReading } from '../guard/disk-watch.ts';
+import type { ClockDoubt, ClockTrust } from './clock-trust.ts';
 import { forecast, type StorageReport } from './forecast.ts';
 import type { Garbage, PendingGarbage } from './garbage.ts';
 import { nextKind, shortfallOf, surplusOf, type ByteBounds } from './marks.ts';
@@ -31,6 +32,8 @@ export interface RetentionOptions {
   garbage: Garbage;
   figures: StorageFigures;
   turns: Turns;
+  /** Nothing is deleted by age while the clock is doubted. */
+  clockTrust: Pick<ClockTrust, 'isBelieved' | 'doubt' | 'counters'>;
   readDisk: () => Promise<DiskReading>;
   /** Days; 0 is for ever. */
   maxAgeDays: Readonly<Record<FileKind | ExpiringRows, number>>;
@@ -41,7 +44,10 @@ export interface RetentionOptions {
 }
 
 /** As of the end of the last pass. */
-export type KeptReport = StorageReport & { garbage: Pick<PendingGarbage, 'items' | 'bytes'> };
+export type KeptReport = StorageReport & {
+  garbage: Pick<PendingGarbage, 'items' | 'bytes'>;
+  clockDoubt: ClockDoubt | null;
+};
 
 type OldestKinds = Record<MediaKind, Date | undefined>;
 
@@ -70,8 +76,8 @@ export class Retention {
   }
 
   get counters(): Readonly<Record<string, number>> {
-    const { garbage, turns } = this.#options;
-    return { ...this.#counters, ...garbage.counters, ...turns.counters };
+    const { garbage, turns, clockTrust } = this.#options;
+    return { ...this.#counters, ...garbage.counters, ...turns.counters, ...clockTrust.counters };
   }
 
   /** undefined before the first pass. */
@@ -150,10 +156,12 @@ export class Retention {
   }
 
   async #passAll(): Promise<void> {
-    const { garbage, turns } = this.#options;
+    const { garbage, turns, clockTrust } = this.#options;
     await turns.work(() => garbage.collect());
-    for (const kind of MEDIA_KINDS) await this.#expireMedia(kind);
-    await this.#expireAllRows();
+    if (await clockTrust.isBelieved()) {
+      for (const kind of MEDIA_KINDS) await this.#expireMedia(kind);
+      await this.#expireAllRows();
+    }
     await this.#keepClipsBelowTheirBound();
     await this.#keepMediaBelowItsBound();
     await this.#keepRoomOnTheDisk();
@@ -161,7 +169,7 @@ export class Retention {
   }
 
   async #lookAhead(): Promise<void> {
-    const { figures, garbage, bounds, maxAgeDays } = this.#options;
+    const { figures, garbage, bounds, maxAgeDays, clockTrust } = this.#options;
     const now = new Date(this.#clock.nowMs());
     const disk = await this.#options.readDisk();
     await figures.noteDisk(disk, now);
@@ -171,7 +179,7 @@ export class Retention {
       diskBytesPerDay: await figures.diskBytesPerDay(now),
     };
     const { items, bytes } = await garbage.pending();
-    this.#report = { ...forecast(sources), garbage: { items, bytes } };
+    this.#report = { ...forecast(sources), garbage: { items, bytes }, clockDoubt: clockTrust.doubt };
   }
 
   async #expireMedia(kind: MediaKind): Promise<void> {

@@ -32,6 +32,12 @@ const storage = z.object({
   clips: z.object({ fullInDays }),
   disk: z.object({ bytesPerDay: z.number().nullable().describe('Less than 0: it empties'), fullInDays }),
   garbage: z.object({ items: count, bytes: count }),
+  clockDoubt: z
+    .object({ lastSeenAt: z.string(), heldUntil: z.string() })
+    .nullable()
+    .describe(
+      'The clock of the server jumped: nothing is deleted by age before `heldUntil`, unless it comes back',
+    ),
 });
 
 const systemAnswer = z.object({

@@ -4,12 +4,16 @@ import type { Address } from '@sitecast/shared/protocol/ids';
 import { formatAddress, parseAddress } from '@sitecast/shared/protocol/ids';
 import { MAX_LABEL_CHARACTERS } from '@sitecast/shared/protocol/mapping/bounds';
 import type { LatestValue } from '@sitecast/shared/protocol/viewer-messages';
+import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import type { Queryable } from '../postgres/pool.ts';
 
 /** Series; the values of more are stored, but not shown as newest (`reject`). */
 export const LATEST_VALUES_MAX = 20_000;
 /** One of them: the value, and the text of it in an answer, each with its label. */
 export const LATEST_VALUE_BYTES = 300 + 320 + 2 * (2 * MAX_LABEL_CHARACTERS + 10);
+
+/** A clock that is set by less is no other one. */
+const CLOCK_STEP_MS = 1_000;
 
 export interface NewestValue {
   site: string;
@@ -22,6 +26,7 @@ export interface NewestValue {
 
 export class LatestValues {
   readonly #max: number;
+  readonly #clock: Pick<Clock, 'nowMs'>;
   /** By sensor address, then by metric. */
   readonly #sensors = new Map<string, Map<string, NewestValue>>();
   /** By sensor address: its values as they stand in an answer, until one of them changes. */
@@ -31,8 +36,12 @@ export class LatestValues {
   #size = 0;
   #seriesLeftOut = 0;
 
-  constructor({ max = LATEST_VALUES_MAX }: { max?: number } = {}) {
+  constructor({
+    max = LATEST_VALUES_MAX,
+    clock = systemClock,
+  }: { max?: number; clock?: Pick<Clock, 'nowMs'> } = {}) {
     this.#max = max;
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -67,7 +76,7 @@ export class LatestValues {
     for (const value of values) {
       const metrics = this.#metricsOf(value);
       const known = metrics.get(value.metric);
-      if (known && known.tsMs >= value.tsMs) continue;
+      if (known && known.tsMs >= value.tsMs && !this.#isOfTomorrow(known)) continue;
       if (!known && !this.#hasRoom()) continue;
       if (known) changed.delete(known);
       metrics.set(value.metric, value);
@@ -106,9 +115,10 @@ export class LatestValues {
     return [...(metrics?.values() ?? [])].map((value) => this.#toLatestValue(value));
   }
 
-  /** When the newest value of a series was measured. */
+  /** When the newest value of a series was measured; undefined for one that came before the clock here was set back. */
   timeOf({ site, sensor, metric }: Pick<NewestValue, 'site' | 'sensor' | 'metric'>): number | undefined {
-    return this.#sensors.get(formatAddress({ site, id: sensor }))?.get(metric)?.tsMs;
+    const known = this.#sensors.get(formatAddress({ site, id: sensor }))?.get(metric);
+    return known && this.#isOfTomorrow(known) ? undefined : known?.tsMs;
   }
 
   newestMsOf(sensor: Address): number | undefined {
@@ -138,6 +148,11 @@ export class LatestValues {
     const text = [...metrics.values()].map((value) => JSON.stringify(this.#toLatestValue(value))).join();
     this.#texts.set(key, text);
     return text;
+  }
+
+  /** Nothing is taken in as newer than now: the clock was ahead then, and the next value is newer. */
+  #isOfTomorrow({ tsMs }: NewestValue): boolean {
+    return tsMs > this.#clock.nowMs() + CLOCK_STEP_MS;
   }
 
   #toLatestValue({ tsMs, ...rest }: NewestValue): LatestValue {

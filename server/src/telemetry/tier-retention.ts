@@ -4,6 +4,7 @@ import { isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Logger } from '@sitecast/shared/node/logger';
 import type { Database, Queryable } from '../postgres/pool.ts';
+import type { ClockTrust } from '../retention/clock-trust.ts';
 import type { Partitions } from './partitions.ts';
 
 const DAY_MS = 86_400_000;
@@ -42,6 +43,8 @@ export interface TierRetentionOptions {
   database: Database;
   partitions: Pick<Partitions, 'forget'>;
   kept: KeptDays;
+  /** Nothing is dropped while the clock is doubted. */
+  clockTrust: Pick<ClockTrust, 'isBelieved'>;
   logger: Logger;
   clock?: Clock;
 }
@@ -87,6 +90,7 @@ export class TierRetention {
    * @throws {AppError} STORE_UNAVAILABLE (retryable).
    */
   async dropExpired(): Promise<boolean> {
+    if (!(await this.#options.clockTrust.isBelieved())) return false;
     let isDone = true;
     for (const tier of TIERS) {
       const expiredMs = this.#clock.nowMs() - this.#options.kept[tier.keptDays] * DAY_MS - GRACE_MS;

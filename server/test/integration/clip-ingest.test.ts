@@ -23,6 +23,7 @@ import { Turns } from '../../src/retention/turns.ts';
 import { makeClip, type MadeClip } from '../support/clips.ts';
 import { testLogger, useOwnPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { BELIEVED } from '../support/clock-trust.ts';
 
 const FROM = { site: 'home', agent: 'gateway', camera: 'front' };
 const LARGE_BYTES = 2 ** 40;
@@ -243,6 +244,7 @@ describe('clip ingest', () => {
         readDisk: () => Promise.reject(new Error('not in this test')),
         maxAgeDays: { snapshots: 0, clips: 0, events: 0, outages: 0, seals: 0, reports: 0 },
         bounds: { mediaMaxBytes: 0, clipsMaxBytes: maxStoredBytes, reportsMaxBytes: 0 },
+        clockTrust: BELIEVED,
         logger: testLogger,
       });
       const intake = new ClipIntake({

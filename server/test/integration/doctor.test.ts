@@ -30,6 +30,7 @@ describe('sitecast-server doctor', () => {
         ...[
           'postgresql',
           'migrations',
+          'clock',
           'staging',
           'clip uploads',
           'snapshots',
@@ -42,6 +43,15 @@ describe('sitecast-server doctor', () => {
     ]);
     const lines = await run(house, []);
     expect(lines.output).toMatch(/^ok {7}snapshots {5}1 rows and 2 files looked at: each has the other$/m);
+  });
+
+  it('warns of a clock that is far from where the server saw it last', async () => {
+    const house = await openMediaHouse(postgres);
+    const seenAt = new Date(Date.now() - 100 * 86_400_000);
+    await house.database.query('insert into server_clock (seen_at) values ($1)', [seenAt]);
+    const { code, checks } = await examine(house);
+    expect([code, stateOf(checks, 'clock')]).toEqual([0, 'warning']);
+    expect(textOf(checks, 'clock')).toContain(`believed the clock last at ${seenAt.toISOString()}`);
   });
 
   it('finds rows without files and files without rows, and repairs both without losing a file', async () => {

@@ -12,6 +12,7 @@ import { openHttpHarness } from '../support/http-harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { BELIEVED } from '../support/clock-trust.ts';
 
 const postgres = useTestPostgres();
 const DAILY = { site: 'yard', kind: 'html', period: 'daily', language: 'ko', hour: 6 } as const;
@@ -115,7 +116,10 @@ async function openSite(bounds: { maxWaiting?: number } = {}) {
     await ReportFiles.open(join(dir, 'reports')),
     await MediaStore.open(join(dir, 'media')),
   ];
-  const reports = new Reports({ database, queue, files, pictures, clock, logger: testLogger, ...bounds });
+  const reports = new Reports({
+    ...{ database, queue, files, pictures, clock, clockTrust: BELIEVED, logger: testLogger },
+    ...bounds,
+  });
   onTestFinished(() => reports.close());
   const repeats = new RepeatedJobs<ReportJob>(queue);
   const schedules = new ReportSchedules({ database, repeats, reports, clock, logger: testLogger });

@@ -13,6 +13,7 @@ import { openHttpHarness } from '../support/http-harness.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
 import { makeReadings } from '../support/readings.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { BELIEVED } from '../support/clock-trust.ts';
 
 const postgres = useTestPostgres();
 const FROM = new Date('2026-03-01T00:00:00Z');
@@ -294,7 +295,10 @@ async function openReports({ url, dir, gated }: Parts, { isStarted = true, ...bo
   onTestFinished(() => queue.close());
   const files = await ReportFiles.open(dir);
   const pictures = await MediaStore.open(`${dir}-media`);
-  const reports = new Reports({ database: gated, queue, files, pictures, logger: testLogger, ...bounds });
+  const reports = new Reports({
+    ...{ database: gated, queue, files, pictures, clockTrust: BELIEVED, logger: testLogger },
+    ...bounds,
+  });
   onTestFinished(() => reports.close());
   if (isStarted) await reports.start();
   return { reports, queue };

@@ -3,6 +3,8 @@ import { ulid } from 'ulid';
 import { makeSnapshot } from '../support/snapshots.ts';
 import { openMediaHouse, type MediaHouse } from '../support/media.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
+import { BELIEVED, MovableClock } from '../support/clock-trust.ts';
+import { ClockTrust, HOLD_MS } from '../../src/retention/clock-trust.ts';
 import { Garbage } from '../../src/retention/garbage.ts';
 import { MediaRemoval } from '../../src/retention/media-removal.ts';
 import { Retention, type RetentionOptions } from '../../src/retention/retention.ts';
@@ -34,6 +36,24 @@ describe('retention', () => {
       await expect(house.snapshots.get(id)).rejects.toMatchObject({ code: 'DELETED_BY_RETENTION' });
     await expect(house.clips.get(oldClip)).rejects.toMatchObject({ code: 'DELETED_BY_RETENTION' });
     await expect(house.snapshots.get(ulid())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('deletes nothing by age while the clock is doubted, and says so', async () => {
+    const house = await openMediaHouse(postgres);
+    const stored = [await house.storeSnapshot(40), await house.storeClip(40)];
+    const lastSeenAt = ago(100);
+    await house.database.query('insert into server_clock (seen_at) values ($1)', [lastSeenAt]);
+    const clock = new MovableClock(Date.now());
+    const clockTrust = new ClockTrust({ database: house.database, logger: testLogger, clock });
+    const retention = open(house, { maxAgeDays: { ...FOR_EVER, snapshots: 30, clips: 7 }, clockTrust });
+    await retention.pass();
+    expect([await house.ids('snapshots'), await house.ids('clips')]).toEqual([[stored[0]], [stored[1]]]);
+    expect(retention.report?.clockDoubt).toMatchObject({ lastSeenAt: lastSeenAt.toISOString() });
+    expect(retention.counters).toMatchObject({ clockJumps: 1, itemsRemovedByAge: 0 });
+    clock.pass(HOLD_MS);
+    await retention.pass();
+    expect([await house.ids('snapshots'), await house.ids('clips')]).toEqual([[], []]);
+    expect(retention.report?.clockDoubt).toBeNull();
   });
 
   it('leaves a clip that was sent for later a day, however old it is', async () => {
@@ -81,26 +101,6 @@ describe('retention', () => {
     expect(retention.counters).toMatchObject({ rowsExpired: 1 });
   });
 
-  it('keeps what is stored below its bound: the oldest go, down to the low mark, of both kinds alike', async () => {
-    const house = await openMediaHouse(postgres);
-    for (let day = 1; day <= 20; day += 1) {
-      await house.storeSnapshot(day, 800);
-      await house.storeClip(day, 1_000);
-    }
-    const bounds = { ...UNBOUND, mediaMaxBytes: 20_000 };
-    await open(house, { bounds }).pass();
-    const { snapshots, clips } = await new StorageFigures(house.database).stored();
-    expect(snapshots.bytes + clips.bytes).toBeLessThanOrEqual(18_000);
-    expect(snapshots.bytes + clips.bytes).toBeGreaterThan(15_000);
-    expect([snapshots.items, clips.items]).toEqual([9, 9]);
-    expect(await house.faults()).toEqual({ dangling: [], orphans: [] });
-  });
-
-  it('does not let a flood of clips eat up the snapshots', async () => {
-    const house = await openMediaHouse(postgres);
-    for (let day = 100; day <= 104; day += 1) await house.storeSnapshot(day, 400);
-    for (let day = 1; day <= 20; day += 1) await house.storeClip(day, 1_000);
-    await open(house, { bounds: { ...UNBOUND, mediaMaxBytes: 20_000 } }).pass();
   it('deletes seals by age, also those of a gateway that signs no more, and notes where the chain was cut', async () => {
     const house = await openMediaHouse(postgres);
     const chain = ulid();
@@ -125,6 +125,26 @@ describe('retention', () => {
     expect(retention.counters).toMatchObject({ rowsExpired: many });
   });
 
+  it('keeps what is stored below its bound: the oldest go, down to the low mark, of both kinds alike', async () => {
+    const house = await openMediaHouse(postgres);
+    for (let day = 1; day <= 20; day += 1) {
+      await house.storeSnapshot(day, 800);
+      await house.storeClip(day, 1_000);
+    }
+    const bounds = { ...UNBOUND, mediaMaxBytes: 20_000 };
+    await open(house, { bounds }).pass();
+    const { snapshots, clips } = await new StorageFigures(house.database).stored();
+    expect(snapshots.bytes + clips.bytes).toBeLessThanOrEqual(18_000);
+    expect(snapshots.bytes + clips.bytes).toBeGreaterThan(15_000);
+    expect([snapshots.items, clips.items]).toEqual([9, 9]);
+    expect(await house.faults()).toEqual({ dangling: [], orphans: [] });
+  });
+
+  it('does not let a flood of clips eat up the snapshots', async () => {
+    const house = await openMediaHouse(postgres);
+    for (let day = 100; day <= 104; day += 1) await house.storeSnapshot(day, 400);
+    for (let day = 1; day <= 20; day += 1) await house.storeClip(day, 1_000);
+    await open(house, { bounds: { ...UNBOUND, mediaMaxBytes: 20_000 } }).pass();
     const { snapshots, clips } = await new StorageFigures(house.database).stored();
     expect([snapshots.items, clips.items]).toEqual([5, 15]);
   });
@@ -285,6 +305,7 @@ describe('retention', () => {
       readDisk: async () => DISK,
       maxAgeDays: FOR_EVER,
       bounds: UNBOUND,
+      clockTrust: BELIEVED,
       logger: testLogger,
       ...given,
     });

@@ -15,6 +15,7 @@ import { TierRetention } from '../../src/telemetry/tier-retention.ts';
 import { testLogger, useTestPostgres } from '../support/postgres.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { TelemetryModel } from '../support/telemetry-model.ts';
+import { BELIEVED } from '../support/clock-trust.ts';
 
 /** Clocks change in many places within: Santiago on September 7 skips midnight, Havana on November 2 shows it twice. */
 const FROM_MS = Date.UTC(2025, 8, 1, 3, 7);
@@ -71,7 +72,9 @@ describe('curves', () => {
     while ((await rollups.rollUp()) > 0);
     const kept = { rawDays: 1, minutesDays: 10, hoursDays: 1_000, daysDays: 1_000 };
     const clock = { ...systemClock, nowMs: () => TO_MS + 3 * DAY_MS };
-    const retention = new TierRetention({ database, partitions, kept, logger: testLogger, clock });
+    const retention = new TierRetention({
+      ...{ database, partitions, kept, clockTrust: BELIEVED, logger: testLogger, clock },
+    });
     expect(await retention.dropExpired()).toBe(true);
     expect(retention.counters).toEqual({ partitionsDropped: 72 + 2, partitionsPostponed: 0 });
     const old = { from: new Date(FROM_MS), to: new Date(FROM_MS + 10 * MINUTE_MS) };
@@ -105,9 +108,6 @@ describe('curves', () => {
     expect(queries.counters).toMatchObject({ queriesHeldUp: 30, queriesRefused: 1 });
   });
 
-  it('that take longer than a statement may are ended with words, and the next ones are answered', async () => {
-    const { url, database } = await openMonths();
-    const impatient = openPool({ url, logger: testLogger, min: 0, statementTimeoutMs: 200 });
   it('tell how many series of a sensor have no place in an answer', async () => {
     const { database, queries } = await openMonths();
     await database.query(
@@ -124,6 +124,9 @@ describe('curves', () => {
     expect(await queries.leftOut(ask('climate'), 1)).toBe(0);
   });
 
+  it('that take longer than a statement may are ended with words, and the next ones are answered', async () => {
+    const { url, database } = await openMonths();
+    const impatient = openPool({ url, logger: testLogger, min: 0, statementTimeoutMs: 200 });
     onTestFinished(() => impatient.close());
     const queries = new TelemetryQueries({ database: impatient });
     const whole = { ...ask('climate'), from: new Date(FROM_MS), to: new Date(TO_MS) };

@@ -34,6 +34,18 @@ describe('LatestValues', () => {
     expect(latest.accept([value({})])).toEqual([]);
   });
 
+  it('go on with the clock after it was set back: what came while it was ahead hides nothing', () => {
+    let nowMs = 1_760_000_000_000 + 100 * 86_400_000;
+    const latest = new LatestValues({ clock: { nowMs: () => nowMs } });
+    const series = { site: 'home', sensor: 'climate', metric: 'temperature' };
+    latest.accept([value({ tsMs: nowMs, value: 99 })]);
+    expect(latest.timeOf(series)).toBe(nowMs);
+    nowMs = 1_760_000_000_000;
+    expect(latest.timeOf(series)).toBeUndefined();
+    expect(latest.accept([value({ tsMs: nowMs, value: 21 })])).toMatchObject([{ value: 21 }]);
+    expect(latest.timeOf(series)).toBe(nowMs);
+  });
+
   it('leave out the series above their bound, and go on with the known ones', () => {
     const latest = new LatestValues({ max: 2 });
     latest.accept([

@@ -192,6 +192,8 @@ export interface StorageReport {
   clips: { fullInDays: number | null };
   disk: { bytesPerDay: number | null; fullInDays: number | null };
   garbage: { items: number; bytes: number };
+  /** The clock of the server jumped: nothing is deleted by age meanwhile. */
+  clockDoubt: { lastSeenAt: string; heldUntil: string } | null;
 }
 
 export interface SystemReport {

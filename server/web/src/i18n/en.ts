@@ -510,6 +510,9 @@ export const en = {
   'system.cpu.stolen': 'The host gives processor time to others.',
   'system.storage': 'Storage',
   'system.storage.unknown': 'The server has not looked yet.',
+  'system.storage.clockTitle': 'Clock',
+  'system.storage.clock':
+    'The clock of the server jumped; it was last believed at {at}. Nothing is deleted by age until it is set right, or has stayed until {until}.',
   'system.storage.what': 'What',
   'system.storage.stored': 'Stored',
   'system.storage.limit': 'Limit',

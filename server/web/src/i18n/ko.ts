@@ -510,6 +510,9 @@ export const ko: Record<TextKey, string> = {
   'system.cpu.stolen': '호스트가 프로세서 시간을 다른 곳에 쓰고 있습니다.',
   'system.storage': '저장 공간',
   'system.storage.unknown': '아직 확인하지 않았습니다.',
+  'system.storage.clockTitle': '시계',
+  'system.storage.clock':
+    '서버 시계가 크게 바뀌었습니다. 마지막으로 믿은 시각은 {at}입니다. 시계를 바로잡거나 {until}까지 그대로일 때까지 보관 기간에 따른 삭제를 멈춥니다.',
   'system.storage.what': '항목',
   'system.storage.stored': '저장됨',
   'system.storage.limit': '한도',

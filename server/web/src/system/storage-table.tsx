@@ -1,8 +1,8 @@
 // What is stored, how long it is kept, and when it will be full.
 
 import type { ReactNode } from 'react';
-import type { StoredKind, SystemReport } from '../api/types.ts';
-import { formatBytes } from '../i18n/format.ts';
+import type { StorageReport, StoredKind, SystemReport } from '../api/types.ts';
+import { formatBytes, formatDateTime } from '../i18n/format.ts';
 import { useLanguage, useText, type Translate } from '../state/hooks.ts';
 import { Chip, Skeleton, type Tone } from '../ui/primitives.tsx';
 import { TableCard } from './table-card.tsx';
@@ -19,6 +19,7 @@ export function StorageTable({ report }: { report: SystemReport | undefined }) {
     <TableCard
       title={t('system.storage')}
       head={columns.map((name) => t(`system.storage.${name}`))}
+      note={storage?.clockDoubt ? <ClockDoubt {...storage.clockDoubt} /> : undefined}
       isEmpty={storage === undefined || storage === null}
       empty={t('system.storage.unknown')}
     >
@@ -51,6 +52,17 @@ export function StorageTable({ report }: { report: SystemReport | undefined }) {
         </>
       ) : null}
     </TableCard>
+  );
+}
+
+function ClockDoubt({ lastSeenAt, heldUntil }: NonNullable<StorageReport['clockDoubt']>) {
+  const t = useText();
+  const language = useLanguage();
+  const times = { at: formatDateTime(lastSeenAt, language), until: formatDateTime(heldUntil, language) };
+  return (
+    <p className="card__body" role="status" data-testid="clock-doubt">
+      <Chip tone="warn">{t('system.storage.clockTitle')}</Chip> {t('system.storage.clock', times)}
+    </p>
   );
 }
 

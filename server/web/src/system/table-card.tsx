@@ -5,12 +5,15 @@ import type { ReactNode } from 'react';
 export function TableCard({
   title,
   head,
+  note,
   children,
   isEmpty,
   empty,
 }: {
   title: string;
   head: string[];
+  /** Above the table, where there is something to be careful about. */
+  note?: ReactNode;
   children: ReactNode;
   isEmpty: boolean;
   empty: string;
@@ -20,6 +23,7 @@ export function TableCard({
       <div className="card__head">
         <h2>{title}</h2>
       </div>
+      {note}
       {isEmpty ? (
         <p className="card__body muted">{empty}</p>
       ) : (
