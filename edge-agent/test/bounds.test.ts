@@ -30,7 +30,7 @@ import {
 } from '../src/discovery/camera-search.ts';
 import { MAX_PROFILES } from '../src/discovery/onvif-answer.ts';
 import { DEVICE_DEADLINE_MS, DEVICE_MAX_BYTES, WORKER_MAX_HEAP_MIB } from '../src/discovery/onvif-device.ts';
-import { UNSEALED_MAX_READINGS } from '../src/evidence/sealer.ts';
+import { UNSEALED_MAX_GAPS, UNSEALED_MAX_READINGS, UNSEALED_MAX_SNAPSHOTS } from '../src/evidence/sealer.ts';
 import { MAX_SNAPSHOTS_QUEUED } from '../src/imaging/snapshot-maker.ts';
 import { ALL_GUESSES, GUESSES, MAX_SESSIONS } from '../src/preview/preview-login.ts';
 import { MAX_VIEWERS } from '../src/preview/preview-server.ts';
@@ -79,6 +79,8 @@ const EXPECTED = {
   'un-acknowledged, data connection': `${MAX_UPLINK_IN_FLIGHT} messages; from the spool ${MAX_SPOOL_IN_FLIGHT} and ${mib(MAX_IN_FLIGHT_BYTES)}, ${MAX_BELOW_ALARMS_IN_FLIGHT} of them other than alarms, ${MAX_SNAPSHOTS_IN_FLIGHT} snapshots, ${MAX_CLIP_CHUNKS_IN_FLIGHT} pieces of clips`,
   'pieces of what is acknowledged, a lane': `${MAX_ACKED_RANGES}`,
   'readings that no seal names yet': count(UNSEALED_MAX_READINGS),
+  'snapshots that no seal names yet': count(UNSEALED_MAX_SNAPSHOTS),
+  'gaps that no seal names yet': count(UNSEALED_MAX_GAPS),
   'series whose units were told': count(TOLD_UNITS_MAX),
   'damaged parts set aside': `${SET_ASIDE_MAX_FILES} files of ${mib(SET_ASIDE_MAX_BYTES)} a lane`,
   'waiting for a place among them': `${WAITING_MAX_MESSAGES} messages, ${mib(WAITING_MAX_BYTES)}`,

@@ -24,6 +24,8 @@ const FIRST_KEYFRAME_TIMEOUT_MS = 30_000;
 const SILENT_TIMEOUT_MS = 8_000;
 /** Without an access unit, whatever else comes. Later than the one above, so that each has a reason of its own. */
 const STALLED_TIMEOUT_MS = 10_000;
+/** Of a camera that is silent, for the answer to TEARDOWN. */
+const SILENT_KILL_AFTER_MS = 500;
 /** How far what ffmpeg does at its time-out may be from it: the video may be read in batches. */
 const SILENT_SLACK_MS = 500;
 
@@ -210,7 +212,7 @@ export class Capture implements CaptureRun {
   #stop(reason: AppError): void {
     this.#reason ??= reason;
     this.#tellStopped();
-    void this.#child?.close();
+    void this.#child?.close(reason.code === 'SOURCE_SILENT' ? SILENT_KILL_AFTER_MS : undefined);
   }
 }
 

@@ -83,10 +83,10 @@ export class ChildProcess {
     return this.#exited;
   }
 
-  /** Resolves when the process is gone. Idempotent. */
-  async close(): Promise<void> {
+  /** Resolves when the process is gone. Idempotent. @param killAfterMs as the option. */
+  async close(killAfterMs = this.#options.killAfterMs ?? KILL_AFTER_MS): Promise<void> {
     if (!this.#exited) return;
-    const { clock, killAfterMs = KILL_AFTER_MS } = this.#options;
+    const { clock } = this.#options;
     let timer: Timer | undefined;
     this.#signal(killAfterMs === 0 ? 'SIGKILL' : 'SIGTERM');
     if (this.pid !== undefined) timer = clock.after(killAfterMs, () => this.#signal('SIGKILL'));
@@ -146,8 +146,6 @@ export class ChildProcess {
       if (stream)
         this.#readers.set(Number(fd), new OutputReader({ stream, take, clock: this.#options.clock }));
     }
-    // 'close' waits for what is still to be read.
-    child.once('exit', () => this.#readers.forEach((reader) => reader.attend()));
   }
 
   // The group, not the process alone: whatever ffmpeg may have started goes with it.

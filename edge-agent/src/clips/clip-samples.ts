@@ -42,13 +42,15 @@ export function readSamples(fragment: Uint8Array, defaults: SampleDefaults): Cli
       throw malformed('a fragment is not a moof and an mdat');
     const track = children(need(children(moof.body), 'traf'));
     const header = readHeader(need(track, 'tfhd'), defaults);
+    const at = 2 * BOX_HEADER_BYTES + moof.body.byteLength;
+    const endsAt = at + mdat.body.byteLength;
     const samples = readRun(need(track, 'trun'), header, {
-      at: 2 * BOX_HEADER_BYTES + moof.body.byteLength,
+      at,
+      endsAt,
       decodeTime: readDecodeTime(need(track, 'tfdt')),
     });
-    const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0);
-    if (bytes !== mdat.body.byteLength)
-      throw malformed(`samples of ${bytes} bytes in an mdat of ${mdat.body.byteLength}`);
+    const last = samples.at(-1);
+    if (!last || last.at + last.bytes !== endsAt) throw malformed('samples are not all of the mdat');
     return samples;
   });
 }
@@ -73,7 +75,7 @@ function readHeader(tfhd: DataView, defaults: SampleDefaults): SampleDefaults {
 function readRun(
   trun: DataView,
   defaults: SampleDefaults,
-  first: Pick<ClipSample, 'at' | 'decodeTime'>,
+  { endsAt, ...first }: Pick<ClipSample, 'at' | 'decodeTime'> & { endsAt: number },
 ): ClipSample[] {
   const flags = trun.getUint32(0) & 0xff_ffff;
   const count = trun.getUint32(4);
@@ -92,6 +94,9 @@ function readRun(
     const sampleFlags = optional(0x400, index === 0 ? firstFlags : defaults.flags);
     // Signed in version 1; what version 0 has beyond 2^31 is a negative number in the wrong place.
     const compositionTicks = optional(0x800, 0) | 0;
+    // The count may be anything, where a disk has flipped a bit.
+    if (bytes === 0 || at + bytes > endsAt)
+      throw malformed(`sample ${index + 1} of ${count} ends behind the mdat`);
     const isKeyframe = (sampleFlags & NON_SYNC_SAMPLE) === 0;
     samples.push({ at, bytes, decodeTime, durationTicks, compositionTicks, isKeyframe });
     at += bytes;

@@ -26,6 +26,10 @@ const SEAL_EVERY_MS = 60_000;
 /** Readings that no seal has yet. Policy: drop-oldest, and the next seal says from when on some may be in none. */
 export const UNSEALED_MAX_READINGS = 20_000;
 const STATE_FILE = 'evidence.json';
+/** That no seal names yet, policy as above; each is signed by itself all the same. */
+export const UNSEALED_MAX_SNAPSHOTS = 10_000;
+/** Policy as above. */
+export const UNSEALED_MAX_GAPS = 1_000;
 /** Of a body, for what stands around readings and snapshots. */
 const FRAME_CHARACTERS = 4_096;
 /** Of one reading, and of one snapshot with its camera. */
@@ -55,10 +59,13 @@ export class Sealer {
   #snapshots: SealBody['snapshots'] = [];
   #gaps: SealBody['gaps'] = [];
   #unsealedFrom: string | null;
+  /** Else a kill would look like a clean end. */
+  #isBegunOnDisk = false;
   #timer: Timer | undefined;
   #signing: Promise<void> = Promise.resolve();
   #sealing: Promise<void> = Promise.resolve();
-  readonly counters = { seals: 0, snapshotsSigned: 0, readingsUnsealed: 0 };
+  #saving: Promise<void> = Promise.resolve();
+  readonly counters = { seals: 0, snapshotsSigned: 0, readingsUnsealed: 0, snapshotsUnsealed: 0 };
 
   private constructor(options: SealerOptions, state: EvidenceState) {
     this.#options = options;
@@ -72,7 +79,7 @@ export class Sealer {
     const { dataDir, clock = systemClock } = options;
     const known = await loadState(join(dataDir, STATE_FILE));
     const sealer = new Sealer(options, known ?? newState(clock.nowMs()));
-    await replaceStateFile(sealer.#path, sealer.#state);
+    await sealer.#keepState();
     return sealer;
   }
 
@@ -102,6 +109,7 @@ export class Sealer {
 
   noteGap(gap: SealBody['gaps'][number]): void {
     this.#gaps.push(gap);
+    if (this.#gaps.length > UNSEALED_MAX_GAPS) this.#dropOldest(this.#gaps);
   }
 
   /** Signs it, one after the other, and lets `put` bring it into the spool. Rejects as `put` does. */
@@ -126,14 +134,26 @@ export class Sealer {
     this.#timer?.cancel();
     await this.#signing;
     await this.seal();
-    const isClean = this.#isEmpty && this.#state.pending === null;
-    await replaceStateFile(this.#path, { ...this.#state, isClean }).catch((error: unknown) => {
-      this.#options.log.warn(
-        'SEAL',
-        { reason: messageOf(error) },
-        'the state of the seals is not on the disk',
-      );
-    });
+    this.#state = { ...this.#state, isClean: this.#isEmpty && this.#state.pending === null };
+    await this.#keepState();
+  }
+
+  /** As it is when its turn comes. */
+  #save(): Promise<void> {
+    const saved = this.#saving.then(() => replaceStateFile(this.#path, this.#state));
+    this.#saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  /** Never rejects. */
+  async #keepState(): Promise<void> {
+    try {
+      await this.#save();
+      this.#isBegunOnDisk = true;
+    } catch (error) {
+      const reason = messageOf(error);
+      this.#options.log.warn('SEAL', { reason }, 'the state of the seals is not on the disk');
+    }
   }
 
   get #isEmpty(): boolean {
@@ -149,70 +169,85 @@ export class Sealer {
     await put({ ...chained, signature: key.sign(text) });
     const sha256 = sha256Of(text);
     this.#state = { ...this.#state, cameras: { ...this.#state.cameras, [camera]: sha256 } };
-    this.#snapshots.push([camera, id, sha256]);
+    this.#noteSnapshot([camera, id, sha256]);
     this.counters.snapshotsSigned += 1;
     // With an older state, the next run links to the one before: the chain forks, and both pictures are signed.
-    await replaceStateFile(this.#path, this.#state).catch(() => undefined);
+    await this.#keepState();
+  }
+
+  #noteSnapshot(snapshot: SealBody['snapshots'][number]): void {
+    this.#snapshots.push(snapshot);
+    if (this.#snapshots.length <= UNSEALED_MAX_SNAPSHOTS) return;
+    this.#dropOldest(this.#snapshots);
+    this.counters.snapshotsUnsealed += 1;
+  }
+
+  /** It came after the last seal. */
+  #dropOldest(list: unknown[]): void {
+    list.shift();
+    this.#unsealedFrom ??= this.#state.at;
   }
 
   async #sealAll(): Promise<void> {
+    if (!this.#isBegunOnDisk) await this.#keepState();
     await this.#putPending();
     while (!this.#isEmpty || this.#unsealedFrom !== null) {
-      const { body, taken } = this.#nextBody();
-      const text = JSON.stringify(body);
-      const signed = sealText(this.#options.address, text);
-      const { sequence, at } = body;
-      this.#state = {
-        ...this.#state,
-        sequence,
-        at,
-        previousSha256: sha256Of(signed),
-        pending: { body: text, signature: this.#options.key.sign(signed) },
-      };
-      // First on the disk: a sequence is never used for two seals.
-      await replaceStateFile(this.#path, this.#state);
-      this.#readings.splice(0, taken.readings);
-      this.#snapshots.splice(0, taken.snapshots);
-      this.#gaps.splice(0, taken.gaps);
-      this.#unsealedFrom = null;
+      this.#signNext();
       await this.#putPending();
     }
+  }
+
+  #signNext(): void {
+    const body = this.#takeBody();
+    const text = JSON.stringify(body);
+    const signed = sealText(this.#options.address, text);
+    const { sequence, at } = body;
+    this.#state = {
+      ...this.#state,
+      sequence,
+      at,
+      previousSha256: sha256Of(signed),
+      pending: { body: text, signature: this.#options.key.sign(signed) },
+    };
   }
 
   async #putPending(): Promise<void> {
     const { pending } = this.#state;
     if (!pending) return;
+    // First on the disk: a sequence is never used for two seals.
+    await this.#save();
     await this.#options.put(pending);
     this.#state = { ...this.#state, pending: null };
     this.counters.seals += 1;
   }
 
   /** As much as fits. */
-  #nextBody(): { body: SealBody; taken: { readings: number; snapshots: number; gaps: number } } {
-    const gaps = this.#gaps.slice(0, MAX_GAPS);
+  #takeBody(): SealBody {
+    const gaps = this.#gaps.splice(0, MAX_GAPS);
     let room = MAX_SEAL_BODY_CHARACTERS - FRAME_CHARACTERS;
-    const snapshots = this.#snapshots.slice(0, Math.floor(room / 4 / SNAPSHOT_CHARACTERS));
+    const snapshots = this.#snapshots.splice(0, Math.floor(room / 4 / SNAPSHOT_CHARACTERS));
     room -= snapshots.length * SNAPSHOT_CHARACTERS;
-    const readings = fitting(this.#readings, room);
+    const readings = this.#readings.splice(0, countFitting(this.#readings, room));
+    const unsealedFrom = this.#unsealedFrom;
+    this.#unsealedFrom = null;
     const { chain, sequence, previousSha256 } = this.#state;
-    const body: SealBody = {
+    return {
       chain,
       sequence: sequence + 1,
       previousSha256,
       at: new Date(this.#clock.nowMs()).toISOString(),
-      unsealedFrom: this.#unsealedFrom,
+      unsealedFrom,
       readings: sealReadings(readings),
       snapshots,
       gaps,
     };
-    return { body, taken: { readings: readings.length, snapshots: snapshots.length, gaps: gaps.length } };
   }
 }
 
 /** The other gaps are in the next seal. */
 const MAX_GAPS = 16;
 
-function fitting(readings: readonly Noted[], room: number): readonly Noted[] {
+function countFitting(readings: readonly Noted[], room: number): number {
   const series = new Set<string>();
   let characters = 0;
   const end = readings.findIndex(({ sensor, metric }) => {
@@ -221,5 +256,5 @@ function fitting(readings: readonly Noted[], room: number): readonly Noted[] {
     series.add(key);
     return characters > room;
   });
-  return end < 0 ? readings : readings.slice(0, end);
+  return end < 0 ? readings.length : end;
 }

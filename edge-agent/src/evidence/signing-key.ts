@@ -1,10 +1,11 @@
 // The key with which this agent signs: made at its first start, kept in the data directory, readable by nobody else.
 
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { chmod, open, readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newSigningKey, publicKeyOf, signText } from '@sitecast/shared/node/signing';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
+import { replaceFile } from '../state-file.ts';
 
 export const KEY_FILE = 'signing-key.pem';
 
@@ -24,7 +25,8 @@ export class SigningKey {
   static async open(dataDir: string): Promise<SigningKey> {
     const path = join(dataDir, KEY_FILE);
     const pem = (await readIfThere(path)) ?? (await makeKey(path));
-    await chmod(path, 0o600);
+    // A disk that takes nothing now is survived; the next start sees to it.
+    await chmod(path, 0o600).catch(() => undefined);
     try {
       const key = createPrivateKey(pem);
       if (key.asymmetricKeyType !== 'ed25519') throw new TypeError(`a key of type ${key.asymmetricKeyType}`);
@@ -54,12 +56,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 async function makeKey(path: string): Promise<string> {
   const pem = newSigningKey().export({ format: 'pem', type: 'pkcs8' }) as string;
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(pem);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await replaceFile(path, pem);
   return pem;
 }

@@ -3,9 +3,11 @@
 // Bytes count in the period of the clock, and each period is kept, so whatever the clock says meanwhile, the count is there when it
 // says the period again. What was counted in between is added: one of the two clocks was wrong, and nobody knows which. Only a wrong
 // clock that says the month that has just ended, or the first that there ever was, cannot be told from a right one.
+//
+// Another reset day or time zone makes the period begin and end at other times, and it goes on with what it has.
 
 import * as z from 'zod';
-import { billingPeriodOf } from './billing-period.ts';
+import { billingPeriodOf, type BillingPeriod } from './billing-period.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 /** Days whose bytes are the forecast. Policy: drop-oldest. */
@@ -19,6 +21,8 @@ const STEP_MS = DAY_MS;
 
 const period = z.object({
   fromMs: z.number(),
+  /** 0 in a file of an older agent. */
+  untilMs: z.number().default(0),
   usedBytes: z.number().min(0),
   /** The bytes of all time when the clock last left it. */
   leftAtBytes: z.number().min(0),
@@ -53,10 +57,11 @@ const countedBefore = z
     earlier: z.object({ fromMs: z.number(), usedBytes: z.number().min(0) }).optional(),
     days,
   })
-  .transform(({ fromMs, usedBytes, earlier, ...rest }): TrafficState => {
-    const current = fromMs === 0 ? [] : [{ fromMs, usedBytes, leftAtBytes: usedBytes, isOver: false }];
-    const past = earlier ? [{ ...earlier, leftAtBytes: 0, isOver: false }] : [];
-    return { ...rest, periods: [...past, ...current], totalBytes: usedBytes, changedAtBytes: 0, lastMs: 0 };
+  .transform(({ fromMs, usedBytes, earlier, ...others }): TrafficState => {
+    const rest = { untilMs: 0, isOver: false };
+    const current = fromMs === 0 ? [] : [{ ...rest, fromMs, usedBytes, leftAtBytes: usedBytes }];
+    const past = earlier ? [{ ...rest, ...earlier, leftAtBytes: 0 }] : [];
+    return { ...others, periods: [...past, ...current], totalBytes: usedBytes, changedAtBytes: 0, lastMs: 0 };
   });
 
 export const trafficState = z.union([counted, countedBefore]);
@@ -107,9 +112,10 @@ export class TrafficMonth {
   enter(nowMs: number): void {
     if (nowMs < CLOCK_SET_MS) return;
     const current = this.#state.periods.at(-1);
-    const { fromMs } = billingPeriodOf(nowMs, this.#resetDay);
-    const isCurrent = fromMs === current?.fromMs;
-    if (!isCurrent && !this.#isSetRight(current, nowMs)) this.#change(current, fromMs, nowMs);
+    const said = billingPeriodOf(nowMs, this.#resetDay);
+    if (current && said.fromMs !== current.fromMs && overlap(current, said)) this.#define(current, said);
+    else if (said.fromMs !== current?.fromMs && !this.#isSetRight(current, nowMs))
+      this.#change(current, said, nowMs);
     const { sinceMs } = this.#state;
     this.#state = { ...this.#state, lastMs: nowMs, sinceMs: sinceMs === 0 ? nowMs : sinceMs };
   }
@@ -126,7 +132,16 @@ export class TrafficMonth {
     return current.fromMs - nowMs < STEP_MS && this.#state.lastMs - nowMs < STEP_MS;
   }
 
-  #change(current: Period | undefined, fromMs: number, nowMs: number): void {
+  /** With the same settings two periods have nothing in common. */
+  #define(current: Period, { fromMs, untilMs }: BillingPeriod): void {
+    const { periods, days } = this.#state;
+    const known = days.reduce((sum, [day, bytes]) => (day * DAY_MS < fromMs ? sum : sum + bytes), 0);
+    const usedBytes = Math.max(current.usedBytes, known);
+    const others = periods.filter((one) => one !== current && one.fromMs !== fromMs);
+    this.#state = { ...this.#state, periods: [...others, { ...current, fromMs, untilMs, usedBytes }] };
+  }
+
+  #change(current: Period | undefined, { fromMs, untilMs }: BillingPeriod, nowMs: number): void {
     const { totalBytes, lastMs } = this.#state;
     const hasRun = current !== undefined && fromMs > current.fromMs && nowMs - lastMs < STEP_MS;
     if (hasRun) this.#state = { ...this.#state, changedAtBytes: totalBytes };
@@ -140,7 +155,7 @@ export class TrafficMonth {
         : // A period that ended while the clock ran has ended, whatever the clock had said of others before.
           Math.max(this.#state.changedAtBytes, (same ?? lastBefore(known, fromMs))?.leftAtBytes ?? 0);
     const usedBytes = (same?.usedBytes ?? 0) + totalBytes - sinceBytes;
-    const entered: Period = { fromMs, usedBytes, leftAtBytes: totalBytes, isOver: false };
+    const entered: Period = { fromMs, untilMs, usedBytes, leftAtBytes: totalBytes, isOver: false };
     const periods = [...known.filter((one) => one !== same), entered].slice(-PERIODS_MAX);
     this.#state = { ...this.#state, periods };
   }
@@ -150,11 +165,15 @@ export class TrafficMonth {
     const today = dayOf(nowMs);
     const recent = days.filter(([day]) => day > today - FORECAST_MAX_DAYS && day <= today);
     const bytes = recent.reduce((sum, [, ofDay]) => sum + ofDay, 0);
-    const fromMs = Math.max(sinceMs, (today - FORECAST_MAX_DAYS + 1) * DAY_MS);
+    // Of a clock that was ahead then, it says nothing.
+    const begunMs = sinceMs > nowMs ? 0 : sinceMs;
+    const fromMs = Math.max(begunMs, (today - FORECAST_MAX_DAYS + 1) * DAY_MS);
     // The first hours say little: they count as a whole day.
     return bytes / Math.max(DAY_MS, nowMs - fromMs);
   }
 }
+
+const overlap = (a: BillingPeriod, b: BillingPeriod): boolean => a.fromMs < b.untilMs && b.fromMs < a.untilMs;
 
 /** Of the periods before, the newest. */
 function lastBefore(periods: Period[], fromMs: number): Period | undefined {

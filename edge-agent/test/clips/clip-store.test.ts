@@ -246,6 +246,21 @@ describe('ClipStore', () => {
     expect((await keep(store)).figures.durationMs).toBe(120);
   });
 
+  test.each([31, 23, 12, 0])('survives bit %i of a count of samples', async (bit) => {
+    const folder = await temporaryFolder();
+    const killed = await openStore(folder);
+    const { id } = await begin(killed, 'KppKpp');
+    const path = killed.partialPath(id);
+    const bytes = await readFile(path);
+    const count = bytes.lastIndexOf('trun') + 8;
+    bytes.writeUInt32BE((bytes.readUInt32BE(count) ^ (1 << bit)) >>> 0, count);
+    await writeFile(path, bytes);
+    const store = await openStore(folder);
+    const { samples } = readClip(await readFile(join(folder, `${id}.mp4`)));
+    expect(samples).toHaveLength(5);
+    expect(store.counters).toMatchObject({ failed: 0, repaired: 1 });
+  });
+
   test('removes what belongs to nothing, and what has not one whole picture', async () => {
     const folder = await temporaryFolder();
     const killed = await openStore(folder);

@@ -1,5 +1,6 @@
-import { chmod, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { describe, expect, test } from 'vitest';
 import { isSignedBy, sha256Of } from '@sitecast/shared/node/signing';
 import {
@@ -10,7 +11,8 @@ import {
   type SealBody,
   type SealMessage,
 } from '@sitecast/shared/protocol/evidence';
-import { Sealer, UNSEALED_MAX_READINGS } from '../../src/evidence/sealer.ts';
+import type { SnapshotHeader } from '@sitecast/shared/protocol/snapshot-envelope';
+import { Sealer, UNSEALED_MAX_GAPS, UNSEALED_MAX_READINGS } from '../../src/evidence/sealer.ts';
 import { KEY_FILE, SigningKey } from '../../src/evidence/signing-key.ts';
 import { QuietLog } from '../../src/health/quiet-log.ts';
 import { ManualClock, silentLogger, temporaryFolder } from '../support.ts';
@@ -89,6 +91,49 @@ describe('seals', () => {
     expect(third?.unsealedFrom).toBe(second?.at);
   });
 
+  test('of all that is spooled while seals are not are said later, the oldest apart', async () => {
+    const house = await opened();
+    house.refuse = true;
+    for (let count = 1; count <= UNSEALED_MAX_GAPS + 1; count += 1) house.sealer.noteGap(gapOf(count));
+    await house.sealer.seal();
+    house.sealer.noteGap(gapOf(5_000));
+    house.refuse = false;
+    await house.sealer.seal();
+    const said = house.bodies().flatMap(({ gaps }) => gaps.map(({ count }) => count));
+    expect(said).toEqual([...Array.from({ length: UNSEALED_MAX_GAPS }, (_, n) => n + 2), 5_000]);
+    expect(house.bodies()[0]?.unsealedFrom).not.toBeNull();
+  });
+
+  test('keep their chain, however snapshots and seals share the disk', async () => {
+    const house = await opened();
+    for (let round = 0; round < 20; round += 1) {
+      house.sealer.noteReadings('climate', [{ tsMs: round, values: { value: round } }]);
+      const signing = Array.from({ length: 5 }, () =>
+        house.sealer.snapshot(pictureOf(), () => Promise.resolve()),
+      );
+      await Promise.all([house.sealer.seal(), ...signing]);
+    }
+    const after = await house.open();
+    after.noteReadings('climate', [{ tsMs: 99, values: { value: 99 } }]);
+    await after.seal();
+    expect(new Set(house.bodies().map(({ chain }) => chain)).size).toBe(1);
+    const sequences = house.bodies().map(({ sequence }) => sequence);
+    expect(new Set(sequences).size).toBe(Math.max(...sequences));
+  });
+
+  test('wait for a disk that takes nothing, also at the start', async () => {
+    const house = await opened();
+    await house.sealer.close();
+    await mkdir(join(house.dataDir, 'evidence.json.new'));
+    const sealer = await house.open();
+    sealer.noteReadings('climate', [{ tsMs: 1, values: { value: 1 } }]);
+    await sealer.seal();
+    expect(house.seals).toEqual([]);
+    await rmdir(join(house.dataDir, 'evidence.json.new'));
+    await sealer.seal();
+    expect(house.bodies().flatMap(readingsInSeal)).toHaveLength(1);
+  });
+
   test('nothing at all is said when nothing was spooled', async () => {
     const { sealer, seals } = await opened();
     await sealer.seal();
@@ -97,14 +142,36 @@ describe('seals', () => {
   });
 });
 
+const AT = '2026-03-01T09:00:00.000Z';
+const gapOf = (count: number): SealBody['gaps'][number] => ({ lane: 'snapshots', from: AT, to: AT, count });
+
+function pictureOf(): SnapshotHeader {
+  return {
+    id: ulid(),
+    camera: 'front',
+    capturedAt: AT,
+    reason: 'interval',
+    type: 'image/jpeg',
+    width: 8,
+    height: 8,
+    bytes: 1,
+    sha256: '0'.repeat(64),
+    maskVersion: 0,
+  };
+}
+
 async function opened() {
   const dataDir = await temporaryFolder();
   const clock = new ManualClock();
   const key = await SigningKey.open(dataDir);
   const seals: SealMessage[] = [];
-  const put = async (seal: SealMessage): Promise<void> => void seals.push(seal);
+  const house = { refuse: false };
+  const put = async (seal: SealMessage): Promise<void> => {
+    if (house.refuse) throw new Error('the lane is full');
+    seals.push(seal);
+  };
   const log = new QuietLog(silentLogger);
   const open = (): Promise<Sealer> => Sealer.open({ dataDir, address: ADDRESS, key, put, log, clock });
   const bodies = (): SealBody[] => seals.map(({ body }) => sealBody.parse(JSON.parse(body)));
-  return { sealer: await open(), open, seals, bodies, key, clock };
+  return Object.assign(house, { sealer: await open(), open, seals, bodies, key, clock, dataDir });
 }

@@ -1,10 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { billingPeriodOf } from '../../src/uplink/billing-period.ts';
 import {
   FORECAST_MAX_DAYS,
   PERIODS_MAX,
   TrafficMonth,
   trafficState,
+  type TrafficState,
 } from '../../src/uplink/traffic-month.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -76,6 +77,59 @@ describe('TrafficMonth', () => {
     expect(month.usedBytes).toBe(50);
     month.add(10, at(2026, 5, 1));
     expect(month.usedBytes).toBe(10);
+  });
+
+  describe('with other settings, the period goes on', () => {
+    const zone = process.env.TZ;
+    afterEach(() => {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
+    });
+
+    const monthOf = (resetDay: number, state?: TrafficState): TrafficMonth =>
+      new TrafficMonth(resetDay, state && trafficState.parse(JSON.parse(JSON.stringify(state))));
+    const tillTheTwentyFifth = (resetDay: number): TrafficMonth => {
+      const month = monthOf(resetDay);
+      for (let day = 1; day <= 25; day += 1) month.add(100, Date.UTC(2026, 10, day, 12));
+      return month;
+    };
+
+    test.each(['America/New_York', 'Pacific/Auckland', 'Asia/Seoul', 'Pacific/Honolulu'])(
+      'in the zone %s, and back',
+      (other) => {
+        process.env.TZ = 'UTC';
+        const { state } = tillTheTwentyFifth(1);
+        process.env.TZ = other;
+        const there = monthOf(1, state);
+        there.add(100, Date.UTC(2026, 10, 25, 23));
+        expect(there.usedBytes).toBe(2_600);
+        process.env.TZ = 'UTC';
+        const back = monthOf(1, there.state);
+        back.add(100, Date.UTC(2026, 10, 26, 23));
+        expect(back.usedBytes).toBe(2_700);
+        back.add(7, Date.UTC(2026, 11, 2));
+        expect(back.usedBytes).toBe(7);
+      },
+    );
+
+    test.each([
+      [1, 15],
+      [15, 1],
+      [20, 22],
+    ])('with reset day %i, then %i: never less than what is known', (before, after) => {
+      const first = tillTheTwentyFifth(before);
+      const month = monthOf(after, first.state);
+      month.add(1, at(2026, 11, 25, 18));
+      expect(month.usedBytes).toBeGreaterThan(first.usedBytes);
+      for (let day = 26; day < 60; day += 1) month.add(1, at(2026, 11, day));
+      expect(month.usedBytes).toBeLessThan(32);
+    });
+
+    test('an earlier reset day counts the last seven days that lie in the period', () => {
+      const month = monthOf(20, tillTheTwentyFifth(25).state);
+      month.enter(at(2026, 11, 25, 18));
+      expect(month.usedBytes).toBe(600);
+    });
   });
 
   // What was counted in December before its time stays there as well: whether the clock is right now, nobody knows.
