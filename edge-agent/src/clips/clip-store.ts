@@ -8,46 +8,18 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
 import type { Logger } from '@sitecast/shared/node/logger';
-import { clipReason } from '@sitecast/shared/protocol/clip-chunk';
-import { ID_PATTERN, ULID_PATTERN } from '@sitecast/shared/protocol/ids';
 import { AppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import { replaceStateFile } from '../state-file.ts';
 import { ClipFile } from './clip-file.ts';
 import { clipFailed } from './clip-recorder.ts';
 import { diskRoom, leastFreeBytes, type DiskRoom } from './disk-room.ts';
+import { isFinished, storedClip, type FinishedClip, type StoredClip } from './stored-clip.ts';
 
 /** Policy: drop-oldest. Bounds in edge-agent/README.md. */
 export const MAX_CLIPS = 1_000;
-
-const figures = z.object({
-  durationMs: z.int().min(0),
-  bytes: z.int().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-});
-const storedClip = z.object({
-  id: z.string().regex(ULID_PATTERN),
-  camera: z.string().regex(ID_PATTERN),
-  reason: clipReason,
-  startedAt: z.iso.datetime(),
-  codec: z.string(),
-  width: z.int(),
-  height: z.int(),
-  maskVersion: z.int(),
-  /** Its camera got other privacy masks since. Noted, because a camera that is gone has none to compare with. */
-  isMaskedSince: z.boolean().default(false),
-  /** `wanted` until all of it was acknowledged; `refused` by the server. */
-  upload: z.enum(['none', 'wanted', 'done', 'refused']),
-  /** All before this was acknowledged. */
-  uploadedBytes: z.int().min(0),
-  /** When the last of it was. */
-  uploadedAt: z.iso.datetime().nullable(),
-  /** Null while it is recorded. */
-  figures: figures.nullable(),
-});
-export type StoredClip = z.output<typeof storedClip>;
-export type FinishedClip = StoredClip & { figures: NonNullable<StoredClip['figures']> };
+/** Of what is kept free: below it, the spool gets what clips can give. */
+const SPOOL_NEEDS_SHARE = 0.25;
 
 export interface ClipStoreOptions {
   folder: string;
@@ -227,15 +199,26 @@ export class ClipStore {
       throw clipFailed('the disk has no room for it beside what it should keep free');
   }
 
-  /** @returns whether so much, and what is kept free, is there. */
+  /**
+   * Where others have filled the disk, clips go only when that gives the room, or when the spool needs the last of it.
+   * @returns whether so much, and what is kept free, is there.
+   */
   async #keepDiskFree(neededBytes: number): Promise<boolean> {
-    const { folder, maxClipBytes, roomOf = diskRoom } = this.#options;
+    const { folder, maxClipBytes, roomOf = diskRoom, logger } = this.#options;
     for (;;) {
       const { totalBytes, freeBytes } = await roomOf(folder);
-      const recording = this.#list.filter((clip) => !isFinished(clip)).length;
-      const reserved = leastFreeBytes(totalBytes) + recording * maxClipBytes;
-      if (freeBytes >= reserved + neededBytes) return true;
-      if (!(await this.#dropOne())) return false;
+      const finished = this.#list.filter(isFinished);
+      const recording = this.#list.length - finished.length;
+      const leastBytes = leastFreeBytes(totalBytes);
+      const missing = leastBytes + recording * maxClipBytes + neededBytes - freeBytes;
+      if (missing <= 0) return true;
+      const canHelp = finished.reduce((sum, { figures }) => sum + figures.bytes, 0) >= missing;
+      const isNeeded = neededBytes === 0 && freeBytes < leastBytes * SPOOL_NEEDS_SHARE;
+      if ((!canHelp && !isNeeded) || !(await this.#dropOne())) return false;
+      logger.warn(
+        { freeBytes, dropped: this.counters.dropped },
+        'a clip was removed: the disk is nearly full',
+      );
     }
   }
 
@@ -371,10 +354,6 @@ export class ClipStore {
       );
     }
   }
-}
-
-export function isFinished(clip: StoredClip): clip is FinishedClip {
-  return clip.figures !== null;
 }
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;

@@ -7,7 +7,8 @@ import { messageOf } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { QuietLog } from '../health/quiet-log.ts';
 import type { Lane } from '../uplink/lanes.ts';
-import type { ClipStore, FinishedClip } from './clip-store.ts';
+import type { ClipStore } from './clip-store.ts';
+import type { FinishedClip } from './stored-clip.ts';
 
 /** In the lane at a time. Policy: block. Bounds in edge-agent/README.md. */
 export const MAX_CHUNKS_IN_LANE = 8;

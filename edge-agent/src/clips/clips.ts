@@ -12,7 +12,8 @@ import type { QuietLog } from '../health/quiet-log.ts';
 import { ClipRecorder, type ClipEnd, type RecordedClip } from './clip-recorder.ts';
 import type { ClipCamera, ClipSource } from './clip-source.ts';
 import type { ClipSettings } from './clip-settings.ts';
-import { isFinished, type ClipStore, type FinishedClip, type StoredClip } from './clip-store.ts';
+import type { ClipStore } from './clip-store.ts';
+import { isFinished, type FinishedClip, type StoredClip } from './stored-clip.ts';
 import type { ClipUploader } from './clip-uploader.ts';
 
 /** Of all cameras. Policy: reject. Bounds in edge-agent/README.md. */

@@ -4,14 +4,9 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ClipFile } from '../../src/clips/clip-file.ts';
-import {
-  ClipStore,
-  MAX_CLIPS,
-  type ClipStoreOptions,
-  type FinishedClip,
-  type StoredClip,
-} from '../../src/clips/clip-store.ts';
+import { ClipStore, MAX_CLIPS, type ClipStoreOptions } from '../../src/clips/clip-store.ts';
 import { LEAST_FREE_BYTES } from '../../src/clips/disk-room.ts';
+import type { FinishedClip, StoredClip } from '../../src/clips/stored-clip.ts';
 import { silentLogger, temporaryFolder } from '../support.ts';
 import { draw, newInit, readClip } from './drawn-clip.ts';
 
@@ -113,6 +108,20 @@ describe('ClipStore', () => {
   }
   const large = `K${'p'.repeat(200)}`;
 
+  test('keeps its clips where others have filled the disk, until the spool needs the last of it', async () => {
+    const folder = await temporaryFolder();
+    let bytes = 300 * KIB;
+    const store = await openStore(folder, 1024 * KIB, () => diskFor(folder, bytes)!(folder));
+    const kept = [await keep(store), await keep(store)];
+    bytes = -LEAST_FREE_BYTES / 2;
+    await store.makeRoom();
+    await expect(store.begin(clipOf(ulid()))).rejects.toMatchObject({ code: 'CLIP_FAILED' });
+    expect(store.all).toEqual(kept);
+    bytes = -LEAST_FREE_BYTES + 1 * KIB;
+    await store.makeRoom();
+    expect(store.all).toEqual([]);
+  });
+
   test('leaves the disk its least free space, long before the quota: the one being uploaded goes last', async () => {
     const folder = await temporaryFolder();
     let bytes = 300 * KIB;
@@ -152,7 +161,7 @@ describe('ClipStore', () => {
       id,
     ]);
     await expect(store.begin(clipOf(ulid()))).rejects.toMatchObject({ code: 'CLIP_FAILED' });
-    expect([store.find(next.id), store.find(id)?.id]).toEqual([undefined, id]);
+    expect([store.find(next.id)?.id, store.find(id)?.id]).toEqual([next.id, id]);
     await file.abandon();
   });
 

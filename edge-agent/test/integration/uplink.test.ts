@@ -14,7 +14,8 @@ import { decodeMessage } from '@sitecast/shared/protocol/json-message';
 import { topics } from '@sitecast/shared/protocol/topics';
 import { systemClock } from '@sitecast/shared/runtime/clock';
 import { requireTool } from '../../../shared/test/require-tool.ts';
-import { ClipStore, type StoredClip } from '../../src/clips/clip-store.ts';
+import { ClipStore } from '../../src/clips/clip-store.ts';
+import type { StoredClip } from '../../src/clips/stored-clip.ts';
 import { ClipUploader } from '../../src/clips/clip-uploader.ts';
 import { MqttConnection, WAITING_MAX_MESSAGES, type ConnectionOptions } from '../../src/uplink/connection.ts';
 import {

@@ -20,6 +20,9 @@ export interface Account {
   gaps: { lane: string; count: number }[];
   connects: number;
   snapshots: number;
+  /** Of their lane, as `told`. */
+  snapshotsTold: number;
+  /** That were durable on the site, some seconds before the others were counted. */
   snapshotsMade: number;
   flappingEvents: Record<string, number>;
 }
@@ -34,9 +37,16 @@ export async function accountOf(
   for (let since = performance.now(); performance.now() - since < NO_PROGRESS_MS;) {
     await delay(POLL_MS);
     const next = await read(site, metric, acked);
-    if (next.missing !== account.missing || next.told !== account.told) since = performance.now();
+    if (
+      next.missing !== account.missing ||
+      next.told !== account.told ||
+      next.snapshots !== account.snapshots
+    )
+      since = performance.now();
+    const { snapshotsMade } = account;
+    if (next.missing === next.told && next.snapshots + next.snapshotsTold >= snapshotsMade)
+      return { ...next, snapshotsMade };
     account = next;
-    if (account.missing === account.told) break;
   }
   return account;
 }
@@ -60,13 +70,18 @@ async function read({ server }: Site, metric: string, acked: Record<string, Rang
   const { health } = await server.session.get<{ health: AgentHealth | null }>('agents/local/gateway');
   return {
     ...readings,
-    told: gaps.filter(({ lane }) => lane === 'telemetry').reduce((sum, { count }) => sum + count, 0),
+    told: sumOf(gaps, 'telemetry'),
     gaps,
     connects: health?.uplink.connects ?? 0,
     snapshots: pictures!.count,
+    snapshotsTold: sumOf(gaps, 'snapshots'),
     snapshotsMade: health?.cameras.reduce((sum, { snapshots }) => sum + snapshots, 0) ?? 0,
     flappingEvents: Object.fromEntries(events.map(({ kind, count }) => [kind, count])),
   };
+}
+
+function sumOf(gaps: Account['gaps'], wanted: string): number {
+  return gaps.filter(({ lane }) => lane === wanted).reduce((sum, { count }) => sum + count, 0);
 }
 
 async function readReadings(url: string, metric: string, acked: Record<string, Range[]>) {

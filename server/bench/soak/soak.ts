@@ -86,7 +86,7 @@ interface Result {
 }
 
 function targetsOf({ acked, account, watch, connects, cameras }: Result): Target[] {
-  const { stored, twice, missing, told } = account;
+  const { stored, twice, missing, told, snapshots, snapshotsTold, snapshotsMade } = account;
   const growth = (name: string, what: 'rssBytes' | 'handles', unit: number): Target => {
     const { first, last, ratio } = watch.growthOf(what);
     const value = `${round(ratio, 3)} (${round(first / unit, 1)} -> ${round(last / unit, 1)})`;
@@ -104,6 +104,11 @@ function targetsOf({ acked, account, watch, connects, cameras }: Result): Target
       target: 'missing = told in gaps, and some are',
       value: `${missing} = ${told}`,
       isMet: missing === told && told > 0,
+    },
+    {
+      target: 'snapshots that were durable on the site are stored, or told in gaps',
+      value: `${snapshotsMade} <= ${snapshots} + ${snapshotsTold}`,
+      isMet: snapshotsMade > 0 && snapshotsMade <= snapshots + snapshotsTold,
     },
     growth('RSS of the agent, MiB', 'rssBytes', 1024 * 1024),
     growth('handles of the agent', 'handles', 1),
@@ -132,5 +137,4 @@ function print(targets: Target[], account: Account, site: Site, log: (line: stri
   log(
     `the flapping camera went ${site.flaps} times; events of it: ${JSON.stringify(account.flappingEvents)}`,
   );
-  log(`snapshots stored: ${account.snapshots}, told by the agent as made: ${account.snapshotsMade}`);
 }
