@@ -71,11 +71,19 @@ const RULES: readonly Rule[] = [
   { pattern: /resolve hostname/, error: () => unreachable("the camera's host is not known") },
   {
     pattern: /Invalid data found when processing input|Is a directory/,
-    error: () => unreachable('what is at this address is no video that ffmpeg can read'),
+    error: () =>
+      new AppError('SOURCE_UNREACHABLE', 'what is at this address is no video that ffmpeg can read', {
+        retryable: true,
+        detail: { isNoVideo: true },
+      }),
   },
   { pattern: /Permission denied/, error: () => unreachable('the agent may not read the file') },
   { pattern: /No such file or directory/, error: () => unreachable('the file does not exist') },
 ];
+
+/** ffmpeg has the same words for a camera that says nothing and for one that says what is no RTSP. */
+export const MUTE_CAMERA =
+  'the camera takes the connection and does not answer; check that this is its RTSP port (mostly 554), close other sessions with it, or restart it';
 
 /** @param wasLive whether it had yielded a picture: its end is then an end, not a failed start. */
 export function explainExit(exit: ChildExit, wasLive: boolean): AppError {
@@ -107,6 +115,11 @@ function ended(exit: ChildExit): AppError {
 
 function howOf({ code, signal }: ChildExit): string {
   return signal ?? `exit code ${code}`;
+}
+
+/** Something came that is no video, or nothing did. */
+export function isNoVideo(error: AppError): boolean {
+  return error.detail.isNoVideo === true;
 }
 
 export function isTransportRefused(error: AppError): boolean {

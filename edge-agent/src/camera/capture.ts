@@ -4,7 +4,7 @@
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Clock } from '@sitecast/shared/runtime/clock';
 import { captureCommand, LUMA_FD, PICTURE_FD, VIDEO_FD, type Transport } from './capture-arguments.ts';
-import { explainExit } from './capture-failure.ts';
+import { explainExit, isNoVideo, MUTE_CAMERA } from './capture-failure.ts';
 import { ChildProcess, type ChildExit } from './child-process.ts';
 import type { FfmpegBinary } from './ffmpeg-binary.ts';
 import { Fmp4Splitter, type SplitFragment, type SplitInit } from './fmp4-splitter.ts';
@@ -28,6 +28,8 @@ const STALLED_TIMEOUT_MS = 10_000;
 const SILENT_KILL_AFTER_MS = 500;
 /** How far what ffmpeg does at its time-out may be from it: the video may be read in batches. */
 const SILENT_SLACK_MS = 500;
+/** From one picture to the next: what lies between the two time-outs above. */
+const FEW_PICTURES_S = 2;
 
 export interface CaptureOptions {
   source: Source;
@@ -68,9 +70,13 @@ export class Capture implements CaptureRun {
   /** Settles with `#reason`: a look-up of a name cannot be cancelled, only left behind. */
   readonly #stopped: Promise<undefined>;
   #tellStopped: () => void = () => {};
+  #startedMs = 0;
   #isLive = false;
   #lastUnitMs = 0;
   #lastIntervalMs = Infinity;
+  /** By the camera's clock, when it is shown: of a stream that may have B pictures, ffmpeg guesses when it is decoded. */
+  #lastUnitS = 0;
+  #timescale = 1;
   /** When ffmpeg, at its time-out, gave what it had kept back; undefined since pictures came again. */
   #flushedAtMs: number | undefined;
   #changes: StreamChanges | undefined;
@@ -114,6 +120,7 @@ export class Capture implements CaptureRun {
       if (this.#reason || !source)
         return this.#reason ?? new AppError('SHUTTING_DOWN', 'the capture was closed');
       this.#child = this.#newChild(source);
+      this.#startedMs = this.#options.clock.monotonicMs();
       const exit = await this.#child.start();
       return this.#reason ?? this.#explain(exit);
     } catch (error) {
@@ -164,6 +171,7 @@ export class Capture implements CaptureRun {
     this.#watchdog.expect(FIRST_KEYFRAME_TIMEOUT_MS, () =>
       this.#stop(stalled(`the camera sent no keyframe within ${FIRST_KEYFRAME_TIMEOUT_MS / 1000} s`)),
     );
+    this.#timescale = init.timescale;
     this.#changes = new StreamChanges(init);
     this.#options.onInit(init);
   }
@@ -172,20 +180,24 @@ export class Capture implements CaptureRun {
     const change = this.#changes?.look(fragment);
     if (change !== undefined)
       return this.#stop(new AppError('SOURCE_CHANGED', `${change}; it is opened anew`, { retryable: true }));
-    if (this.#hasComeFromCamera()) this.#feed();
+    const shownAtS = (fragment.decodeTime + fragment.compositionOffset) / this.#timescale;
+    if (this.#hasComeFromCamera(shownAtS)) this.#feed();
     this.#options.onFragment(fragment);
   }
 
   /**
    * At its time-out ffmpeg gives the access units that it had kept back, and waits for as long again. So what comes that long after the
-   * one before, and at that moment alone, says that the camera is silent; unless it is a camera with so few pictures.
+   * one before, and at that moment alone, says that the camera is silent; unless it is a camera with so few pictures that it may well
+   * have come now.
    */
-  #hasComeFromCamera(): boolean {
+  #hasComeFromCamera(shownAtS: number): boolean {
     const nowMs = this.#options.clock.monotonicMs();
     const intervalMs = nowMs - this.#lastUnitMs;
-    const wasFlushed = isTimeOut(intervalMs) && !isTimeOut(this.#lastIntervalMs);
+    const intervalS = Math.max(this.#lastIntervalMs / 1_000, Math.abs(shownAtS - this.#lastUnitS));
+    const wasFlushed = isTimeOut(intervalMs) && intervalS < FEW_PICTURES_S;
     this.#lastUnitMs = nowMs;
     this.#lastIntervalMs = intervalMs;
+    this.#lastUnitS = shownAtS;
     if (wasFlushed) this.#flushedAtMs = nowMs;
     else if (nowMs - (this.#flushedAtMs ?? 0) > SILENT_SLACK_MS) this.#flushedAtMs = undefined;
     return this.#flushedAtMs === undefined;
@@ -204,9 +216,12 @@ export class Capture implements CaptureRun {
 
   /** ffmpeg says of its time-out only that the stream ended; it keeps the last access unit back until then. */
   #explain(exit: ChildExit): AppError {
-    const sinceUnitMs = this.#options.clock.monotonicMs() - this.#lastUnitMs;
-    const isSilent = this.#flushedAtMs !== undefined || isTimeOut(sinceUnitMs);
-    return this.#isLive && isSilent ? silent() : explainExit(exit, this.#isLive);
+    const nowMs = this.#options.clock.monotonicMs();
+    const isSilent = this.#flushedAtMs !== undefined || isTimeOut(nowMs - this.#lastUnitMs);
+    if (this.#isLive && isSilent) return silent();
+    const reason = explainExit(exit, this.#isLive);
+    const isMute = isNoVideo(reason) && isTimeOut(nowMs - this.#startedMs);
+    return isMute && this.#options.source.kind === 'rtsp' ? silent(MUTE_CAMERA) : reason;
   }
 
   #stop(reason: AppError): void {
@@ -224,8 +239,7 @@ function isTimeOut(withoutUnitMs: number): boolean {
   return withoutUnitMs >= SILENT_TIMEOUT_MS - SILENT_SLACK_MS;
 }
 
-function silent(): AppError {
-  const message = `nothing came from the camera for ${SILENT_TIMEOUT_MS / 1000} s`;
+function silent(message = `nothing came from the camera for ${SILENT_TIMEOUT_MS / 1000} s`): AppError {
   return new AppError('SOURCE_SILENT', message, { retryable: true });
 }
 

@@ -4,7 +4,6 @@ import type { Logger } from '@sitecast/shared/node/logger';
 import type { Profile } from '@sitecast/shared/protocol/frame-header';
 import { MAX_FRAME_BYTES } from '@sitecast/shared/protocol/limits';
 import type { CameraReport } from '@sitecast/shared/protocol/status';
-import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock } from '@sitecast/shared/runtime/clock';
 import { fitsIntoFrame } from '../live/frame-sender.ts';
 import { cameraOffline, type LiveSource, type LiveVideo } from '../live/live-source.ts';
@@ -19,8 +18,8 @@ import type { Fragment, InitSegment, KeyframePicture } from './fragment.ts';
 import { SubStreamVideo } from './sub-stream-video.ts';
 
 const LIVE_PROFILES = ['main', 'low', 'mpeg1', 'stills'] as const satisfies readonly Profile[];
-const TOO_LARGE =
-  'a keyframe is larger than a message may be (1 MiB); lower bit rate, quality or size on the camera';
+const TOO_LARGE = 'a keyframe is larger than a message may be (1 MiB)';
+const MAKE_SMALLER = 'lower bit rate, quality or size on the camera';
 /** A second stream that failed is not asked for again for so long: each try delays the picture by seconds. */
 const SUB_STREAM_REST_MS = 5 * 60_000;
 
@@ -31,6 +30,8 @@ export interface LiveCameraOptions {
   offer?: () => Offer;
   /** Where the camera has a second stream: a camera that reads it, not started, with the epochs of the first. */
   createSubStream?: (() => Camera) | undefined;
+  /** What `report()` says of encoding is another thing now, while the camera's own report is the same. */
+  onChanged?: () => void;
   logger: Logger;
   clock?: Clock;
 }
@@ -48,11 +49,13 @@ export class LiveCamera implements LiveSource {
   #isSubStreamEncoded = false;
   /** Runs of the camera with keyframes that no message holds; forgotten with their fragments. */
   readonly #tooLarge = new WeakSet<InitSegment>();
+  readonly #unsubscribe: () => void;
 
   constructor(options: LiveCameraOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#offer = options.offer ?? (() => FULL_OFFER);
+    this.#unsubscribe = options.camera.onPicture(() => this.#lookAtKeyframe());
   }
 
   get id(): string {
@@ -95,6 +98,7 @@ export class LiveCamera implements LiveSource {
 
   /** Resolves when nothing of the second stream runs any more. Idempotent; what is leased is closed before. */
   async close(): Promise<void> {
+    this.#unsubscribe();
     if (this.#subStream) this.#endSubStream(this.#subStream);
     await Promise.all(this.#ending);
   }
@@ -162,8 +166,18 @@ export class LiveCamera implements LiveSource {
     if (!isKeyframe || fitsIntoFrame(bytes)) return true;
     this.#tooLarge.add(init);
     const fields = { camera: this.id, keyframeBytes: bytes.length, maxBytes: MAX_FRAME_BYTES };
-    this.#options.logger.warn(fields, `what is passed through has to be encoded: ${TOO_LARGE}`);
+    this.#options.logger.warn(
+      fields,
+      `what is passed through has to be encoded: ${TOO_LARGE}; ${MAKE_SMALLER}`,
+    );
+    this.#options.onChanged?.();
     return false;
+  }
+
+  /** What is offered is known before somebody watches. */
+  #lookAtKeyframe(): void {
+    const [keyframe] = this.#options.camera.ring.fromLastKeyframe();
+    if (keyframe) this.#isSendable(keyframe.init, keyframe);
   }
 
   get #isTooLargeNow(): boolean {
@@ -173,15 +187,11 @@ export class LiveCamera implements LiveSource {
 
   /** @throws {AppError} ENCODER_LIMIT, with what would do without one. */
   #openEncoder(camera: Camera, job: EncoderJob): Encoder {
-    try {
-      return this.#options.encoders.open(job);
-    } catch (error) {
-      const [keyframe] = camera.ring.fromLastKeyframe();
-      const isAvoidable = job.profile !== 'mpeg1' && keyframe && this.#tooLarge.has(keyframe.init);
-      if (!isAvoidable || !isAppError(error, 'ENCODER_LIMIT')) throw error;
-      const message = `${error.message}; "${this.id}" needs one, because ${TOO_LARGE}`;
-      throw new AppError('ENCODER_LIMIT', message, { cause: error, retryable: true });
-    }
+    const [keyframe] = camera.ring.fromLastKeyframe();
+    const isAvoidable = job.profile !== 'mpeg1' && keyframe && this.#tooLarge.has(keyframe.init);
+    return this.#options.encoders.open(
+      isAvoidable ? { ...job, wayAround: `${MAKE_SMALLER} (${TOO_LARGE})` } : job,
+    );
   }
 
   #isSmallEnough(init: InitSegment, keyframe: Fragment): boolean {

@@ -177,6 +177,7 @@ export class ClipRecorder {
     const failure = this.#failure ?? this.#options.source.failure;
     if (isAppError(failure)) return failure;
     if (failure !== undefined) return clipFailed(messageOf(failure), failure);
+    if (this.#end === 'full') return clipFailed('its first picture is larger than clips.maxBytes allows');
     return clipFailed('no picture came');
   }
 }

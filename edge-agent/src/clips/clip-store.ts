@@ -37,6 +37,8 @@ export class ClipStore {
   readonly #options: ClipStoreOptions;
   /** By id, oldest first. Bound: MAX_CLIPS. */
   readonly #clips = new Map<string, StoredClip>();
+  /** Whose files may be there before their notes. Bound: MAX_RECORDINGS. */
+  readonly #beginning = new Set<string>();
   /** Being uploaded now: the last to go. */
   #uploading: string | undefined;
   #isOpen = false;
@@ -89,12 +91,16 @@ export class ClipStore {
     this.#uploading = id;
   }
 
-  /** Gives back to the disk what others need of it, as far as there are clips that may go. Never rejects. */
-  async makeRoom(): Promise<void> {
+  /**
+   * Opens the folder where that was not possible before, and gives back to the disk what others need of it, as far as there are
+   * clips that may go. Never rejects.
+   */
+  async tend(): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#isOpen) await this.#keepDiskFree(0);
+      if (!this.#isOpen) await this.#open();
+      await this.#keepDiskFree(0);
     }).catch((error: unknown) => {
-      this.#options.logger.warn({ reason: messageOf(error) }, 'the room on the disk is not known');
+      this.#options.logger.warn({ reason: messageOf(error) }, 'the folder of clips cannot be tended');
     });
   }
 
@@ -110,6 +116,7 @@ export class ClipStore {
   async begin(
     clip: Omit<StoredClip, 'isMaskedSince' | 'figures' | 'uploadedBytes' | 'uploadedAt'>,
   ): Promise<void> {
+    this.#beginning.add(clip.id);
     await this.#inTurn(async () => {
       if (!this.#isOpen) await this.#open();
       await this.#makeRoom();
@@ -117,9 +124,11 @@ export class ClipStore {
       const noted: StoredClip = { ...clip, ...anew };
       await this.#note(noted);
       this.#clips.set(clip.id, noted);
-    }).catch((error: unknown) => {
-      throw error instanceof AppError ? error : clipFailed(messageOf(error), error);
-    });
+    })
+      .catch((error: unknown) => {
+        throw error instanceof AppError ? error : clipFailed(messageOf(error), error);
+      })
+      .finally(() => this.#beginning.delete(clip.id));
   }
 
   /**
@@ -286,8 +295,11 @@ export class ClipStore {
     const names = new Set(await readdir(folder));
     for (const name of [...names].filter((each) => each.endsWith('.json')).sort()) {
       const clip = await this.#readNote(name);
-      if (clip) await this.#recover(clip, names);
+      if (clip === undefined) this.#tellUnreadable(name);
+      else if (!this.#clips.has(clip.id)) this.#clips.set(clip.id, clip);
     }
+    // All are known by now, whatever the disk says of one that has to be written.
+    for (const clip of this.#list) await this.#recover(clip, names);
     await this.#removeStrangers(names);
     this.#isOpen = true;
   }
@@ -303,9 +315,13 @@ export class ClipStore {
     }
   }
 
+  #tellUnreadable(name: string): void {
+    this.counters.failed += 1;
+    this.#options.logger.warn({ name }, 'a clip is removed, because its note cannot be read');
+  }
+
   async #recover(clip: StoredClip, names: Set<string>): Promise<void> {
     const { id } = clip;
-    this.#clips.set(id, clip);
     const [isThere, isPartial] = [names.has(`${id}.mp4`), names.has(`${id}.mp4.partial`)];
     if (isFinished(clip) && isThere) return;
     if (isFinished(clip) && isPartial) return rename(this.partialPath(id), this.#path(id));
@@ -348,7 +364,7 @@ export class ClipStore {
   async #removeStrangers(names: Set<string>): Promise<void> {
     for (const name of names) {
       const id = name.split('.')[0] ?? '';
-      if (this.#clips.has(id) && !name.endsWith('.new')) continue;
+      if ((this.#clips.has(id) && !name.endsWith('.new')) || this.#beginning.has(id)) continue;
       await unlink(join(this.#options.folder, name)).catch((error: unknown) =>
         this.#tellUnlessMissing(error),
       );

@@ -137,7 +137,9 @@ export class Clips {
   endOfLeft(event: CameraEvent): CameraEvent {
     const clip = event.clipId === undefined ? undefined : this.#options.store.find(event.clipId);
     if (event.kind !== 'clip') return event;
-    if (!clip || !isFinished(clip)) return { ...event, detail: 'Nothing was kept: the agent was cut off' };
+    if (!clip) return { ...event, detail: 'Nothing was kept: the agent was cut off' };
+    // The disk takes nothing now; what there is of it is finished when it does.
+    if (!isFinished(clip)) return { ...event, detail: 'Cut because the agent was cut off' };
     return {
       ...event,
       until: endOf(event.at, clip),
@@ -175,7 +177,8 @@ export class Clips {
 
   #lookAtDisk(): void {
     this.#timer = this.#clock.after(LOOK_AT_DISK_MS, () => this.#lookAtDisk());
-    void this.#options.store.makeRoom();
+    // A disk that was away may have brought back some.
+    void this.#options.store.tend().then(() => this.#withholdUnmasked());
   }
 
   #withholdUnmasked(): void {
@@ -216,6 +219,7 @@ export class Clips {
     };
     const begun = store
       .begin({ id, camera: cameraId, reason, startedAt, ...picture, maskVersion, upload })
+      .then(() => this.#withholdUnmasked())
       .then(() => this.#tell(cameraId, event));
     const recorder = new ClipRecorder({
       ...settings,

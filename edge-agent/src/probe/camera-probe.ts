@@ -3,7 +3,7 @@
 import { AppError, isAppError } from '@sitecast/shared/runtime/app-error';
 import { systemClock, type Clock, type Timer } from '@sitecast/shared/runtime/clock';
 import type { Transport } from '../camera/capture-arguments.ts';
-import { isTransportRefused } from '../camera/capture-failure.ts';
+import { isTransportRefused, MUTE_CAMERA } from '../camera/capture-failure.ts';
 import { Capture, type CaptureOptions, type CaptureRun } from '../camera/capture.ts';
 import type { FfmpegBinary } from '../camera/ffmpeg-binary.ts';
 import type { SplitInit } from '../camera/fmp4-splitter.ts';
@@ -134,9 +134,7 @@ async function explainSilence(
   );
   if (!takesConnections) return reason;
   const { cause, retryable, detail } = reason;
-  const message =
-    'the camera takes the connection and does not answer; check that this is its RTSP port (mostly 554), close other sessions with it, or restart it';
-  return new AppError('SOURCE_SILENT', message, { cause, retryable, detail });
+  return new AppError('SOURCE_SILENT', MUTE_CAMERA, { cause, retryable, detail });
 }
 
 /** What was found out in spite of the failure. */

@@ -155,7 +155,8 @@ export class CameraUnit {
   #createLive(): LiveCamera {
     const { camera } = this;
     const { id, name = id, subStream, transport } = this.settings;
-    const { encoders, offer, ffmpeg, runDir, logger } = this.#parts;
+    const { encoders, offer, ffmpeg, runDir, onReport, logger } = this.#parts;
+    const onChanged = (): void => onReport(this.live.report());
     const shared = {
       id,
       name,
@@ -171,6 +172,6 @@ export class CameraUnit {
       subStream === undefined
         ? undefined
         : (): Camera => new Camera({ ...shared, ...ofSubStream, source: subStream });
-    return new LiveCamera({ camera, encoders, offer, createSubStream, logger });
+    return new LiveCamera({ camera, encoders, offer, createSubStream, onChanged, logger });
   }
 }

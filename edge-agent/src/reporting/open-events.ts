@@ -25,7 +25,7 @@ const openEvent = z.object({
   /** It went on then. Of an event without an end. */
   seenAt: z.iso.datetime().optional(),
 });
-const file = z.object({ writtenAt: z.iso.datetime(), open: z.array(openEvent) });
+const file = z.object({ writtenAt: z.iso.datetime(), open: z.array(z.unknown()) });
 
 interface Noted {
   camera: string;
@@ -66,13 +66,26 @@ export class OpenEvents {
    * @param corrected what is known better of such an end.
    */
   async endLeft(corrected = (ended: CameraEvent): CameraEvent => ended): Promise<void> {
-    const text = await readFile(this.#options.path, 'utf8').catch(() => '');
-    const { data } = file.safeParse(parse(text));
-    for (const { camera, event, seenAt = data?.writtenAt ?? event.at } of data?.open ?? []) {
+    for (const { camera, event, seenAt = event.at } of await this.#readLeft()) {
       const until = Date.parse(seenAt) < Date.parse(event.at) ? event.at : seenAt;
       this.#keep(camera, event.until === null ? corrected({ ...event, until }) : event);
     }
     if (await this.#putEnds()) await this.#note();
+  }
+
+  /** What cannot be read is told nobody but the log: nothing is known of it. */
+  async #readLeft(): Promise<z.output<typeof openEvent>[]> {
+    const { path, log } = this.#options;
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      return error.code === 'ENOENT' ? undefined : '';
+    });
+    if (text === undefined) return [];
+    const { data } = file.safeParse(parse(text));
+    const entries = (data?.open ?? []).map((entry) => openEvent.safeParse(entry).data);
+    const left = entries.filter((entry) => entry !== undefined);
+    const lost = data ? entries.length - left.length : 'all';
+    if (lost !== 0) log.warn('OPEN_EVENTS', { path, lost }, 'events that were left open cannot be read');
+    return left.map((entry) => ({ seenAt: data?.writtenAt, ...entry }));
   }
 
   /** The beginning, the end, or both of an event. Rejects as `put` does, but for the end of one that began here: that waits. */

@@ -16,10 +16,12 @@ import { fragmentsOf, initOf, scriptedEncoders, settled, type ScriptedRun } from
 const LARGE = MAX_FRAME_BYTES;
 let ring: GopRing;
 let listeners: Set<(fragment: Fragment) => void>;
+let pictureListeners: Set<() => void>;
 let warnings: { fields: unknown; message: string }[];
 beforeEach(() => {
   ring = new GopRing();
   listeners = new Set();
+  pictureListeners = new Set();
   warnings = [];
 });
 
@@ -30,7 +32,11 @@ function emit(pattern: string, init: InitSegment, bytes = 10): void {
   }
 }
 
-function open(more: Partial<EncodersOptions> = {}): { live: LiveCamera; runs: ScriptedRun[] } {
+function open(more: Partial<EncodersOptions> = {}): {
+  live: LiveCamera;
+  runs: ScriptedRun[];
+  told: unknown[];
+} {
   const clock = new ManualClock();
   const { encoders, runs } = scriptedEncoders(clock, more);
   const report = (): CameraReport => ({
@@ -43,10 +49,17 @@ function open(more: Partial<EncodersOptions> = {}): { live: LiveCamera; runs: Sc
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onPicture: (listener: () => void) => {
+      pictureListeners.add(listener);
+      return () => pictureListeners.delete(listener);
+    },
   } as unknown as Camera;
   const logger = silentLogger.child({});
   logger.warn = (fields: unknown, message?: string) => void warnings.push({ fields, message: message ?? '' });
-  return { live: new LiveCamera({ camera, encoders, logger, clock }), runs };
+  const told: unknown[] = [];
+  const onChanged = (): void => void told.push(live.report().encoded);
+  const live = new LiveCamera({ camera, encoders, onChanged, logger, clock });
+  return { live, runs, told };
 }
 
 describe('A camera with keyframes above what a message holds', () => {
@@ -68,6 +81,18 @@ describe('A camera with keyframes above what a message holds', () => {
         message: expect.stringMatching(/1 MiB\); lower bit rate, quality or size on the camera$/) as string,
       },
     ]);
+  });
+
+  it('is told to have to be encoded once, before anybody watches', async () => {
+    const { live, told } = open();
+    const init = initOf();
+    for (const bytes of [10, LARGE, 10, LARGE]) {
+      emit('Kp', init, bytes);
+      for (const listener of pictureListeners) listener();
+    }
+    expect(told).toEqual([['main', 'low', 'mpeg1']]);
+    await live.close();
+    expect(pictureListeners.size).toBe(0);
   });
 
   it('goes over to an encoder at the first of them, and stays there until it starts anew', async () => {
@@ -100,7 +125,7 @@ describe('A camera with keyframes above what a message holds', () => {
       expect.objectContaining({
         code: 'ENCODER_LIMIT',
         message: expect.stringMatching(
-          /; "front" needs one, because a keyframe is larger .* lower bit rate, quality or size on the camera$/,
+          /\); close one of them, lower bit rate, quality or size on the camera \(a keyframe is larger .*, or raise/,
         ) as string,
       }),
     );

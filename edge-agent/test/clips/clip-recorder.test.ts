@@ -128,6 +128,13 @@ describe('ClipRecorder', () => {
     expect(readClip(await readFile(path)).samples.length).toBeGreaterThan(50);
   });
 
+  test('says that there is no clip when already its first picture is too large', async () => {
+    const source = new Source(draw('K', { init, bytes: 2 * MIB }));
+    await expect(recorderOf(source, { maxBytes: MIB }).record()).rejects.toThrow(
+      /first picture is larger than clips.maxBytes/,
+    );
+  });
+
   test('says why there is no clip when no picture came, and leaves no file', async () => {
     const source = new Source([]);
     const recording = recorderOf(source).record();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -114,11 +114,11 @@ describe('ClipStore', () => {
     const store = await openStore(folder, 1024 * KIB, () => diskFor(folder, bytes)!(folder));
     const kept = [await keep(store), await keep(store)];
     bytes = -LEAST_FREE_BYTES / 2;
-    await store.makeRoom();
+    await store.tend();
     await expect(store.begin(clipOf(ulid()))).rejects.toMatchObject({ code: 'CLIP_FAILED' });
     expect(store.all).toEqual(kept);
     bytes = -LEAST_FREE_BYTES + 1 * KIB;
-    await store.makeRoom();
+    await store.tend();
     expect(store.all).toEqual([]);
   });
 
@@ -136,7 +136,7 @@ describe('ClipStore', () => {
     // Somebody else takes the room.
     for (const kept of [[uploading.id, waiting.id], [uploading.id], []]) {
       bytes = (kept.length + 0.5) * size + 1 * KIB;
-      await store.makeRoom();
+      await store.tend();
       expect(left()).toEqual(kept);
     }
     expect([store.counters.dropped, await names(folder)]).toEqual([3, []]);
@@ -255,6 +255,41 @@ describe('ClipStore', () => {
     expect((await keep(store)).figures.durationMs).toBe(120);
   });
 
+  test('on a disk that takes nothing knows what there is, and finishes what was cut off when it takes something', async () => {
+    const folder = await temporaryFolder();
+    const killed = await openStore(folder);
+    const cut = await begin(killed, 'KppKpp');
+    const whole = await keep(killed);
+    // What it would be written to is no file.
+    await mkdir(join(folder, `${cut.id}.json.new`));
+    const store = await openStore(folder);
+    expect(store.all.map(({ id, figures }) => [id, figures !== null])).toEqual([
+      [cut.id, false],
+      [whole.id, true],
+    ]);
+    await rmdir(join(folder, `${cut.id}.json.new`));
+    await store.tend();
+    expect([store.stored, store.counters.repaired]).toEqual([2, 1]);
+    expect(readClip(await readFile(join(folder, `${cut.id}.mp4`))).samples).toHaveLength(6);
+  });
+
+  test('leaves alone what is recorded while the folder is opened', async () => {
+    const folder = await temporaryFolder();
+    const stranger = join(folder, `${ulid()}.mp4.partial`);
+    await writeFile(stranger, 'x');
+    const hidden = `${folder}.hidden`;
+    await rename(folder, hidden);
+    await writeFile(folder, 'no folder');
+    const store = await openStore(folder);
+    await rm(folder);
+    await rename(hidden, folder);
+    const id = ulid();
+    const begun = store.begin(clipOf(id));
+    await writeFile(store.partialPath(id), 'pictures');
+    await begun;
+    expect(await names(folder)).toEqual([`${id}.json`, `${id}.mp4.partial`]);
+  });
+
   test.each([31, 23, 12, 0])('survives bit %i of a count of samples', async (bit) => {
     const folder = await temporaryFolder();
     const killed = await openStore(folder);
@@ -280,7 +315,7 @@ describe('ClipStore', () => {
       await writeFile(join(folder, name), 'half');
     const store = await openStore(folder);
     expect(await names(folder)).toEqual([]);
-    expect([store.stored, store.bytes, store.counters.failed]).toEqual([0, 0, 2]);
+    expect([store.stored, store.bytes, store.counters.failed]).toEqual([0, 0, 3]);
   });
 
   test('remembers how far an upload came', async () => {

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../support.ts';
 import { firstInit, startEncodedCamera, watch } from './encoded-camera.ts';
-import { bundled, ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
+import { ffmpegs, runFfmpeg, runningCaptures } from './ffmpegs.ts';
 import { requireGstreamer, startGstreamerCamera } from './gstreamer-camera.ts';
 import { startCamera, writeMovie } from './test-camera.ts';
 import { freePort, startUdpOnlyCamera } from './udp-only-camera.ts';
@@ -149,11 +149,13 @@ describe.each(ffmpegs)('Sources that make trouble, with ffmpeg $version', (ffmpe
   });
 });
 
-// The deadline is ours, so one ffmpeg is enough for its ten seconds.
-describe('A camera that accepts and then says nothing', () => {
-  it('is given up within its deadline', async () => {
-    const { untilState } = await startCamera(bundled, `rtsp://127.0.0.1:${await startSilentServer()}/live`);
-    expect(await untilState('waiting')).toMatchObject({ reason: 'SOURCE_UNREACHABLE' });
+describe.each(ffmpegs)('A camera that accepts and then says nothing, with ffmpeg $version', (ffmpeg) => {
+  it('is given up, and called silent', async () => {
+    const { untilState } = await startCamera(ffmpeg, `rtsp://127.0.0.1:${await startSilentServer()}/live`);
+    expect(await untilState('waiting')).toMatchObject({
+      reason: 'SOURCE_SILENT',
+      detail: expect.stringContaining('takes the connection and does not answer') as string,
+    });
   });
 });
 

@@ -26,16 +26,17 @@ describe('A camera', () => {
     expect(camera.plays).toBe(1);
   });
 
-  it('that sends a picture each 5 s, and nothing in between, stays live', async () => {
+  it('that sends a picture after 4 s and after 7.7 s in turn, and nothing in between, stays live', async () => {
     const movie = await makeMovie();
     let sent = 0;
     const script: Script = async (session) => {
       let from = await session.play(movie, { seconds: 3 });
       for (const { nals } of movie.pictures) {
         if (session.hasEnded) break;
-        session.send(nals, (from += 5 * RTP_CLOCK));
+        const pauseS = sent % 2 === 0 ? 4 : 7.7;
+        await delay(pauseS * 1_000);
+        session.send(nals, (from += pauseS * RTP_CLOCK));
         sent += 1;
-        await delay(5_000);
       }
     };
     const { url } = await startScriptedCamera({ movie, script });

@@ -214,6 +214,22 @@ describe('OpenEvents', () => {
     expect(put).toEqual([]);
   });
 
+  test('tells what can be read of a file of which some cannot', async () => {
+    const [dark, motion] = [event('dark'), event('motion')];
+    const entries = [
+      { camera: 'front', event: dark },
+      { camera: 'front' },
+      { camera: 'front', event: motion },
+    ];
+    const text = JSON.stringify({ writtenAt: UNTIL, open: entries });
+    await writeFile(join(folder, 'open-events.json'), text);
+    await newRun().endLeft();
+    expect(put.map(({ event: { kind, until } }) => [kind, until])).toEqual([
+      ['dark', UNTIL],
+      ['motion', UNTIL],
+    ]);
+  });
+
   test('tells an event that cannot be noted', async () => {
     await newRun(join(folder, 'nowhere', 'open-events.json')).tell('front', event('motion'));
     expect(put).toHaveLength(1);

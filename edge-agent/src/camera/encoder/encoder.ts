@@ -37,6 +37,8 @@ export interface EncoderJob {
   source: Pick<FragmentSource, 'ring'>;
   epochs: Epochs;
   masks: PrivacyMasks;
+  /** What an installer may do so that it needs none; said when there is none. */
+  wayAround?: string;
   onFragment: (fragment: Fragment) => void;
 }
 

@@ -151,7 +151,8 @@ export class Encoders {
 }
 
 /** What spares the encoder of this stream. Masks are painted by encoding, whatever the camera sends. */
-function waysAround({ profile, masks }: EncoderJob): string[] {
+function waysAround({ profile, masks, wayAround }: EncoderJob): string[] {
   if (masks.areas.length > 0 || profile === 'mpeg1') return [];
+  if (wayAround !== undefined) return [wayAround];
   return profile === 'main' ? ['set the camera to H.264'] : ['give the camera a subStream'];
 }
