@@ -15,7 +15,7 @@ export const AGENT_ERRORS = {
   SOURCE_UNSUPPORTED: 'The camera sends what the gateway cannot read; checked again every 30 minutes.',
   ENCODER_FAILED: 'ffmpeg ended by itself; its last lines are in the detail.',
   ENCODER_LIMIT:
-    'As many streams are encoded as `encoders.maxProcesses` allows; close one, or allow more. Only H.264 without privacy masks is shown as `main` without being encoded.',
+    'As many streams are encoded as `encoders.maxProcesses` allows; close one, or allow more. Only H.264 without privacy masks, with keyframes up to 1 MiB, is shown as `main` without being encoded.',
   FRAME_MALFORMED: 'Bytes could not be read; they are dropped and counted.',
   PAYLOAD_TOO_LARGE: 'A message is above the limit of the wire; it is refused before it is spooled.',
   UPLINK_OFFLINE: 'The server is not connected; what matters waits in the spool.',
