@@ -119,6 +119,7 @@ async function startAll(options: AgentOptions, lifetime: Lifetime): Promise<Conf
   const outbox = new Outbox({ address, spool, log });
   const sealer = config.signing ? await openSealer(options, outbox, log) : undefined;
   if (sealer) lifetime.own('seals', sealer);
+  else await Sealer.leaveOut(config.dataDir);
   const status = new AgentStatusMessage({ address, version, bootId, publicKey: sealer?.publicKey });
   const uplink = lifetime.own('uplink', await openAdaptiveUplink({ config, outbox, logger, log }));
   const data = lifetime.own(

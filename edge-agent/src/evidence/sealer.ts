@@ -83,6 +83,13 @@ export class Sealer {
     return sealer;
   }
 
+  /** Of a run that signs nothing: the next one that does says since when. A disk that takes nothing is survived. */
+  static async leaveOut(dataDir: string): Promise<void> {
+    const path = join(dataDir, STATE_FILE);
+    const state = await loadState(path);
+    if (state?.isClean) await replaceStateFile(path, { ...state, isClean: false }).catch(() => undefined);
+  }
+
   get publicKey(): string {
     return this.#options.key.publicKey;
   }

@@ -104,6 +104,16 @@ describe('seals', () => {
     expect(house.bodies()[0]?.unsealedFrom).not.toBeNull();
   });
 
+  test('say since when something may be in none, after a run that signed nothing', async () => {
+    const house = await opened();
+    house.sealer.noteReadings('climate', [{ tsMs: 1, values: { value: 1 } }]);
+    await house.sealer.close();
+    await Sealer.leaveOut(house.dataDir);
+    await (await house.open()).seal();
+    const [first, second] = house.bodies();
+    expect([first?.unsealedFrom, second?.unsealedFrom]).toEqual([null, first?.at]);
+  });
+
   test('keep their chain, however snapshots and seals share the disk', async () => {
     const house = await opened();
     for (let round = 0; round < 20; round += 1) {
