@@ -6,6 +6,7 @@ import type { JobsOptions } from 'bullmq';
 import { AppError, isAppError, messageOf } from '@sitecast/shared/runtime/app-error';
 import type { Logger } from '@sitecast/shared/node/logger';
 import { postgresBackend, redisBackend, type Consumer, type Producer, type QueueBackend } from './backend.ts';
+import { forgetFutureMarks } from './future-marks.ts';
 import { refuseEviction } from './redis-policy.ts';
 
 const QUEUE_MAX_WAITING = 500;
@@ -70,6 +71,7 @@ export async function openQueue<Payload extends object>(options: QueueOptionsOf)
   producer.on('error', logError);
   try {
     await within(OPEN_TIMEOUT_MS, `opening the queue ${name}`, producer.waitUntilReady());
+    if (redisUrl === undefined) await forgetFutureMarks(databaseUrl, name, Date.now());
   } catch (error) {
     await producer.disconnect().catch(() => undefined);
     throw error;

@@ -48,6 +48,37 @@ describe('a job queue on PostgreSQL', () => {
   });
 });
 
+describe('a job queue that was worked on while the clock was ahead', () => {
+  const postgres = useOwnPostgres();
+
+  it('takes up what a killed worker left, and what is to be tried again, as ever', async () => {
+    const databaseUrl = await databaseOf(postgres);
+    const before = await open({ databaseUrl });
+    await before.add('left', { n: 1 });
+    await before.add('tried', { n: 2 });
+    const aheadMs = Date.now() + 100 * 86_400_000;
+    await withClient(databaseUrl, async (client) => {
+      await client.query(
+        `update bullmq.job set state = 'active', lock_token = 'of-one-that-was-killed', locked_until_ms = $1 where id = 'left'`,
+        [aheadMs],
+      );
+      await client.query(`update bullmq.job set state = 'delayed', process_at_ms = $1 where id = 'tried'`, [
+        aheadMs,
+      ]);
+      await client.query(
+        `insert into bullmq.meta (queue, field, value) values ($1, 'stalled-check', $2)
+         on conflict (queue, field) do update set value = excluded.value`,
+        [before.name, String(aheadMs)],
+      );
+    });
+    await before.close();
+    const after = await open({ databaseUrl });
+    const done: number[] = [];
+    after.process(1, async ({ n }) => void done.push(n));
+    await waitFor('both jobs', () => done.toSorted().join() === '1,2');
+  });
+});
+
 describe('a job queue whose PostgreSQL dies while the worker is at its migrations', () => {
   const postgres = useOwnPostgres();
 
