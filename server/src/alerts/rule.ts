@@ -24,7 +24,7 @@ const finite = z.number().min(-MAX_VALUE_MAGNITUDE).max(MAX_VALUE_MAGNITUDE);
 
 /** `null` in the place of a name is every one of the site. */
 export const ruleCondition = z.discriminatedUnion('kind', [
-  /** The newest value is beyond `limit`; it is over once it is at `clearAt`, or beyond that. */
+  /** A value is beyond `limit`; it is over once it is at `clearAt`, or beyond that. */
   z.object({
     kind: z.literal('threshold'),
     sensor: id.nullable(),
