@@ -1,14 +1,14 @@
-// One snapshot in full, with its facts; left and right go to the newer and older one.
+// One snapshot in full, with its facts.
 
-import { useState, type KeyboardEvent } from 'react';
+import { useState } from 'react';
 import { api, pictureUrl } from '../api/endpoints.ts';
 import type { Snapshot } from '../api/types.ts';
 import { formatBytes, formatDateTime } from '../i18n/format.ts';
-import { useCameraName, useErrorSentence, useLanguage, useSiteName, useText } from '../state/hooks.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { useErrorSentence, useLanguage, useText } from '../state/hooks.ts';
 import { Icon } from '../ui/icon.tsx';
-import { Button, Message } from '../ui/primitives.tsx';
+import { Message } from '../ui/primitives.tsx';
 import { useReasonText } from './snapshot-thumb.tsx';
+import { ViewerDialog } from './viewer-dialog.tsx';
 
 export interface SnapshotDialogProps {
   snapshots: Snapshot[];
@@ -18,47 +18,16 @@ export interface SnapshotDialogProps {
 }
 
 export function SnapshotDialog({ snapshots, openId, onOpen, onClose }: SnapshotDialogProps) {
-  const t = useText();
-  const index = snapshots.findIndex(({ id }) => id === openId);
-  const snapshot = snapshots[index];
-  if (snapshot === undefined) return null;
-  const newer = snapshots[index - 1];
-  const older = snapshots[index + 1];
-
-  const turn = (event: KeyboardEvent): void => {
-    const target = event.key === 'ArrowLeft' ? newer : event.key === 'ArrowRight' ? older : undefined;
-    if (target === undefined) return;
-    event.preventDefault();
-    onOpen(target.id);
-  };
-
   return (
-    <Dialog
-      title={<SnapshotTitle snapshot={snapshot} />}
-      className="viewer"
-      testId="snapshot-dialog"
+    <ViewerDialog
+      items={snapshots}
+      openId={openId}
+      onOpen={onOpen}
       onClose={onClose}
-      onKeyDown={turn}
-    >
-      <div className="viewer__stage">
-        <Picture key={snapshot.id} snapshot={snapshot} />
-        <div className="viewer__turn">
-          <Button
-            icon="back"
-            iconOnlyLabel={t('snapshots.newer')}
-            disabled={newer === undefined}
-            onClick={() => newer !== undefined && onOpen(newer.id)}
-          />
-          <Button
-            icon="next"
-            iconOnlyLabel={t('snapshots.older')}
-            disabled={older === undefined}
-            onClick={() => older !== undefined && onOpen(older.id)}
-          />
-        </div>
-      </div>
-      <SnapshotFacts snapshot={snapshot} />
-    </Dialog>
+      testId="snapshot-dialog"
+      stageOf={(snapshot) => <Picture key={snapshot.id} snapshot={snapshot} />}
+      footOf={(snapshot) => <SnapshotFacts snapshot={snapshot} />}
+    />
   );
 }
 
@@ -82,15 +51,6 @@ function Picture({ snapshot }: { snapshot: Snapshot }) {
       data-testid="snapshot-picture"
       onError={() => void api.whyNoPicture(snapshot.id).then(setFailure)}
     />
-  );
-}
-
-function SnapshotTitle({ snapshot }: { snapshot: Snapshot }) {
-  return (
-    <>
-      {useCameraName(snapshot.site, snapshot.camera)}{' '}
-      <span className="muted">{useSiteName(snapshot.site)}</span>
-    </>
   );
 }
 
