@@ -1,6 +1,6 @@
 // What a long-running program holds, looked at again and again: memory, handles, children; and children that it lost.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { median } from '../harness/statistics.ts';
 import { descendantsOf } from '../../test/e2e/support/sitecast.ts';
 import { usageOf } from '../harness/process-usage.ts';
@@ -68,8 +68,19 @@ export class LeakWatch {
   }
 }
 
+/** Beside the segments of its spool: an outage leaves some, and a lane has at most so many. */
 function handlesOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+  const handles = readdirSync(`/proc/${pid}/fd`);
+  return handles.filter((handle) => !targetOf(`/proc/${pid}/fd/${handle}`).endsWith('.segment')).length;
+}
+
+/** Of a handle that is closed meanwhile, nothing. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
 }
 
 /** Field 22 of proc(5) stat; undefined for one that is gone, or is a zombie that only waits to be asked how it ended. */

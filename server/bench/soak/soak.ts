@@ -111,7 +111,7 @@ function targetsOf({ acked, account, watch, connects, cameras }: Result): Target
       isMet: snapshotsMade > 0 && snapshotsMade <= snapshots + snapshotsTold,
     },
     growth('RSS of the agent, MiB', 'rssBytes', 1024 * 1024),
-    growth('handles of the agent', 'handles', 1),
+    growth('handles of the agent, beside segments of its spool', 'handles', 1),
     { target: 'processes left when the agent has ended', value: left.length, isMet: left.length === 0 },
     {
       target: 'connects of the data connection, one a cut at least',
